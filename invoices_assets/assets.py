@@ -1,0 +1,192 @@
+"""The assets: each resource of the source file, through Dagster's dlt integration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dlt import DagsterDltTranslator, dlt_assets
+from dagster_dlt.translator import DltResourceTranslatorData
+from pydantic import Field
+
+from invoices_assets.extract.errors import ExtractError
+from invoices_assets.extract.source import Source
+from invoices_assets.load.errors import WarehouseError
+from invoices_assets.load.lock import run_turn
+from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
+from invoices_assets.resources import InvoicesApi, Warehouse
+
+POOL = "invoices_warehouse"
+"""Dagster's pool of all steps that write the warehouse; a limit of 1 for it makes runs queue in Dagster as well."""
+
+
+class Mode(Enum):
+    """How much a run asks for."""
+
+    incremental = "incremental"
+    full = "full"
+    reconcile = "reconcile"
+
+
+class RefreshConfig(dg.Config):
+    """What a run is asked to do; the defaults are those of the hourly refresh."""
+
+    mode: Mode = Field(
+        default=Mode.incremental,
+        description="incremental: what changed. full: everything. reconcile: everything, and rows that the API "
+        "no longer has get `deleted_at`.",
+    )
+    since: str | None = Field(
+        default=None, description="Ask for what changed since this moment (ISO 8601), not since the stored cursor."
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Stop after about so many records, for a trial; the cursor stays."
+    )
+    dry_run: bool = Field(default=False, description="Fetch and report, load nothing.")
+    max_deleted_share: float = Field(
+        default=0.2, ge=0, le=1, description="Fail if more than this share of the rows would be marked as deleted."
+    )
+
+    def request(self) -> RefreshRequest:
+        """The same, for the loader."""
+        return RefreshRequest(self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share)
+
+
+class ResourceTranslator(DagsterDltTranslator):
+    """Names and describes the asset of a resource; its key begins with the dataset."""
+
+    def __init__(self, dataset: str, source: Source) -> None:
+        super().__init__()
+        self._dataset = dataset
+        self._specs = source.resources("http://unset.invalid", "unset")
+
+    def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
+        spec = self._specs[data.resource.name]
+        about = "Invented rows of the embedded sandbox. " if self._dataset == "sandbox" else ""
+        return dg.AssetSpec(
+            key=dg.AssetKey([self._dataset, spec.name]),
+            deps=[dg.AssetKey([self._dataset, spec.parent])] if spec.parent else [],
+            description=about
+            + (spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."),
+            owners=["team:finance-data"],
+            kinds={"dlt", "duckdb", "rest"},
+            tags={"source": self._dataset},
+            metadata={
+                "dagster/column_schema": declared_schema(spec.columns),
+                "primary_key": ", ".join(spec.primary_key),
+            },
+        )
+
+
+def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
+    """The assets of a source file.
+
+    Parameters:
+        source: what to fetch.
+        dataset: `invoicing`, or `sandbox` for the embedded one.
+    """
+
+    # No pipeline object here: dlt would create its working folder while the code location loads.
+    @dlt_assets(
+        dlt_source=source.dlt_source(dataset),
+        dlt_pipeline=None,  # type: ignore[arg-type]
+        name=f"{dataset}_resources",
+        group_name=dataset,
+        dagster_dlt_translator=ResourceTranslator(dataset, source),
+        pool=POOL,
+    )
+    def resources(
+        context: dg.AssetExecutionContext, config: RefreshConfig, api: InvoicesApi, warehouse: Warehouse
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        settings = warehouse.settings(dataset)
+        if dataset == "sandbox":
+            context.log.warning(
+                "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
+                "INVOICES_API_KEY to load from a real API."
+            )
+        try:
+            with (
+                api.connect() as connection,
+                run_turn(settings, warehouse.lock_limit_seconds, context.log.warning) as working_dir,
+            ):
+                specs = connection.resources(source)
+                for name in source.resource_names:
+                    key = dg.AssetKey([dataset, name])
+                    if key in context.selected_asset_keys:
+                        done = refresh(
+                            specs[name],
+                            specs,
+                            connection,
+                            settings,
+                            config.request(),
+                            working_dir,
+                            tell=context.log.info,
+                        )
+                        metadata = connection.redactor.value(metadata_of(done, settings.location(name)))
+                        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        except (ExtractError, WarehouseError) as error:
+            failure = dg.Failure(description=str(error), allow_retries=False)
+        else:
+            return
+        raise failure
+
+    return resources
+
+
+def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """The declared columns, as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(hints.get("data_type", "inferred")),
+                description=hints.get("description"),
+                constraints=dg.TableColumnConstraints(nullable=hints.get("nullable", True)),
+            )
+            for name, hints in columns.items()
+        ]
+    )
+
+
+def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
+    """What a materialization says of itself; true also for a run that loaded nothing.
+
+    Parameters:
+        done: the refresh.
+        relation: the table's full name in the warehouse.
+    """
+    swept, stats, loaded = done.swept, done.stats, done.loaded
+    metadata: dict[str, Any] = {
+        "dagster/table_name": relation,
+        "rows_fetched": swept.rows,
+        "pages": swept.pages,
+        "passes": swept.passes,
+        "requests": stats.requests,
+        "retries": stats.retries,
+        "seconds_waited": round(stats.seconds_waited, 3),
+        "bytes": stats.bytes_received,
+        "api_total": swept.total,
+        "complete": swept.complete,
+        "cursor_before": done.cursor_before,
+        "cursor_after": done.cursor_after,
+        "seconds": {stage: round(value, 3) for stage, value in done.seconds.items()},
+        "remarks": done.remarks,
+        "loaded": loaded is not None,
+    }
+    if loaded is not None:
+        metadata |= {
+            "dagster/row_count": loaded.table_rows,
+            "dagster/column_schema": stored_schema(loaded.columns),
+            "rows_new": loaded.new,
+            "rows_changed": loaded.changed,
+            "rows_unchanged": loaded.unchanged,
+            "rows_deleted": loaded.deleted,
+            "rows_returned": loaded.returned,
+            "rows_rejected": loaded.rejected,
+            "table_rows": loaded.table_rows,
+            "load_id": loaded.load_id,
+        }
+    return {key: value if value is not None else "none" for key, value in metadata.items()}

@@ -1,0 +1,22 @@
+"""The Dagster code location: wires everything, decides nothing."""
+
+import dagster as dg
+
+from invoices_assets.assets import build_assets
+from invoices_assets.automation import build_jobs, build_schedules, build_sensor
+from invoices_assets.checks import build_checks
+from invoices_assets.resources import InvoicesApi, Warehouse, configured_source, dataset_name
+
+_source = configured_source()
+_dataset = dataset_name()
+_assets = build_assets(_source, _dataset)
+_jobs = build_jobs(_assets)
+
+defs = dg.Definitions(
+    assets=[_assets],
+    asset_checks=build_checks(_source, _dataset),
+    jobs=_jobs,
+    schedules=build_schedules(_jobs),
+    sensors=[build_sensor(_source, _dataset, _jobs[0])],
+    resources={"api": InvoicesApi.from_environment(), "warehouse": Warehouse()},
+)

@@ -1,0 +1,182 @@
+"""One HTTP answer read as a page: its records, digit by digit, and what it says about the total."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from dlt.common import jsonpath
+
+from invoices_assets.extract.errors import BadAnswer, SourceError
+
+TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
+"""Headers in which running APIs give the number of records, asked in this order."""
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of an API.
+
+    Parameters:
+        records: JSON values; numbers are `int` or `Decimal`, never `float`.
+        total: the number the API gives as its total; None where it gives none.
+        body: the whole JSON document, for paginators.
+        size: bytes of the body.
+    """
+
+    records: list[Any]
+    total: int | None
+    body: Any
+    size: int
+
+
+class UnreadableBody(BadAnswer):
+    """A success that is no complete JSON document; a cut body looks like this, so it is worth asking again."""
+
+
+def read_json(body: bytes, content_type: str) -> Any:
+    """Parses a body without passing any number through a float.
+
+    Raises:
+        UnreadableBody: not a JSON document; NaN and Infinity are not JSON (RFC 8259, section 6).
+    """
+    try:
+        return json.loads(
+            body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        kind = content_type.partition(";")[0] or "no content type"
+        raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
+
+
+def read_page(
+    body: bytes, headers: Mapping[str, str], *, data_selector: str | None, total_path: Any = None
+) -> Page:
+    """Reads an answer.
+
+    Parameters:
+        body: the bytes of the answer, for example `{"data": [{"id": 1}], "total": 2500}`.
+        headers: of the answer, case-insensitive.
+        data_selector: where the records are: a key, a JSONPath, or `$` for a bare array.
+        total_path: where the total is: a key or a JSONPath, compiled or not; None where there is none.
+
+    Raises:
+        UnreadableBody: the body is not JSON.
+        BadAnswer: the selected data is not there; the message has the keys that are, never their values.
+    """
+    document = read_json(body, headers.get("Content-Type", ""))
+    total = _total(document, total_path)
+    if total is None:
+        total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
+    if total is None and "Content-Range" in headers:
+        total = _count(headers["Content-Range"].rpartition("/")[2])
+    return Page(_records(document, data_selector), total, document, len(body))
+
+
+def select(document: Any, path: str) -> Any:
+    """The value at a key (which may hold dots or `@`), a dotted path or a JSONPath; KeyError if absent."""
+    value = _reader(path)(document)
+    if value is _MISSING:
+        raise KeyError(path)
+    return value
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _records(document: Any, selector: str | None) -> list[Any]:
+    if selector is None:
+        if isinstance(document, list):
+            return document
+        raise BadAnswer(
+            f"the answer is {_shape(document)}, and the source names no `data_selector` for its records"
+        )
+    selected = document if selector == "$" else _reader(selector)(document)
+    if selected is _MISSING:
+        raise BadAnswer(f"the answer has no `{selector}`; it is {_shape(document)}")
+    if selected is None:
+        return []
+    if isinstance(selected, dict):
+        return [selected]
+    if not isinstance(selected, list):
+        raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
+    return selected
+
+
+def _shape(document: Any) -> str:
+    if isinstance(document, dict):
+        keys = ", ".join(f"`{key}`" for key in list(document)[:12])
+        return f"an object with the keys {keys}" if keys else "an empty object"
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(document), "a single value")
+
+
+def _total(document: Any, path: Any) -> int | None:
+    if path is None:
+        return None
+    value = _reader(path if isinstance(path, str) else str(path))(document)
+    return None if value is _MISSING else _count(value)
+
+
+def _count(value: Any) -> int | None:
+    """A total as a number or a numeric text; a negative one means that the API does not know it."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if not value.isdecimal():
+            return None
+    if isinstance(value, Decimal) and (value.adjusted() > 18 or value != int(value)):
+        return None
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        return None
+    return count if count >= 0 else None
+
+
+@lru_cache(maxsize=256)
+def _reader(path: str) -> Callable[[Any], Any]:
+    """Reads a path as a literal key first, so that `@odata.count` needs no quoting; then as a JSONPath."""
+    literal = path.strip("'\"")
+    keys = literal.removeprefix("$.").split(".")
+    plain = all(key and not set(key) & set("[]*?@'\"$ ") for key in keys)
+
+    def read(document: Any) -> Any:
+        if isinstance(document, dict) and literal in document:
+            return document[literal]
+        return _walk(document, keys) if plain else _find(path, document)
+
+    return read
+
+
+def _walk(document: Any, keys: list[str]) -> Any:
+    for key in keys:
+        if not isinstance(document, dict) or key not in document:
+            return _MISSING
+        document = document[key]
+    return document
+
+
+def _find(path: str, document: Any) -> Any:
+    values = jsonpath.find_values(_compiled(path), document)
+    if "*" in path or "?" in path:
+        container = path.partition("[")[0].rstrip(".*") or "$"
+        if not values and container != "$" and not jsonpath.find_values(_compiled(container), document):
+            return _MISSING
+        return values
+    return values[0] if values else _MISSING
+
+
+@lru_cache(maxsize=256)
+def _compiled(path: str) -> Any:
+    try:
+        return jsonpath.compile_path(path)
+    except Exception as error:
+        raise SourceError(f"`{path}` is not a JSONPath: {' '.join(str(error).split())}.") from None

@@ -1,0 +1,242 @@
+"""Walks over the pages of one resource, once. Each walk ends at a proven end, or raises.
+
+A walk takes its paging parameters from dlt's paginator, and where the paginator only counts (offset,
+page number) it counts by what was received: a server may cap its pages in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy, deepcopy
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+import requests
+from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.paginators import BasePaginator, OffsetPaginator, RangePaginator
+
+from invoices_assets.extract.asking import Answer, Asker
+from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
+from invoices_assets.extract.page import Page, select
+from invoices_assets.extract.prefetch import Prefetch
+from invoices_assets.extract.tally import Tally
+
+
+def walk(
+    asker: Asker, paginator: BasePaginator, request: requests.Request, tally: Tally, window: int
+) -> Iterator[Page]:
+    """Yields the pages that have records, in order.
+
+    Parameters:
+        asker: asks for pages.
+        paginator: dlt's paginator as configured; it is left as it is.
+        request: the request without paging parameters.
+        tally: counts along; after the last page it can prove the pass.
+        window: pages in flight together, for counted paging.
+
+    Raises:
+        IncompleteSweep: the end cannot be proven.
+        RecordsMoved: the totals contradict each other, or the records received.
+        RequestFailed: a page cannot be had.
+    """
+    if isinstance(paginator, RangePaginator):
+        yield from _walk_range(_Range(asker, paginator, request), tally, window)
+    else:
+        yield from _walk_links(asker, deepcopy(paginator), request, tally)
+
+
+def first_page(asker: Asker, paginator: BasePaginator, request: requests.Request) -> Page:
+    """The first page alone, as a walk would ask for it.
+
+    Raises:
+        RequestFailed: it cannot be had.
+    """
+    if isinstance(paginator, RangePaginator):
+        return _Range(asker, paginator, request).fetch(paginator.initial_value).page
+    deepcopy(paginator).init_request(request)
+    return asker.ask(request).page
+
+
+class _Range:
+    """Counted positions: an offset, or the number of a page."""
+
+    def __init__(self, asker: Asker, paginator: RangePaginator, request: requests.Request) -> None:
+        self.asker = asker
+        self.paginator = paginator
+        self.by_offset = isinstance(paginator, OffsetPaginator)
+        self._request = request
+
+    @property
+    def parameter(self) -> str:
+        return str(self.paginator.param_name or self.paginator.param_body_path)
+
+    def fetch(self, position: int) -> Answer:
+        request = copy(self._request)
+        request.params = dict(self._request.params)
+        request.json = deepcopy(self._request.json)
+        for name, body_path, value in self._values(position):
+            if body_path:
+                request.json = request.json or {}
+                jsonpath.set_value_at_path(request.json, body_path, value)
+            else:
+                request.params[name] = value
+        return self.asker.ask(request)
+
+    def position(self, tally: Tally) -> int:
+        return self.paginator.initial_value + (tally.rows if self.by_offset else tally.pages)
+
+    def next_positions(self, tally: Tally, received: int) -> Iterator[int]:
+        """Where the next pages should be if they are as long as the last one."""
+        step = received if self.by_offset else 1
+        position = self.position(tally)
+        rows_ahead = None if tally.total is None else tally.total - tally.rows
+        while rows_ahead is None or rows_ahead > 0:
+            yield position
+            position += step
+            rows_ahead = None if rows_ahead is None else rows_ahead - received
+
+    def expected(self, tally: Tally) -> int | None:
+        """How many records make the pass complete, or None where the API gives no total of records.
+
+        dlt's `page_number` paginator reads a total of pages, while many APIs give one of records there.
+        """
+        total = tally.total
+        return None if not self.by_offset and total == tally.pages else total
+
+    def reached_end(self, page: Page, tally: Tally) -> bool:
+        if self.paginator.maximum_value is not None and self.position(tally) >= self.paginator.maximum_value:
+            return True
+        if self._says_no_more(page) and (tally.total is None or tally.rows >= tally.total):
+            return True
+        total = tally.total
+        if total is None:
+            return False
+        if self.by_offset:
+            return tally.rows >= total and not tally.total_may_be_a_page_count
+        last_is_shorter = tally.sizes[1] < tally.sizes[0]
+        return tally.pages == total or (tally.rows == total and last_is_shorter)
+
+    def may_go_on(self, tally: Tally) -> bool:
+        """Whether an empty page contradicts what the API said of its total."""
+        total = tally.total
+        if total is None:
+            return False
+        return tally.rows < total if self.by_offset else tally.rows != total and tally.pages < total
+
+    def _says_no_more(self, page: Page) -> bool:
+        if self.paginator.has_more_path is None:
+            return False
+        try:
+            return str(select(page.body, str(self.paginator.has_more_path))).lower() in ("false", "0", "no")
+        except KeyError:
+            raise BadAnswer(f"the answer has no `{self.paginator.has_more_path}`") from None
+
+    def _values(self, position: int) -> Iterator[tuple[str, str | None, int]]:
+        yield str(self.paginator.param_name), self.paginator.param_body_path, position
+        if isinstance(self.paginator, OffsetPaginator):
+            yield str(self.paginator.limit_param), self.paginator.limit_body_path, self.paginator.limit
+
+
+def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
+    with Prefetch(steps.fetch, window) as prefetch:
+        while True:
+            position = steps.position(tally)
+            page = _page_or_end(steps, prefetch, position, tally)
+            if page is None:
+                break
+            tally.hear(page)
+            if not page.records and steps.may_go_on(tally):
+                page = steps.asker.ask_until_filled(
+                    lambda at=position: steps.fetch(at).page,
+                    f"an empty page after {tally.rows} of {tally.total} records",
+                )
+                tally.hear(page)
+            if not page.records and tally.rows and tally.total is None:
+                page = _page_or_end(steps, prefetch, position, tally) or page
+            if not page.records:
+                break
+            if tally.is_repetition(page):
+                _refuse_repetition(steps, page, tally)
+                break
+            tally.add(page)
+            yield page
+            if steps.reached_end(page, tally):
+                break
+            prefetch.expect(steps.next_positions(tally, len(page.records)))
+    tally.prove(steps.expected(tally))
+
+
+def _page_or_end(steps: _Range, prefetch: Prefetch, position: int, tally: Tally) -> Page | None:
+    try:
+        return prefetch.take(position).page
+    except ApiStatusError as error:
+        past_the_end = isinstance(error, NotFound) and tally.pages > 0 and not steps.may_go_on(tally)
+        if past_the_end or steps.asker.is_ignored(error):
+            return None
+        raise
+
+
+def _refuse_repetition(steps: _Range, page: Page, tally: Tally) -> None:
+    """Raises unless the repetition itself proves the end.
+
+    An API that answers its last page once more past the end is at its end where the total is reached, or
+    where that page is shorter than the others. A page as long as the limit proves nothing.
+    """
+    limit = getattr(steps.paginator, "limit", None)
+    at_total = tally.total is not None and tally.rows == tally.total and len(page.records) != limit
+    if not at_total and not tally.is_last_page_again(page):
+        raise tally.repetition_error()
+
+
+def _walk_links(
+    asker: Asker, paginator: BasePaginator, request: requests.Request, tally: Tally
+) -> Iterator[Page]:
+    origin = urlsplit(request.url)
+    request = copy(request)
+    request.params = dict(request.params)
+    paginator.init_request(request)
+    asked: set[str] = set()
+    while True:
+        asked.add(_spelled(request))
+        try:
+            answer = asker.ask(request)
+        except ApiStatusError as error:
+            if asker.is_ignored(error):
+                break
+            raise
+        page = answer.page
+        tally.hear(page)
+        if page.records:
+            if tally.is_repetition(page):
+                raise tally.repetition_error()
+            tally.add(page)
+            yield page
+        paginator.update_state(answer.response, page.records)
+        if not paginator.has_next_page:
+            break
+        paginator.update_request(request)
+        _stay_with(origin, request, asker.auth_parameter)
+        if _spelled(request) in asked:
+            raise IncompleteSweep(f"The API's next page, after {tally.rows} records, is one that was read before.")
+    tally.prove(tally.total)
+
+
+def _spelled(request: requests.Request) -> str:
+    return repr((request.url, request.params, request.json))
+
+
+def _stay_with(origin: SplitResult, request: requests.Request, auth_parameter: str | None) -> None:
+    """Keeps a next link on the host and scheme of the API: the key goes nowhere else.
+
+    A link that carries the key itself loses it here, since every request gets it anyway.
+
+    Raises:
+        IncompleteSweep: the link leads to another host.
+    """
+    link = urlsplit(request.url)
+    if link.hostname != origin.hostname:
+        raise IncompleteSweep(f"The API's next link leads to another host, {link.hostname}; the key is not sent there.")
+    query = link.query
+    if auth_parameter is not None:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        query = urlencode([(name, value) for name, value in pairs if name != auth_parameter])
+    request.url = urlunsplit((origin.scheme, origin.netloc, link.path, query, ""))

@@ -1,0 +1,56 @@
+"""Keeps several pages in flight, without the walk having to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from types import TracebackType
+
+from invoices_assets.extract.asking import Answer
+
+
+class Prefetch:
+    """Answers for positions, fetched ahead of their use.
+
+    The walk asks for exactly the position it needs; a guess that turns out wrong costs a request and
+    is never used.
+
+    Parameters:
+        fetch: asks for the page at a position.
+        window: how many requests may be under way at once; 1 is the plain walk.
+    """
+
+    def __init__(self, fetch: Callable[[int], Answer], window: int) -> None:
+        self._fetch = fetch
+        self._window = window
+        self._ahead: dict[int, Future[Answer]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Prefetch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, position: int) -> Answer:
+        """The answer for a position: fetched ahead, or fetched now."""
+        future = self._ahead.pop(position, None)
+        return future.result() if future is not None else self._fetch(position)
+
+    def expect(self, positions: Iterable[int]) -> None:
+        """Starts requests for the positions that will probably be asked for next, nearest first.
+
+        What was started for other positions is dropped.
+        """
+        wanted = list(islice(positions, self._window)) if self._window > 1 else []
+        for position in [started for started in self._ahead if started not in wanted]:
+            self._ahead.pop(position).cancel()
+        for position in wanted:
+            if position not in self._ahead:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(self._window, thread_name_prefix="page")
+                self._ahead[position] = self._pool.submit(self._fetch, position)

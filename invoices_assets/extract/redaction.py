@@ -1,0 +1,193 @@
+"""Keeps secrets out of everything but the request: they are recognised by value, whatever carries them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from invoices_assets.extract import exits
+from invoices_assets.extract.errors import ExtractError, RedactedError
+from invoices_assets.extract.spellings import Spelling, spellings
+
+MARK = "***"
+"""Stands where a secret was."""
+
+_LONGEST_SENTENCE = 1000
+_DEEPEST = 40
+_log = logging.getLogger("invoices_assets")
+T = TypeVar("T")
+
+
+class Redactor:
+    """Replaces secrets in texts, bytes, values and exceptions by `***`.
+
+    A secret is found raw, percent-encoded (any safe set, either case, repeatedly), in base64 (standard and
+    urlsafe, with or without padding, also as part of `user:secret`), and escaped for JSON, Python or HTML. Of
+    a header value such as `Token abc` the credential `abc` is found by itself too.
+
+    Texts are searched for secrets of at least 4 characters; a shorter one is replaced only where it is a
+    whole query value (`?key=abc`), for elsewhere it would blacken half of every log. Bodies of answers are
+    searched for secrets of at least 8 characters that are not a number of fewer than 12 digits: a shorter one
+    can stand in an invoice by chance, and an invoice must never be altered.
+
+    Parameters:
+        secrets: keys, passwords, tokens or whole header values; empty ones are ignored.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._secrets: frozenset[str] = frozenset()
+        self._spellings: tuple[Spelling, ...] = ()
+        self._in_data: tuple[Spelling, ...] = ()
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._secrets)} secrets)"
+
+    def add(self, *secrets: str) -> None:
+        """Also replaces these from now on, for example a token that was only just obtained."""
+        with self._lock:
+            fresh = {secret for secret in secrets if secret} - self._secrets
+            if fresh:
+                self._secrets |= fresh
+                ordered = sorted(self._secrets, key=lambda secret: (-len(secret), secret))
+                self._spellings = tuple(spelling for secret in ordered for spelling in spellings(secret))
+                self._in_data = tuple(spelling for spelling in self._spellings if spelling.in_data)
+
+    def text(self, text: str) -> str:
+        """The text without secrets; the same object where it holds none."""
+        for spelling in self._spellings:
+            if spelling.probe in text:
+                text = spelling.in_text.sub(MARK, text)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """The body of an answer without secrets; the same object where it holds none."""
+        for spelling in self._in_data:
+            if spelling.probe_bytes in data:
+                data = spelling.in_bytes.sub(MARK.encode(), data)
+        return data
+
+    def value(self, value: T) -> T:
+        """A metadata value without secrets, in keys and values at any depth; the same object where it holds
+        none.
+
+        Texts, bytes, mappings, sequences, sets, named tuples and dataclasses are searched; others are
+        returned as they are.
+        """
+        cleaned: T = self._value(value, 0)
+        return cleaned
+
+    def exception(self, error: BaseException) -> str:
+        """An exception and its causes as one line without secrets."""
+        sentences: list[str] = []
+        seen: set[int] = set()
+        cause: BaseException | None = error
+        while cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            text = " ".join(self.text(_text_of(cause)).split())
+            if not isinstance(cause, ExtractError):
+                text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+            sentences.append(text)
+            cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        line = self.text("; caused by ".join(dict.fromkeys(sentences)))
+        return line if len(line) <= _LONGEST_SENTENCE else f"{line[:_LONGEST_SENTENCE]}…"
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Lets no exception out that holds a secret: one that does is replaced by its redacted sentence.
+
+        Raises:
+            RedactedError: in place of an exception whose text, arguments or causes hold a secret. It has no
+                cause and no traceback below this point, for their frames hold what the exception held; the
+                redacted traceback is logged at DEBUG.
+        """
+        replacement = None
+        try:
+            yield
+        except Exception as error:
+            if not self._holds_secret(error):
+                raise
+            replacement = RedactedError(self.exception(error))
+            _log.debug(self.text(exits.traceback_text(error)))
+        if replacement is not None:
+            raise replacement
+
+    @contextmanager
+    def installed(self) -> Iterator[Redactor]:
+        """Redacts, for the time of a run, what leaves the process by whatever library.
+
+        Log records (message, arguments, traceback, stack, extras) of all loggers, warnings, uncaught
+        exceptions and what is written to `sys.stdout` and `sys.stderr`. Runs may be nested or concurrent: as
+        long as one is under way, the secrets of all of them are redacted.
+        """
+        exits.watch(self)
+        try:
+            yield self
+        finally:
+            exits.unwatch(self)
+
+    def _holds_secret(self, error: BaseException) -> bool:
+        seen: set[int] = set()
+        waiting: list[BaseException | None] = [error]
+        while waiting:
+            cause = waiting.pop()
+            if cause is None or id(cause) in seen:
+                continue
+            seen.add(id(cause))
+            held = [_text_of(cause), *map(_repr, cause.args), *map(_repr, vars(cause).values())]
+            if any(self.text(text) is not text and self.text(text) != text for text in held):
+                return True
+            waiting += [cause.__cause__, cause.__context__]
+        return False
+
+    def _value(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            text = self.text(value)
+            return value if text == value else text
+        if isinstance(value, bytes):
+            return self.data(value)
+        if depth > _DEEPEST:
+            return value
+        if isinstance(value, Mapping):
+            old = [item for pair in value.items() for item in pair]
+            new = [self._value(item, depth + 1) for item in old]
+            unchanged = all(one is other for one, other in zip(old, new, strict=True))
+            return value if unchanged else dict(zip(new[::2], new[1::2], strict=True))
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._sequence(value, depth)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._dataclass(value, depth)
+        return value
+
+    def _sequence(self, value: Any, depth: int) -> Any:
+        items = [self._value(item, depth + 1) for item in value]
+        if all(new is old for new, old in zip(items, value, strict=True)):
+            return value
+        if hasattr(value, "_fields"):
+            return value._replace(**dict(zip(value._fields, items, strict=True)))
+        return type(value)(items)
+
+    def _dataclass(self, value: Any, depth: int) -> Any:
+        old = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        new = {name: self._value(item, depth + 1) for name, item in old.items()}
+        changed = {name: item for name, item in new.items() if item is not old[name]}
+        return dataclasses.replace(value, **changed) if changed else value
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return ""

@@ -1,0 +1,267 @@
+"""Reads what to fetch: a YAML file in dlt's REST API source format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dlt.common.exceptions import DictValidationException
+from dlt.sources.helpers.rest_client.paginators import (
+    BasePaginator,
+    OffsetPaginator,
+    PageNumberPaginator,
+    RangePaginator,
+)
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.config_setup import (
+    build_resource_dependency_graph,
+    create_auth,
+    create_paginator,
+    setup_incremental_object,
+)
+from dlt.sources.rest_api.typing import ResolvedParam
+
+from invoices_assets.extract.credentials import with_credentials
+from invoices_assets.extract.errors import SourceError
+
+DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
+"""The description of the default contract, used unless INVOICES_SOURCE names another file."""
+
+
+@dataclass(frozen=True)
+class CursorSpec:
+    """dlt's incremental configuration of one endpoint.
+
+    Parameters:
+        path: JSONPath of the change stamp in a record, for example `updated_at`.
+        start_param: query parameter that takes the start, or None where a placeholder takes it.
+        initial_value: where the very first sweep starts, in the API's own notation.
+        lag: overlap, in the units of dlt's `lag` (seconds for stamps, days for dates).
+        used_in_placeholders: whether the endpoint mentions `{incremental.…}`.
+    """
+
+    path: str
+    start_param: str | None
+    initial_value: Any = None
+    lag: float = 0.0
+    used_in_placeholders: bool = False
+
+    @property
+    def filters(self) -> bool:
+        """Whether the API is asked for changed records only."""
+        return self.start_param is not None or self.used_in_placeholders
+
+
+@dataclass(frozen=True)
+class ResourceSpec:
+    """One resource of the source: what to ask, where its records are, how its columns are declared."""
+
+    name: str
+    primary_key: tuple[str, ...]
+    columns: Mapping[str, Mapping[str, Any]]
+    method: str
+    path: str
+    params: Mapping[str, Any]
+    headers: Mapping[str, Any]
+    json: Any
+    data: Any
+    data_selector: str | None
+    paginator: BasePaginator
+    auth: Any
+    cursor: CursorSpec | None
+    ignored: tuple[Mapping[str, Any], ...] = ()
+    parent: str | None = None
+    resolved_params: tuple[ResolvedParam, ...] = ()
+    include_from_parent: tuple[str, ...] = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A readable source file.
+
+    Parameters:
+        path: where it was read from.
+        config: its content: `client`, `resource_defaults`, `resources`; without base URL and secret.
+    """
+
+    path: Path
+    config: Mapping[str, Any] = field(repr=False)
+
+    def dlt_source(self, name: str) -> Any:
+        """dlt's own source of this configuration, with placeholders for what a run alone knows.
+
+        It gives Dagster the shape of the assets; it is never read from.
+
+        Raises:
+            SourceError: dlt does not accept the configuration; its complaint is in the message.
+        """
+        config = with_credentials(self.config, "http://unset.invalid", "unset")
+        try:
+            return rest_api_source(config, name=name)  # type: ignore[arg-type]
+        except Exception as error:
+            raise self._refusal(error) from None
+
+    @cached_property
+    def resource_names(self) -> list[str]:
+        """Names in the order of the file."""
+        return [_name_of(resource) for resource in self.config["resources"]]
+
+    def resources(self, base_url: str, secret: str) -> dict[str, ResourceSpec]:
+        """The resources, ready to be asked for, by name.
+
+        Raises:
+            SourceError: something that cannot be loaded completely or exactly.
+        """
+        config = with_credentials(self.config, base_url, secret)
+        try:
+            _, endpoints, resolved = build_resource_dependency_graph(
+                config.get("resource_defaults") or {}, config["resources"]
+            )
+            return {
+                name: _resource_spec(name, config["client"], resource, resolved[name] or [])  # type: ignore[arg-type]
+                for name, resource in endpoints.items()
+            }
+        except SourceError as error:
+            raise self._refusal(error) from None
+        except (ValueError, TypeError, KeyError, DictValidationException) as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: Exception) -> SourceError:
+        return SourceError(f"The source file {self.path.name} cannot be used: {_complaint(error)}")
+
+
+def read_source(path: Path) -> Source:
+    """Reads and checks a source file; sends nothing and needs no secret.
+
+    Raises:
+        SourceError: the file is missing, is not YAML, or is refused by dlt.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError(f"The source file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"The source file {path} is not UTF-8 text.") from None
+    except yaml.YAMLError as error:
+        raise SourceError(f"The source file {path} is not valid YAML: {_yaml_complaint(error)}") from None
+    if not isinstance(config, dict) or not isinstance(config.get("resources"), list) or not config["resources"]:
+        raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
+    source = Source(path, config)
+    source.dlt_source("check")
+    source.resources("http://unset.invalid", "unset")
+    return source
+
+
+def _name_of(resource: Any) -> str:
+    return resource if isinstance(resource, str) else str(resource.get("name"))
+
+
+def _resource_spec(
+    name: str, client: Mapping[str, Any], resource: Mapping[str, Any], resolved: list[ResolvedParam]
+) -> ResourceSpec:
+    endpoint = resource["endpoint"]
+    return ResourceSpec(
+        name=name,
+        primary_key=_primary_key(name, resource),
+        columns=_columns(resource.get("columns")),
+        method=endpoint.get("method") or "GET",
+        path=endpoint["path"],
+        params={key: value for key, value in (endpoint.get("params") or {}).items() if not _is_bound(value)},
+        headers={**(client.get("headers") or {}), **(endpoint.get("headers") or {})},
+        json=endpoint.get("json"),
+        data=endpoint.get("data"),
+        data_selector=endpoint.get("data_selector"),
+        paginator=_paginator(name, client, endpoint),
+        auth=create_auth(endpoint.get("auth", client.get("auth"))),
+        cursor=_cursor(name, endpoint),
+        ignored=_ignored(name, endpoint),
+        parent=resolved[0].resolve_config["resource"] if resolved else None,
+        resolved_params=tuple(resolved),
+        include_from_parent=tuple(resource.get("include_from_parent") or ()),
+        description=resource.get("description"),
+    )
+
+
+def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
+    if resource.get("processing_steps"):
+        raise SourceError(f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`.")
+    disposition = resource.get("write_disposition", "append")
+    if isinstance(disposition, dict):
+        disposition = disposition.get("disposition")
+    key = resource.get("primary_key")
+    key = (key,) if isinstance(key, str) else tuple(key or ())
+    if disposition != "merge" or not key:
+        raise SourceError(
+            f"resource `{name}` needs `write_disposition: merge` and a `primary_key`; "
+            "without them a repeated record cannot be told from a new one."
+        )
+    return key
+
+
+def _columns(columns: Any) -> dict[str, Mapping[str, Any]]:
+    if isinstance(columns, list):
+        return {column["name"]: column for column in columns}
+    return dict(columns or {})
+
+
+def _paginator(name: str, client: Mapping[str, Any], endpoint: Mapping[str, Any]) -> BasePaginator:
+    paginator = create_paginator(endpoint.get("paginator") or client.get("paginator"))
+    if paginator is None:
+        raise SourceError(
+            f"resource `{name}` names no paginator, and a guessed one could lose pages: "
+            "use offset, page_number, cursor, header_link, json_link or single_page."
+        )
+    if isinstance(paginator, RangePaginator) and type(paginator) not in (OffsetPaginator, PageNumberPaginator):
+        raise SourceError(f"resource `{name}` has a paginator that is not known: {type(paginator).__name__}.")
+    return paginator
+
+
+def _is_bound(param: Any) -> bool:
+    return isinstance(param, dict) and param.get("type") in ("incremental", "resolve")
+
+
+def _cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
+    incremental, param, convert = setup_incremental_object(
+        endpoint.get("params") or {}, endpoint.get("incremental")
+    )
+    if incremental is None:
+        return None
+    if convert is not None or incremental.end_value is not None or (param and param.end):
+        raise SourceError(f"resource `{name}`: `convert`, `end_value` and `end_param` are not supported here.")
+    spec = CursorSpec(
+        path=str(incremental.cursor_path),
+        start_param=param.start if param else None,
+        initial_value=incremental.initial_value,
+        lag=float(incremental.lag or 0.0),
+        used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
+    )
+    if spec.used_in_placeholders and spec.initial_value is None:
+        raise SourceError(f"resource `{name}` uses `{{incremental.…}}` and so needs `initial_value`.")
+    return spec
+
+
+def _ignored(name: str, endpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    actions = tuple(endpoint.get("response_actions") or ())
+    for action in actions:
+        if action.get("action") != "ignore" or "status_code" not in action or "content" in action:
+            raise SourceError(f"resource `{name}`: of `response_actions`, only `status_code` with `ignore` works.")
+    return actions
+
+
+def _complaint(error: Exception) -> str:
+    """dlt's complaint about the innermost field, where it names several."""
+    if isinstance(error, DictValidationException):
+        while error.nested_exceptions:
+            error = max(error.nested_exceptions, key=lambda nested: len(str(nested.path)))
+    return " ".join(str(error).split())
+
+
+def _yaml_complaint(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})." if mark else f"{problem}."

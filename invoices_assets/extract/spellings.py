@@ -1,0 +1,172 @@
+"""How a secret may be spelled where it turns up: raw, percent-encoded, base64, or escaped for JSON, Python or
+HTML.
+
+A secret is found by a pattern that allows every spelling of each of its characters, so that mixtures
+(a percent-encoded URL inside JSON inside a log line) are found like the pure forms.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import groupby
+
+SHORTEST_IN_TEXT = 4
+"""Characters. A shorter secret is found only as a whole query value (`=abc`); elsewhere it would blacken all logs."""
+
+SHORTEST_IN_DATA = 8
+"""Characters. A shorter one could stand in an invoice by chance, and an invoice is never to be altered."""
+
+SHORTEST_NUMBER_IN_DATA = 12
+"""Digits. A shorter number could be an amount, an identifier or a telephone number."""
+
+_BACKSLASH = r"(?:\\|%(?:25)*5[cC])"
+_AMPERSAND = rf"(?:&|{_BACKSLASH}+u0026|%(?:25)*26)(?:amp;)*"
+_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_BASE64_EDGE = r"[A-Za-z0-9+/_-]?"
+_SHORTEST_BASE64 = 5
+_ENDS_QUERY_VALUE = r"(?=$|[&\s\"'#<>()\[\]{},;\\])"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z_-]{1,19}")
+
+
+class Spelling:
+    """One pattern in which a secret may be written.
+
+    Parameters:
+        source: the regular expression; pure ASCII except for characters of the secret itself.
+        probe: a text that every match holds; searching for it first makes the usual case, nothing to find,
+            cheap.
+        in_data: whether it may be replaced in the bodies of answers.
+    """
+
+    def __init__(self, source: str, probe: str, *, in_data: bool) -> None:
+        self._source = source
+        self.probe = probe
+        self.probe_bytes = probe.encode()
+        self.in_data = in_data
+
+    @cached_property
+    def in_text(self) -> re.Pattern[str]:
+        return re.compile(self._source)
+
+    @cached_property
+    def in_bytes(self) -> re.Pattern[bytes]:
+        return re.compile(self._source.encode("utf-8", "surrogatepass"))
+
+
+def spellings(secret: str) -> Iterator[Spelling]:
+    """Every pattern for one secret; whole values come before their parts, so the longest is replaced first."""
+    for value in _values(secret):
+        if len(value) < SHORTEST_IN_TEXT:
+            if value:
+                yield Spelling(f"(?<==){_written(value)}{_ENDS_QUERY_VALUE}", _probe(value), in_data=False)
+            continue
+        least = SHORTEST_NUMBER_IN_DATA if value.isdigit() else SHORTEST_IN_DATA
+        in_data = len(value) >= least
+        yield Spelling(_written(value), _probe(value), in_data=in_data)
+        for encoding in ("utf-8", "latin-1"):
+            if encoding == "utf-8" or (not value.isascii() and max(value) <= "\xff"):
+                yield from _base64(value.encode(encoding, "surrogatepass"), in_data=in_data)
+
+
+def _values(secret: str) -> list[str]:
+    """The secret and what of it is secret by itself: `Token abc` also gives `abc`, `Basic …` what it encodes."""
+    values = [secret]
+    parts = secret.split()
+    if len(parts) == 1:
+        values.append(parts[0])
+    elif len(parts) == 2 and _SCHEME.fullmatch(parts[0]):
+        values.append(parts[1])
+        if parts[0].lower() == "basic":
+            values += _encoded_pair(parts[1])
+    else:
+        values += [part for part in parts if len(part) >= SHORTEST_IN_DATA]
+    values += [value.strip("\"',") for part in parts for _, found, value in [part.partition("=")] if found]
+    return list(dict.fromkeys(value for value in values if value == secret or len(value) >= SHORTEST_IN_TEXT))
+
+
+def _encoded_pair(encoded: str) -> list[str]:
+    try:
+        pair = b64decode(encoded, validate=True).decode()
+    except ValueError:
+        return []
+    return [pair, pair.partition(":")[2]]
+
+
+def _probe(value: str) -> str:
+    """The longest run of characters that no encoding changes."""
+    return max(re.findall(r"[A-Za-z0-9]+", value), key=len, default="")
+
+
+def _written(value: str) -> str:
+    sources = []
+    for char, run in groupby(value):
+        count = len(list(run))
+        if char == "\\":
+            # One pattern for the whole run: `\\+` repeated could be split in exponentially many ways.
+            sources.append(f"{_BACKSLASH}{{{count},}}")
+        else:
+            sources.append(_character(char) * count)
+    return "".join(sources)
+
+
+def _character(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    code = ord(char)
+    units = char.encode("utf-16-be", "surrogatepass")
+    utf8 = char.encode("utf-8", "surrogatepass")
+    ways = [
+        f"{_BACKSLASH}*{re.escape(char)}",
+        "".join(f"%(?:25)*{_hex(byte)}" for byte in utf8),
+        "".join(f"{_BACKSLASH}+x{_hex(byte)}" for byte in utf8),
+        "".join(
+            f"{_BACKSLASH}+u{_hex(high)}{_hex(low)}"
+            for high, low in zip(units[::2], units[1::2], strict=True)
+        ),
+        f"{_AMPERSAND}#0*{code};",
+        f"{_AMPERSAND}#[xX]0*{''.join(_either_case(digit) for digit in f'{code:x}')};",
+    ]
+    if char in _ENTITIES:
+        ways.append(f"{_AMPERSAND}{_ENTITIES[char]};")
+    if char == " ":
+        ways.append(r"\+")
+    if char in "\n\r\t":
+        ways.append(f"{_BACKSLASH}+{ {10: 'n', 13: 'r', 9: 't'}[code] }")
+    if 0x7F < code <= 0xFF:
+        ways += [f"%(?:25)*{_hex(code)}", f"{_BACKSLASH}+x{_hex(code)}"]
+    if code > 0xFFFF:
+        ways.append(f"{_BACKSLASH}+U{''.join(_either_case(digit) for digit in f'{code:08x}')}")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _hex(byte: int) -> str:
+    return "".join(_either_case(digit) for digit in f"{byte:02x}")
+
+
+def _either_case(digit: str) -> str:
+    return digit if digit.isdigit() else f"[{digit}{digit.upper()}]"
+
+
+def _base64(value: bytes, *, in_data: bool) -> Iterator[Spelling]:
+    """The part of the base64 text that is the same whatever stands before and after the secret.
+
+    Three bytes make four characters, so a secret inside a longer text, such as `user:secret`, has one of
+    three spellings; the characters at its edges also depend on its neighbours and are matched as any.
+    """
+    for before in range(3):
+        encoded = b64encode(b"\0" * before + value).decode()
+        inner = encoded[-(-8 * before // 6) : 8 * (before + len(value)) // 6]
+        if len(inner) >= _SHORTEST_BASE64:
+            written = "".join({"+": _plus, "/": _slash}.get(char, char) for char in inner)
+            edge = _BASE64_EDGE if before else ""
+            source = f"{edge}{written}{_BASE64_EDGE}(?:=|%(?:25)*3[dD]){{0,2}}"
+            # Inside a longer text a body would hold it only as the header sent, which the client adds as a
+            # secret.
+            yield Spelling(source, _probe(inner), in_data=in_data and before == 0)
+
+
+_plus = rf"(?:[+-]|%(?:25)*2[bB]|{_BACKSLASH}+u002[bB])"
+_slash = rf"(?:{_BACKSLASH}*/|_|%(?:25)*2[fF]|{_BACKSLASH}+u002[fF])"

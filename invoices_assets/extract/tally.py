@@ -1,0 +1,146 @@
+"""Counts what one pass over an API brought, and tells whether it adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from invoices_assets.extract.errors import IncompleteSweep
+from invoices_assets.extract.page import Page
+
+
+class RecordsMoved(Exception):
+    """Records were inserted, deleted or reordered during a pass; another pass may find them at rest."""
+
+
+def identity_of(primary_key: Sequence[str], columns: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], Any]:
+    """Returns a function that gives the identity of a record, or None where it has none.
+
+    Parameters:
+        primary_key: column names, for example `("id",)`.
+        columns: the declared columns; `x-from` names the vendor's own field.
+    """
+    normalize = NamingConvention().normalize_identifier
+    fields = [str(columns.get(name, {}).get("x-from", name)) for name in primary_key]
+    spelled: dict[str, str] = {}
+
+    def value(record: dict[str, Any], field: str) -> Any:
+        found = record.get(spelled.get(field, field))
+        if found is None and field not in spelled and field not in record:
+            key = next((key for key in record if normalize(key) == normalize(field)), None)
+            if key is not None:
+                spelled[field] = key
+                return record[key]
+            for part in field.split("."):
+                record = record.get(part) if isinstance(record, dict) else None  # type: ignore[assignment]
+            return record
+        return found
+
+    def identity(record: Any) -> Any:
+        if not isinstance(record, dict):
+            return None
+        values = [value(record, field) for field in fields]
+        return None if None in values else "\x1f".join(map(str, values))
+
+    return identity
+
+
+class Tally:
+    """The running count of one pass.
+
+    A total that always equals the rows of its own page is the count of that page, and so no total.
+    """
+
+    def __init__(self, identity: Callable[[Any], Any], position: str) -> None:
+        self._identity = identity
+        self._position = position
+        self._ids: set[int] = set()
+        self._fingerprints: set[int] = set()
+        self._last_fingerprint: int | None = None
+        self._only_page_counts = True
+        self._said: int | None = None
+        self.rows = 0
+        self.pages = 0
+        self.nameless = 0
+        self.sizes: tuple[int, int] = (0, 0)
+
+    @property
+    def distinct(self) -> int:
+        """Distinct records: ids, and each record without an id."""
+        return len(self._ids) + self.nameless
+
+    @property
+    def total(self) -> int | None:
+        """The API's total, as far as it is one."""
+        return None if self._only_page_counts and self.pages > 1 else self._said
+
+    @property
+    def total_may_be_a_page_count(self) -> bool:
+        """Whether only one more request can tell the total from the count of the first page."""
+        return self._only_page_counts and self.pages == 1 and self._said is not None and self._said > 0
+
+    def hear(self, page: Page) -> None:
+        """Notes the total of a page, also of an empty one.
+
+        Raises:
+            RecordsMoved: the total is another one than before.
+        """
+        if page.total is None:
+            return
+        before = self._said
+        if page.records or self.pages == 0:
+            self._only_page_counts = self._only_page_counts and page.total == len(page.records)
+        elif page.total == 0 and self._only_page_counts:
+            return
+        self._said = page.total
+        if before is not None and before != page.total and not self._only_page_counts:
+            raise RecordsMoved(f"the total went from {before} to {page.total}")
+
+    def is_repetition(self, page: Page) -> bool:
+        """Whether this very page came before."""
+        return self._fingerprint(page) in self._fingerprints
+
+    def is_last_page_again(self, page: Page) -> bool:
+        """Whether this page is the one before, and that one was shorter than a full page."""
+        first, last = self.sizes
+        return self._fingerprint(page) == self._last_fingerprint and self.pages > 1 and last < first
+
+    def add(self, page: Page) -> None:
+        """Counts a page that has records."""
+        self._last_fingerprint = self._fingerprint(page)
+        self._fingerprints.add(self._last_fingerprint)
+        keys = [self._identity(record) for record in page.records]
+        self._ids.update(hash(key) for key in keys if key is not None)
+        self.nameless += keys.count(None)
+        self.pages += 1
+        self.rows += len(page.records)
+        self.sizes = (self.sizes[0] or len(page.records), len(page.records))
+
+    def repetition_error(self) -> IncompleteSweep:
+        """What to say of a page that came twice."""
+        if self.pages == 1:
+            return IncompleteSweep(
+                f"The API ignores `{self._position}`: it answered the first page again, "
+                f"so only {self.rows} records can be read."
+            )
+        return IncompleteSweep(
+            f"The same page came twice after {self.rows} records (the last page comes again, or "
+            f"`{self._position}` is ignored), so what lies behind it cannot be proven."
+        )
+
+    def prove(self, expected: int | None) -> None:
+        """Raises unless the distinct records are exactly as many as expected, and none came twice.
+
+        Raises:
+            RecordsMoved: they are not.
+        """
+        if expected is not None and self.distinct != expected:
+            raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came")
+        if self.rows != self.distinct:
+            raise RecordsMoved(f"{self.rows - self.distinct} of {self.rows} records came twice")
+
+    def _fingerprint(self, page: Page) -> int:
+        keys = [self._identity(record) for record in page.records]
+        return hash(tuple(repr(r) if key is None else key for key, r in zip(keys, page.records, strict=True)))

@@ -1,0 +1,206 @@
+"""dlt's three steps, extract, normalize and load, for Parquet files that are ready.
+
+The pipeline lives in the run's working folder and nowhere else: no telemetry, no trace file, nothing in the home
+folder. State and schema come from the destination and go back to it with the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination import Destination
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column
+from dlt.common.storages.load_package import load_package_state
+from dlt.extract.hints import make_hints
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.pipeline import Pipeline
+
+from invoices_assets.load.evolution import (
+    DELETED_AT,
+    LIST_INDEX,
+    LOAD_ID,
+    PARENT_ID,
+    ROOT_ID,
+    ROW_ID,
+    Shapes,
+    TableShape,
+)
+from invoices_assets.load.kinds import dlt_hints
+from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.state import merged_state
+
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+# the rows of the delta are distinct by construction; the two keys are never both set, for dlt would OR them
+MERGE: Any = {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True}
+KEY_COLUMNS: dict[str, dict[str, Any]] = {
+    ROW_ID: dict(dlt_id_column()),
+    LOAD_ID: dict(dlt_load_id_column()),
+    ROOT_ID: {"name": ROOT_ID, "data_type": "text", "nullable": False, "root_key": True},
+    PARENT_ID: {"name": PARENT_ID, "data_type": "text", "nullable": False, "parent_key": True},
+    LIST_INDEX: {"name": LIST_INDEX, "data_type": "bigint", "nullable": False},
+}
+Files = dict[str, tuple[Path, int]]
+
+
+@contextlib.contextmanager
+def quiet_dlt() -> Iterator[None]:
+    """dlt logs each failure with its stack on stderr and raises it as well; the second is enough."""
+    logger = logging.getLogger("dlt")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def new_pipeline(
+    settings: WarehouseSettings, destination: Destination[Any, Any], directory: Path
+) -> Iterator[Pipeline]:
+    """A pipeline in `directory`, with the state and the schema that the destination has."""
+    with quiet_dlt():
+        pipeline = dlt.pipeline(
+            settings.dataset,
+            pipelines_dir=str(directory),
+            destination=destination,
+            dataset_name=settings.dataset,
+        )
+        # tracing would write what it sees into files; signals are the caller's business
+        pipeline.config.enable_runtime_trace = False
+        pipeline.config.runtime.intercept_signals = False
+        try:
+            pipeline.sync_destination()
+            yield pipeline
+        except PipelineStepFailed as failed:
+            raise root_cause(failed) from failed
+        finally:
+            if pipeline.is_active:
+                pipeline.deactivate()
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error inside dlt's wrappers: the one that the database or this package raised."""
+    seen = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "exception", None) or getattr(error, "client_exception", None)
+        if not isinstance(inner, BaseException):
+            inner = getattr(error, "dbapi_exception", None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
+
+
+def extract(
+    pipeline: Pipeline,
+    settings: WarehouseSettings,
+    resource: Resource,
+    shapes: Shapes,
+    state_update: Mapping[str, Any] | None,
+    write: Callable[[str], Files],
+) -> str | None:
+    """Put the delta and the new state into a load package.
+
+    Parameters:
+        write: makes the Parquet files for a load id: table -> (file, rows).
+
+    Returns:
+        The load id, None when there was nothing to put.
+    """
+    files: Files = {}
+
+    def main() -> Iterator[Any]:
+        if state_update:
+            state = dlt.current.resource_state(resource.name)
+            state.update(merged_state(state, state_update))
+        files.update(write(load_package_state()["load_id"]))
+        yield from imported(shapes.root.name)
+
+    def imported(table: str) -> Iterator[Any]:
+        if table in files:
+            path, rows = files[table]
+            yield dlt.mark.with_file_import(str(path), "parquet", rows)
+
+    def follow(table: str) -> Callable[[], Iterator[Any]]:
+        return lambda: imported(table)
+
+    resources = [DltResource.from_data(main, resource.name, hints=_root_hints(shapes.root, resource))]
+    parents = {shape.name for shape in shapes.tables.values()}
+    for shape in shapes.children:
+        hints = make_hints(shape.name, _parent(shape.name, parents), columns=_columns(shape, {}))
+        resources.append(DltResource.from_data(follow(shape.name), shape.name, hints=hints))
+    rejected = f"{resource.name}_rejected"
+    resources.append(DltResource.from_data(follow(rejected), rejected, hints=_rejected_hints(rejected)))
+    schema = Schema(settings.dataset)
+    source = DltSource(schema, settings.dataset, resources)
+    # the main resource writes the files that the others then find
+    source.max_table_nesting = 0
+    info = pipeline.extract(source, max_parallel_items=1, workers=1)
+    return info.loads_ids[0] if info.loads_ids else None
+
+
+def normalize_and_load(pipeline: Pipeline) -> None:
+    """Hand the load package to the destination; one job after the other, and any failure raises."""
+    pipeline.normalize(workers=1)
+    info = pipeline.load(workers=1, raise_on_failed_jobs=True)
+    if info is not None:
+        info.raise_on_failed_jobs()
+
+
+def _parent(table: str, names: set[str]) -> str:
+    while "__" in table:
+        table = table.rpartition("__")[0]
+        if table in names:
+            return table
+    raise ValueError(f"{table} has no parent table")
+
+
+def _columns(shape: TableShape, declared: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, kind in shape.columns.items():
+        if name in KEY_COLUMNS:
+            columns[name] = dict(KEY_COLUMNS[name])
+            continue
+        given = {k: v for k, v in declared.get(name, {}).items() if not k.startswith("x-") and k != "primary_key"}
+        # a column that is added to rows already there starts as null
+        nullable = shape.existing.get(name, True) if shape.exists else given.get("nullable", True)
+        columns[name] = {**given, **dlt_hints(kind), "name": name, "nullable": nullable}
+    return columns
+
+
+def _root_hints(shape: TableShape, resource: Resource) -> Any:
+    hints = make_hints(
+        shape.name,
+        write_disposition=MERGE,
+        columns=_columns(shape, resource.columns),
+        primary_key=list(resource.primary_key),
+    )
+    if DELETED_AT in hints["columns"]:  # type: ignore[operator]
+        hints["columns"][DELETED_AT]["description"] = "when the record was found to be gone from the API"  # type: ignore[index]
+    if resource.description:
+        hints["additional_table_hints"] = {"description": resource.description}  # type: ignore[typeddict-unknown-key]
+    return hints
+
+
+def _rejected_hints(name: str) -> Any:
+    columns: dict[str, Any] = {
+        "key": {"name": "key", "data_type": "text", "description": "the record's key, as far as it has one"},
+        "raw": {"name": "raw", "data_type": "text", "description": "the record as JSON"},
+        "reason": {"name": "reason", "data_type": "text", "description": "why it cannot be stored as declared"},
+        "rejected_at": {"name": "rejected_at", "data_type": "timestamp"},
+        LOAD_ID: dict(dlt_load_id_column()),
+        ROW_ID: dict(dlt_id_column()),
+    }
+    return make_hints(name, write_disposition=MERGE, columns=columns, primary_key=[ROW_ID])

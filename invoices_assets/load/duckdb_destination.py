@@ -1,0 +1,255 @@
+"""dlt's DuckDB destination, bound to a connection whose transaction somebody else began and will end.
+
+dlt commits in many steps: the schema, each load job, the merge, the load's row in `_dlt_loads`. Here all of them go
+through one connection and their own begin, commit and rollback do nothing, so that readers see the old state or the
+new one, and an error or a killed process leaves the old one.
+
+dlt merges from a staging dataset. Here a staging table is a temporary view of the Parquet file of the load job: no
+row is copied, and nothing has to be cleaned up in the warehouse.
+
+What is overridden was read in dlt 1.31: destinations/impl/duckdb, destinations/job_client_impl.py, load/load.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.destination.client import (
+    HasFollowupJobs,
+    LoadJob,
+    PreparedTableSchema,
+    RunnableLoadJob,
+    StateInfo,
+    StorageSchemaInfo,
+)
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TSchemaTables
+from dlt.common.storages import FileStorage
+from dlt.destinations.exceptions import DatabaseTerminalException, DatabaseUndefinedRelation
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.sql_client import raise_database_error
+
+from invoices_assets.load.connection import CATALOG, ident, literal
+
+
+class Session:
+    """The open warehouse of one load.
+
+    Parameters:
+        connection: attached as `warehouse`, in a transaction.
+        directory: of the run, for the Parquet files behind the staging views.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+        self.connection = connection
+        self.directory = directory
+        self.staged: dict[str, list[Path]] = {}
+
+    def stage(self, table: str, file: str) -> list[Path]:
+        """Keep a job's file, which dlt is about to move, under a name of our own; all files of the table so far."""
+        files = self.staged.setdefault(table, [])
+        path = self.directory / f"{table}.staged.{len(files)}.parquet"
+        FileStorage.link_hard_with_fallback(file, str(path))
+        files.append(path)
+        return files
+
+
+class SessionSqlClient(DuckDbSqlClient):
+    """Runs dlt's SQL on the session's connection and never ends its transaction."""
+
+    def __init__(
+        self,
+        session: Session,
+        dataset_name: str,
+        staging_dataset_name: str,
+        credentials: Any,
+        capabilities: DestinationCapabilitiesContext,
+    ) -> None:
+        super().__init__(dataset_name, staging_dataset_name, credentials, capabilities)
+        self.session = session
+        # dataset_name changes while dlt works on the staging dataset
+        self.main_dataset = dataset_name
+
+    def open_connection(self) -> duckdb.DuckDBPyConnection:
+        self._conn = self.session.connection
+        return self._conn
+
+    def close_connection(self) -> None:
+        """The connection is the session's."""
+
+    @contextlib.contextmanager
+    def begin_transaction(self) -> Iterator[Any]:
+        yield self
+
+    def commit_transaction(self) -> None:
+        """Whoever began the transaction ends it."""
+
+    def rollback_transaction(self) -> None:
+        """Whoever began the transaction ends it; the error is raised on to there."""
+
+    @contextlib.contextmanager
+    @raise_database_error
+    def execute_query(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        # dlt's own rolls back on an error, and dlt lives with some, such as a state table not made yet
+        parameters = args or kwargs or None
+        if parameters:
+            query = query.replace("%s", "?")
+        yield self.cursor_impl(self._conn.execute(query, parameters))  # type: ignore[abstract]
+
+    def catalog_name(self, quote: bool = True, casefold: bool = True) -> str | None:
+        return ident(CATALOG) if quote else CATALOG
+
+    def make_qualified_table_name_path(
+        self,
+        table_name: str | None,
+        quote: bool = True,
+        casefold: bool = True,
+        dataset_name: str | None = None,
+        catalog: str | None = None,
+    ) -> list[str]:
+        if table_name and dataset_name is None and self.is_staging_dataset_active:
+            return ["temp", "main", ident(f"_staged_{table_name}") if quote else f"_staged_{table_name}"]
+        return super().make_qualified_table_name_path(table_name, quote, casefold, dataset_name, catalog)
+
+    @staticmethod
+    def _make_database_exception(ex: Exception) -> Exception:
+        # a transient error would be tried again inside a transaction that is already lost
+        error = DuckDbSqlClient._make_database_exception(ex)
+        if isinstance(error, DatabaseUndefinedRelation) or not isinstance(ex, duckdb.Error):
+            return error
+        return DatabaseTerminalException(ex)
+
+
+class StageParquetJob(RunnableLoadJob, HasFollowupJobs):
+    """Makes the staging view of a table; every column with the exact type of the table, or not at all."""
+
+    def __init__(self, file_path: str) -> None:
+        super().__init__(file_path)
+        self._job_client: SessionClient = None  # type: ignore[assignment]
+
+    def run(self) -> None:
+        self._job_client.make_staging_view(self.load_table_name, self._file_path)
+
+
+class SessionClient(DuckDbClient):
+    """dlt's job client on a session; subclassed per session, for dlt makes clients by their class."""
+
+    session: ClassVar[Session]
+
+    def __init__(
+        self, schema: Schema, config: DuckDbClientConfiguration, capabilities: DestinationCapabilitiesContext
+    ) -> None:
+        super().__init__(schema, config, capabilities)
+        plain = self.sql_client
+        self.sql_client: SessionSqlClient = SessionSqlClient(
+            self.session, plain.dataset_name, plain.staging_dataset_name, config.credentials, capabilities
+        )
+
+    def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
+        if not self.in_staging_dataset_mode:
+            super().initialize_storage(truncate_tables)  # type: ignore[arg-type]
+
+    def is_storage_initialized(self) -> bool:
+        return self.in_staging_dataset_mode or super().is_storage_initialized()
+
+    def update_stored_schema(
+        self,
+        only_tables: Iterable[str] | None = None,
+        expected_update: TSchemaTables | None = None,
+        force: bool = False,
+    ) -> TSchemaTables | None:
+        if not self.in_staging_dataset_mode:
+            return super().update_stored_schema(only_tables, expected_update, force)  # type: ignore[arg-type]
+        # a table without rows in this load gets no job, but the merge reads its staging table
+        for table in only_tables or ():
+            if table != self.schema.version_table_name:
+                self.make_staging_view(table, None)
+        return {}
+
+    def get_stored_state(self, pipeline_name: str) -> StateInfo | None:
+        # dlt tries and lives with the error, but since DuckDB 2.0 any error ends the transaction
+        for table in (self.schema.state_table_name, self.schema.loads_table_name):
+            if not self._is_stored(table):
+                raise DatabaseUndefinedRelation(duckdb.CatalogException(f"Table {table} does not exist"))
+        return super().get_stored_state(pipeline_name)
+
+    def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo | None:
+        return super()._row_to_schema_info(query, *args) if self._is_stored(self.schema.version_table_name) else None
+
+    def _is_stored(self, table: str) -> bool:
+        return bool(
+            self.session.connection.execute(
+                "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?",
+                [CATALOG, self.sql_client.main_dataset, table],
+            ).fetchone()
+        )
+
+    def create_load_job(
+        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        if file_path.endswith(".parquet") and self.should_load_data_to_staging_dataset(table["name"]):
+            return StageParquetJob(file_path)
+        return super().create_load_job(table, file_path, load_id, restore)
+
+    def make_staging_view(self, table: str, file: str | None) -> None:
+        """The staging view of `table` over its Parquet files so far, and over nothing without a file.
+
+        Raises:
+            DatabaseTerminalException: a column of the file has another type than that of the table; DuckDB would
+                cast it without a word.
+        """
+        connection = self.session.connection
+        target = f"{ident(CATALOG)}.{ident(self.sql_client.main_dataset)}.{ident(table)}"
+        view = f"temp.main.{ident(f'_staged_{table}')}"
+        kinds = _described(connection, f"SELECT * FROM {target}")
+        if file is None:
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {target} WHERE false")
+            return
+        files = ", ".join(literal(str(path)) for path in self.session.stage(table, file))
+        source = f"read_parquet([{files}], union_by_name = true)"
+        came = _described(connection, f"SELECT * FROM {source}")
+        wrong = [c for c, kind in came.items() if not _same(kind, kinds.get(c))]
+        if wrong:
+            raise DatabaseTerminalException(
+                duckdb.InvalidInputException(
+                    f"column {wrong[0]} of {table} is {kinds.get(wrong[0])} in the warehouse "
+                    f"and {came[wrong[0]]} in the load"
+                )
+            )
+        columns = [
+            ident(c) if c in came else f"CAST(NULL AS {kind}) AS {ident(c)}" for c, kind in kinds.items()
+        ]
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT {', '.join(columns)} FROM {source}")
+
+
+def _described(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
+
+
+def _same(came: str, stored: str | None) -> bool:
+    return came == stored or (came == "VARCHAR" and stored == "JSON")
+
+
+def destination(session: Session, path: Path) -> DuckDbDestination:
+    """dlt's destination `duckdb` for the warehouse at `path`, bound to the open `session`."""
+    bound = type("BoundSessionClient", (SessionClient,), {"session": session})
+
+    class BoundDestination(DuckDbDestination):
+        @property
+        def client_class(self) -> type[DuckDbClient]:
+            return bound
+
+        @property
+        def destination_type(self) -> str:
+            # the name kept in dlt's state, so that dlt's own tools read the warehouse
+            return "dlt.destinations.duckdb"
+
+    return BoundDestination(credentials=str(path))

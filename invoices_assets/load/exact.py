@@ -1,0 +1,97 @@
+"""JSON values without loss: their text, and their numbers digit by digit."""
+
+from __future__ import annotations
+
+import re
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, InvalidOperation, Overflow
+from typing import Any
+
+import simplejson
+
+_NUMERIC_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNBOUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
+NOT_UNICODE = "is not valid Unicode: it has a lone surrogate"
+_LONGEST_SHOWN = 60
+# Without the exponent of a zero such as 0E+999999999, which would have to be written out as an integer.
+_ZERO = Decimal(0)
+
+
+class Unreadable(ValueError):
+    """A value that is not what its column is declared as; `str()` continues a sentence that names the field."""
+
+
+def json_text(value: Any) -> str:
+    """The JSON text of a value, with each number as exact as it came; every database and file can hold it.
+
+    Characters are written as they are, unless the value has a lone surrogate, which no encoding has; then all
+    that is not ASCII is escaped.
+
+    Parameters:
+        value: as `json.loads(..., parse_float=Decimal)` returns it.
+    """
+    try:
+        return valid_json_text(value)
+    except Unreadable:
+        return simplejson.dumps(value, use_decimal=True, ensure_ascii=True, allow_nan=True)
+
+
+def valid_json_text(value: Any) -> str:
+    """As `json_text`, for values whose text is read on: a lone surrogate raises `Unreadable`."""
+    text = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, allow_nan=True)
+    if not is_encodable(text):
+        raise Unreadable(NOT_UNICODE)
+    return text
+
+
+def is_encodable(text: str) -> bool:
+    """Whether a text is valid Unicode, without a lone surrogate (`"\\ud800"` in JSON)."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """A value for a sentence: whole or not at all, so that no part of a secret escapes redaction by value."""
+    text = json_text(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"a value of {len(text)} characters"
+
+
+def exact_number(value: Any) -> Decimal:
+    """The number that a JSON number or a numeric text is.
+
+    Raises:
+        Unreadable: anything else, also true, NaN, an empty text, or thousands separators.
+    """
+    number: Decimal | None = None
+    if type(value) is int:
+        number = Decimal(value)
+    elif type(value) is Decimal and value.is_finite():
+        number = value
+    elif type(value) is str and _NUMERIC_TEXT.fullmatch(value.strip()):
+        number = _read(value.strip())
+    if number is None:
+        raise Unreadable(f"is not a number that can be stored: {shown(value)}")
+    return number or _ZERO
+
+
+def _read(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except DecimalException:
+        return None
+
+
+def scaled(number: Decimal, power: int) -> Decimal:
+    """`number` times ten to the `power`, with all of its digits.
+
+    Raises:
+        Unreadable: the result is beyond what a Decimal can be.
+    """
+    try:
+        return _UNBOUNDED.scaleb(number, power)
+    except DecimalException:
+        raise Unreadable("is a number that cannot be stored") from None

@@ -1,0 +1,176 @@
+"""A proven sweep goes into the warehouse: compare, load what differs through dlt, all in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from invoices_assets.load.connection import explain, open_warehouse
+from invoices_assets.load.delta import Delta
+from invoices_assets.load.errors import WarehouseError
+from invoices_assets.load.evolution import DELETED_AT, Shapes, existing_tables, plan_shapes, qualified, widen
+from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.spool import SpooledSweep
+from invoices_assets.load.state import merged_state, read_state, stored_state
+
+__all__ = ["LoadResult", "Mode", "load_sweep", "read_state"]
+
+Mode = Literal["incremental", "complete"]
+
+
+@dataclass
+class LoadResult:
+    """What a load did.
+
+    Parameters:
+        new, changed, returned, unchanged: records of the sweep; each record is one of these. `returned` ones were
+            marked as deleted before.
+        deleted: records that got their `deleted_at` in this load.
+        rejected: records of the sweep that could not be stored as declared.
+        table_rows: rows of the main table afterwards; live_rows: those without `deleted_at`.
+        load_id: dlt's id of the load, None when nothing differed and nothing was written.
+        columns: table -> column -> DuckDB type, afterwards.
+        remarks: what has to be told, one sentence each.
+        seconds: by stage.
+    """
+
+    new: int = 0
+    changed: int = 0
+    deleted: int = 0
+    returned: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    table_rows: int = 0
+    live_rows: int = 0
+    load_id: str | None = None
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a block to `stage`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+def load_sweep(
+    sweep: SpooledSweep,
+    *,
+    settings: WarehouseSettings,
+    resource: Resource,
+    mode: Mode,
+    state_update: Mapping[str, Any] | None,
+    working_dir: Path,
+    max_deleted_share: float = 0.2,
+    now: datetime | None = None,
+    log: Callable[[str], None] = lambda _: None,
+) -> LoadResult:
+    """Bring the warehouse to the state of `sweep`, or leave it exactly as it was.
+
+    To be called under `lock.warehouse_lock`.
+
+    Parameters:
+        sweep: proven complete by the caller, for what it asked.
+        mode: `complete` when the sweep has every record of the API, so that what is missing is gone.
+        state_update: merged into dlt's state of the resource, committed with the rows.
+        working_dir: of this run.
+        max_deleted_share: the largest believable share of live rows that vanish at once, 0 to 1.
+        now: the time for `deleted_at` and `rejected_at`; the clock's by default.
+
+    Raises:
+        WarehouseError: nothing was written.
+    """
+    if not settings.is_duckdb:
+        raise WarehouseError(f"the destination {settings.destination} is not supported yet")
+    result = LoadResult(rejected=sweep.rejected)
+    result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
+    moment = now or datetime.now(timezone.utc)
+    try:
+        with contextlib.ExitStack() as stack:
+            with result.timed("open"):
+                connection = stack.enter_context(open_warehouse(settings, working_dir=working_dir, log=log))
+            connection.begin()
+            with result.timed("compare"):
+                shapes = plan_shapes(connection, settings.dataset, sweep, resource)
+                widen(connection, shapes)
+                delta = Delta(connection, settings.dataset, sweep, shapes, resource.primary_key, moment)
+                counts = delta.compare(complete=mode == "complete", max_deleted_share=max_deleted_share)
+            for name in ("new", "changed", "deleted", "returned", "unchanged"):
+                setattr(result, name, getattr(counts, name))
+            state = _if_changed(stored_state(connection, settings, resource.name), state_update)
+            if counts.any or state:
+                _note(result, shapes, counts.rekeyed)
+                _load(connection, settings, resource, shapes, delta, state, working_dir, result)
+                with result.timed("commit"):
+                    connection.commit()
+            else:
+                connection.rollback()
+            with result.timed("describe"):
+                _describe(connection, settings.dataset, resource.name, result)
+            with result.timed("close"):
+                stack.close()
+    except (duckdb.Error, OSError) as error:
+        raise explain(error, settings.path) from error
+    return result
+
+
+def _if_changed(stored: Mapping[str, Any], update: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return update if update and merged_state(stored, update) != stored else None
+
+
+def _note(result: LoadResult, shapes: Shapes, rekeyed: int) -> None:
+    result.remarks += shapes.remarks
+    if rekeyed:
+        result.remarks.append(f"{rekeyed} rows that another dlt pipeline had written got new dlt row ids")
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    settings: WarehouseSettings,
+    resource: Resource,
+    shapes: Shapes,
+    delta: Delta,
+    state: Mapping[str, Any] | None,
+    working_dir: Path,
+    result: LoadResult,
+) -> None:
+    with result.timed("import_dlt"):
+        # only when there is something to load; it takes longer than an empty refresh
+        from invoices_assets.load import dlt_run
+        from invoices_assets.load.duckdb_destination import Session, destination
+
+    def write(load_id: str) -> dict[str, tuple[Path, int]]:
+        with result.timed("write"):
+            return delta.write(working_dir, load_id)
+
+    bound = destination(Session(connection, working_dir), settings.path)
+    with contextlib.ExitStack() as stack:
+        with result.timed("dlt_sync"):
+            pipeline = stack.enter_context(dlt_run.new_pipeline(settings, bound, working_dir / "dlt"))
+        with result.timed("dlt_extract"):
+            result.load_id = dlt_run.extract(pipeline, settings, resource, shapes, state, write)
+        with result.timed("dlt_load"):
+            dlt_run.normalize_and_load(pipeline)
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, result: LoadResult) -> None:
+    tables = existing_tables(connection, dataset, root)
+    result.columns = {
+        table: {column: kind for column, (kind, _) in columns.items()} for table, columns in tables.items()
+    }
+    if root in tables:
+        live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"
+        row = connection.execute(f"SELECT count(*), {live} FROM {qualified(dataset, root)}").fetchone()
+        assert row is not None
+        result.table_rows, result.live_rows = row

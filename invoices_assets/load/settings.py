@@ -1,0 +1,60 @@
+"""Where the rows go: the destination and the limits of a load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DUCKDB = "duckdb"
+
+
+@dataclass(frozen=True)
+class WarehouseSettings:
+    """The warehouse of one set of tables.
+
+    Parameters:
+        dataset: the schema that holds the tables; also the name of dlt's pipeline and source.
+        destination: a dlt destination type; `duckdb` is one file, written in one transaction per load.
+        duckdb_path: the DuckDB file; only for the destination `duckdb`.
+        memory_limit: what DuckDB may use, in its own notation; beyond it, it uses the working folder.
+        threads: how many threads DuckDB may use; None for its default, all cores.
+        open_wait_seconds: how long to wait for a process that holds the file open.
+        credentials: passed on to dlt for other destinations; None leaves it to dlt's own configuration.
+    """
+
+    dataset: str
+    destination: str = DUCKDB
+    duckdb_path: Path | None = None
+    memory_limit: str = "384MB"
+    threads: int | None = None
+    open_wait_seconds: float = 60.0
+    credentials: Any = None
+
+    @property
+    def is_duckdb(self) -> bool:
+        return self.destination == DUCKDB
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file as an absolute path, so that a change of folder in between does not matter."""
+        if self.duckdb_path is None:
+            raise ValueError("the destination duckdb needs duckdb_path")
+        return Path(self.duckdb_path).expanduser().absolute()
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What the loader has to know of a resource of the source YAML.
+
+    Parameters:
+        name: the name of the resource, which is also the name of its main table.
+        primary_key: the columns that identify a record, by their names in the table.
+        columns: the declared columns, name -> dlt hints (`data_type`, `precision`, `description` ...).
+        description: of the table, for dlt's schema.
+    """
+
+    name: str
+    primary_key: tuple[str, ...]
+    columns: dict[str, dict[str, Any]]
+    description: str | None = None

@@ -1,0 +1,265 @@
+"""The rows of a sweep on disk, as Parquet, until the sweep is proven complete.
+
+Nothing reaches the warehouse before the last page has been checked, and memory must not grow with the number of
+pages; so each batch of records becomes rows at once and is appended to one Parquet file per table.
+
+Every row carries `_seq`, the number of its batch. No id comes twice in one batch, so a record that was received
+more than once is the one with the highest `_seq`, and its child rows are those of the same batch.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from invoices_assets.load.connection import explain
+
+SEQ = "_seq"
+ROW_ID = "_dlt_id"
+BACKLOG = 2
+REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
+
+
+class RejectedRecord(Protocol):
+    """A record that cannot be stored as declared; see `load.records.Rejected`."""
+
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def raw(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class ConvertedBatch(Protocol):
+    """What a converter makes of a batch; see `load.records.Converted`."""
+
+    @property
+    def tables(self) -> dict[str, pa.Table]: ...
+    @property
+    def rejected(self) -> Sequence[RejectedRecord]: ...
+    @property
+    def remarks(self) -> dict[str, int]: ...
+
+
+class BatchConverter(Protocol):
+    """Records to tables, the main one first; see `load.records.Converter`."""
+
+    def convert(self, records: Sequence[dict[str, Any]]) -> ConvertedBatch: ...
+
+
+@dataclass(frozen=True)
+class SpooledSweep:
+    """A sweep on disk.
+
+    Parameters:
+        root: the main table.
+        files: table -> its Parquet files, each with the schema it was written with.
+        rows: rows of the main table, an id that came n times counted n times.
+        rejected: how many records were rejected.
+        rejected_files: their Parquet files: key, raw, reason, `_dlt_id`.
+        remarks: what has to be told -> how many rows it concerns.
+    """
+
+    root: str
+    files: dict[str, list[tuple[Path, pa.Schema]]]
+    rows: int
+    rejected: int
+    rejected_files: list[Path]
+    remarks: dict[str, int]
+
+    @property
+    def columns(self) -> dict[str, dict[str, list[pa.DataType]]]:
+        """table -> column -> the types it came with, in the order they came."""
+        found: dict[str, dict[str, list[pa.DataType]]] = {}
+        for table, files in self.files.items():
+            columns = found.setdefault(table, {})
+            for _, schema in files:
+                for name, kind in zip(schema.names, schema.types, strict=True):
+                    if name != SEQ and kind not in columns.setdefault(name, []):
+                        columns[name].append(kind)
+        return found
+
+
+@dataclass
+class _TableFiles:
+    """The Parquet files of one table: a new one only when a batch does not fit the one that is open."""
+
+    directory: Path
+    table: str
+    files: list[tuple[Path, pa.Schema]] = field(default_factory=list)
+    writer: pq.ParquetWriter | None = None
+    rows: int = 0
+
+    def append(self, table: pa.Table) -> None:
+        schema = self.files[-1][1] if self.files else None
+        if schema is None or not _fits(table.schema, schema):
+            self.close()
+            path = self.directory / f"{self.table}.{len(self.files)}.parquet"
+            schema = table.schema.remove_metadata()
+            self.writer = _writer(path, schema)
+            self.files.append((path, schema))
+        assert self.writer is not None
+        self.writer.write_table(_aligned(table, schema))
+        self.rows += table.num_rows
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+
+
+class Spool:
+    """Takes the records of a sweep page by page.
+
+    Parameters:
+        directory: an empty folder of the run, removed by whoever made it.
+        converter: records to rows.
+        root: the name of the main table.
+        batch_rows: how many records are converted at once.
+        background: convert in a thread, so that it overlaps with downloading.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        converter: BatchConverter,
+        root: str,
+        *,
+        batch_rows: int = 5000,
+        background: bool = True,
+    ) -> None:
+        self._directory = Path(directory)
+        self._converter = converter
+        self._root = root
+        self._batch_rows = batch_rows
+        self._pending: list[dict[str, Any]] = []
+        self._seq = 0
+        self._tables: dict[str, _TableFiles] = {}
+        self._rejected = _TableFiles(self._directory, "_rejected")
+        self._remarks: Counter[str] = Counter()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool") if background else None
+        self._running: list[Future[None]] = []
+
+    def add(self, records: Sequence[dict[str, Any]]) -> None:
+        """Take the records of one page.
+
+        Raises:
+            WarehouseError: the disk is full or cannot be written.
+        """
+        self._pending.extend(records)
+        while len(self._pending) >= self._batch_rows:
+            batch, self._pending = self._pending[: self._batch_rows], self._pending[self._batch_rows :]
+            self._submit(batch)
+
+    def finish(self) -> SpooledSweep:
+        """Write what is left and close the files.
+
+        Raises:
+            WarehouseError: the disk is full or cannot be written.
+        """
+        try:
+            if self._pending:
+                self._submit(self._pending)
+                self._pending = []
+            while self._running:
+                self._running.pop(0).result()
+            try:
+                for files in (*self._tables.values(), self._rejected):
+                    files.close()
+            except OSError as error:
+                raise explain(error, self._directory) from error
+        finally:
+            self.close()
+        pa.default_memory_pool().release_unused()
+        return SpooledSweep(
+            root=self._root,
+            files={name: files.files for name, files in self._tables.items()},
+            rows=self._tables[self._root].rows if self._root in self._tables else 0,
+            rejected=self._rejected.rows,
+            rejected_files=[path for path, _ in self._rejected.files],
+            remarks=dict(self._remarks),
+        )
+
+    def close(self) -> None:
+        """Stop; also the way to give a sweep up."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _submit(self, batch: list[dict[str, Any]]) -> None:
+        if self._pool is None:
+            self._write(batch)
+            return
+        while len(self._running) >= BACKLOG:
+            self._running.pop(0).result()
+        self._running.append(self._pool.submit(self._write, batch))
+
+    def _write(self, batch: list[dict[str, Any]]) -> None:
+        converted = self._converter.convert(batch)
+        root = converted.tables.get(self._root)
+        if root is not None and len(batch) > 1 and pc.count_distinct(root[ROW_ID]).as_py() < root.num_rows:
+            # child rows name their record by its id only, so an id must not come twice in a batch
+            middle = len(batch) // 2
+            self._write(batch[:middle])
+            self._write(batch[middle:])
+            return
+        try:
+            self._append(converted)
+        except OSError as error:
+            raise explain(error, self._directory) from error
+
+    def _append(self, converted: ConvertedBatch) -> None:
+        for name, table in converted.tables.items():
+            if name not in self._tables:
+                self._tables[name] = _TableFiles(self._directory, name)
+            seq = pa.repeat(pa.scalar(self._seq, pa.int64()), table.num_rows)
+            self._tables[name].append(table.append_column(SEQ, seq))
+        self._seq += 1
+        if converted.rejected:
+            self._rejected.append(_rejected_table(converted.rejected))
+        self._remarks.update(converted.remarks)
+
+
+def rejected_id(key: str | None, raw: str, reason: str) -> str:
+    """The same rejection has the same id, in every run; written like the ids that dlt makes."""
+    digest = hashlib.shake_128("\x00".join((key or "", raw, reason)).encode("utf-8", "surrogatepass")).digest(15)
+    return base64.b64encode(digest).decode("ascii").rstrip("=")
+
+
+def _rejected_table(rejected: Sequence[RejectedRecord]) -> pa.Table:
+    rows = [
+        {"key": r.key, "raw": r.raw, "reason": r.reason, ROW_ID: rejected_id(r.key, r.raw, r.reason)}
+        for r in rejected
+    ]
+    return pa.Table.from_pylist(rows, schema=REJECTED_SCHEMA)
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False)
+
+
+def _fits(schema: pa.Schema, into: pa.Schema) -> bool:
+    return all(
+        (index := into.get_field_index(name)) >= 0 and into.field(index).type == kind
+        for name, kind in zip(schema.names, schema.types, strict=True)
+    )
+
+
+def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    names = set(table.column_names)
+    arrays = [
+        table[name] if name in names else pa.nulls(table.num_rows, kind)
+        for name, kind in zip(schema.names, schema.types, strict=True)
+    ]
+    return pa.table(arrays, schema=schema)

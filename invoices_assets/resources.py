@@ -1,0 +1,113 @@
+"""Dagster resources: they hold the settings and the secret, and hand them out for the time of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from invoices_assets.extract.connection import Connection
+from invoices_assets.extract.errors import SourceError
+from invoices_assets.extract.redaction import Redactor
+from invoices_assets.extract.source import DEFAULT_SOURCE, Source, read_source
+from invoices_assets.load.settings import WarehouseSettings
+
+BASE_URL = "INVOICES_API_BASE_URL"
+API_KEY = "INVOICES_API_KEY"
+SOURCE = "INVOICES_SOURCE"
+DESTINATION = "INVOICES_DESTINATION"
+DUCKDB_PATH = "INVOICES_DUCKDB_PATH"
+
+SANDBOX_PATH = Path("data/sandbox.duckdb")
+DEFAULT_PATH = Path("data/invoices.duckdb")
+
+
+def is_sandbox() -> bool:
+    """Whether the embedded sandbox is the source: so it is where no base URL is set."""
+    return not os.environ.get(BASE_URL)
+
+
+def dataset_name() -> str:
+    """The dataset, which is also the first part of the asset keys: sandbox rows never mix with real ones."""
+    return "sandbox" if is_sandbox() else "invoicing"
+
+
+def configured_source() -> Source:
+    """The source file that INVOICES_SOURCE names, or the default one.
+
+    Raises:
+        SourceError: it cannot be used.
+    """
+    return read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
+
+
+class InvoicesApi(dg.ConfigurableResource):
+    """The invoicing API: base URL, key, and how hard it may be asked. Without a base URL: the sandbox."""
+
+    base_url: str = Field(default="", description="With scheme. Empty: the embedded sandbox is the source.")
+    api_key: str = Field(default="", repr=False, description="The secret; never logged, never stored.")
+    window: int = Field(
+        default=8, ge=1, description="Pages in flight together (offset and page-number paging). 1: one by one."
+    )
+    requests_per_second: float | None = Field(
+        default=None, gt=0, description="A budget that all pages in flight share. None: no limit."
+    )
+
+    @classmethod
+    def from_environment(cls) -> InvoicesApi:
+        """The API that the environment names; the secret is read when a run needs it, not here."""
+        if is_sandbox():
+            return cls()
+        return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY))
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.
+
+        Raises:
+            SourceError: exactly one of base URL and key is set; the message names the missing one.
+        """
+        if self.base_url and not self.api_key:
+            raise SourceError(f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
+        if not self.base_url and (self.api_key or os.environ.get(API_KEY)):
+            raise SourceError(f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox.")
+        if self.base_url:
+            with self._connection(self.base_url, self.api_key) as connection:
+                yield connection
+        else:
+            from invoices_assets.sandbox import SANDBOX_KEY, serve
+
+            with serve() as sandbox, self._connection(sandbox.url, SANDBOX_KEY) as connection:
+                yield connection
+
+    @contextmanager
+    def _connection(self, base_url: str, secret: str) -> Iterator[Connection]:
+        redactor = Redactor([secret])
+        with redactor.installed():
+            yield Connection(base_url, secret, redactor, self.window, self.requests_per_second)
+
+
+class Warehouse(dg.ConfigurableResource):
+    """Where the rows go. What is left empty is read from the environment when a run needs it."""
+
+    destination: str = Field(default="", description=f"A dlt destination. Empty: {DESTINATION}, or duckdb.")
+    duckdb_path: str = Field(default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}.")
+    lock_limit_seconds: float = Field(
+        default=3600.0, gt=0, description="How long to wait for another run that loads into the same file."
+    )
+    memory_limit: str = Field(default="384MB", description="What DuckDB may use, in its own notation.")
+
+    def settings(self, dataset: str) -> WarehouseSettings:
+        """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
+        if dataset == "sandbox":
+            return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit)
+        return WarehouseSettings(
+            dataset,
+            destination=self.destination or os.environ.get(DESTINATION) or "duckdb",
+            duckdb_path=Path(self.duckdb_path or os.environ.get(DUCKDB_PATH) or DEFAULT_PATH),
+            memory_limit=self.memory_limit,
+        )

@@ -1,0 +1,153 @@
+"""The default book: it grows and changes as the clock goes on, without stored state.
+
+Everything is a pure function of (index, now), so two processes that ask at the same moment see the same
+invoices, and an invoice that once existed never vanishes:
+
+- the first `records` invoices are history, created evenly over the two years before `EPOCH`. Three in four of
+  them never change again. One in four is *active*: every `CHANGE_EVERY` seconds the next of them, in a
+  scattered order, gets another status and `updated_at`; for 12,000 invoices each active one changes once in
+  25 hours.
+- after `EPOCH` the k-th new invoice appears k*k/10 seconds later. Growth by the square root never ends and
+  yet stays bounded in practice: about 2,400 new ones after a week, 17,700 after a year, 56,000 after ten. A
+  new invoice is a draft, open after 5 minutes, paid after 2 days.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from functools import lru_cache
+from math import isqrt
+
+from invoices_assets.sandbox.data import invoice_text
+from invoices_assets.sandbox.store import Rows
+
+EPOCH = int(datetime(2026, 11, 16, tzinfo=timezone.utc).timestamp())
+HISTORY = 2 * 365 * 86_400
+CHANGE_EVERY = 30
+OPEN_AFTER = 300
+PAID_AFTER = 2 * 86_400
+CACHED = 200_000
+
+_CYCLE = (b"open", b"overdue", b"paid")
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(timezone.utc)
+
+
+class LiveBook:
+    """The clock-driven invoices.
+
+    Parameters:
+        records: how many invoices of history; made on demand, so a million costs nothing until it is read.
+        seed: another value gives other invoices.
+        clock: returns the present moment, with a time zone.
+    """
+
+    def __init__(self, records: int = 12_000, seed: int = 0, clock: Callable[[], datetime] = utc_now) -> None:
+        if records < 0:
+            raise ValueError("records must not be negative")
+        self.history = records
+        self.seed = seed
+        self.clock = clock
+        self._active = (records + 3) // 4
+        self._cache: dict[int, tuple[int, bytes]] = {}
+        self._selected = lru_cache(maxsize=4)(self._select)
+        self._history_since = lru_cache(maxsize=4)(self._changed_history)
+
+    def size(self, now: int) -> int:
+        """How many invoices there are at an epoch second."""
+        return self.history + isqrt(10 * max(0, now - EPOCH))
+
+    def changed_at(self, index: int, now: int) -> int:
+        """The epoch second of the invoice's last change."""
+        if index >= self.history:
+            age = now - self._created(index)
+            return now - age + (PAID_AFTER if age >= PAID_AFTER else OPEN_AFTER if age >= OPEN_AFTER else 0)
+        if index % 4:
+            return min(self._created(index) + (index * 2_654_435_761 >> 7) % 2_592_000, EPOCH)
+        return max(self._created(index), EPOCH + CHANGE_EVERY * self._tick(index, now))
+
+    def rows(self, since: datetime | None = None, inclusive: bool = True) -> Rows:
+        """The invoices of this moment by id; with `since`, those changed after it, or at it if inclusive."""
+        now = int(self.clock().timestamp())
+        if since is None:
+            return LiveRows(self, range(self.size(now)), now)
+        return LiveRows(self, self._selected(since.timestamp(), inclusive, now), now)
+
+    def texts(self, indexes: Iterable[int], now: int) -> list[bytes]:
+        """Invoices as JSON, as of an epoch second."""
+        cache, history = self._cache, self.history
+        if len(cache) > CACHED:
+            cache.clear()
+        texts = []
+        for index in indexes:
+            known = cache.get(index)
+            if known is None or not (
+                index & 3 and index < history or known[0] == self.changed_at(index, now)
+            ):
+                changed = self.changed_at(index, now)
+                known = cache[index] = (changed, self._make_text(index, changed))
+            texts.append(known[1])
+        return texts
+
+    def _created(self, index: int) -> int:
+        if index < self.history:
+            return EPOCH - HISTORY + HISTORY * index // self.history
+        born = index - self.history + 1
+        return EPOCH - (-born * born // 10)
+
+    def _tick(self, index: int, now: int) -> int:
+        """The number of the tick at which an active invoice last changed."""
+        # 7919 is a prime: it scatters the turns over the ids.
+        tick = (now - EPOCH) // CHANGE_EVERY
+        return tick - (tick - index // 4 * 7919) % self._active
+
+    def _select(self, since: float, inclusive: bool, now: int) -> list[int]:
+        tick = (now - EPOCH) // CHANGE_EVERY
+        born = range(self.history, self.size(now))
+        floor = since if inclusive else since + 1e-6
+        return self._history_since(floor, tick) + [
+            index for index in born if self.changed_at(index, now) >= floor
+        ]
+
+    def _changed_history(self, floor: float, tick: int) -> list[int]:
+        # Three quarters of the history last changed before EPOCH: a later moment need not look at them.
+        now = EPOCH + tick * CHANGE_EVERY
+        looked_at = range(0, self.history, 4 if floor > EPOCH else 1)
+        return [index for index in looked_at if self.changed_at(index, now) >= floor]
+
+    def _make_text(self, index: int, changed: int) -> bytes:
+        created = self._created(index)
+        status = note = None
+        if index >= self.history:
+            age = changed - created
+            status = b"paid" if age >= PAID_AFTER else b"open" if age >= OPEN_AFTER else b"draft"
+        elif index % 4 == 0 and changed > created:
+            turn = (changed - EPOCH) // CHANGE_EVERY // self._active
+            status = _CYCLE[(index // 4 + turn) % 3]
+            note = f"Reminder {turn} sent" if status == b"overdue" and turn > 0 else None
+        return invoice_text(index, self.seed, created, changed, status, note)
+
+
+class LiveRows(Rows):
+    """Invoices of one moment, made when they are read."""
+
+    def __init__(self, book: LiveBook, indexes: Sequence[int], now: int) -> None:
+        self._book = book
+        self._indexes = indexes
+        self._now = now
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    def texts(self, positions: Sequence[int]) -> list[bytes]:
+        return self._book.texts([self._indexes[position] for position in positions], self._now)
+
+    def find(self, id: str) -> int | None:
+        index = int(id.removeprefix("inv_")) - 1
+        position = bisect_left(self._indexes, index)
+        return position if position < len(self._indexes) and self._indexes[position] == index else None

@@ -1,0 +1,68 @@
+"""What every test starts from: no settings of this machine, folders of its own; in CI no skips."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+STRICT = "INVOICES_TESTS_STRICT"
+
+_AnyReport = TypeVar("_AnyReport", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Runs before test modules are imported, because definitions look at the environment when they load."""
+    folder = tempfile.TemporaryDirectory(prefix="invoices-tests-")
+    config.add_cleanup(folder.cleanup)
+    for name in _settings():
+        del os.environ[name]
+    os.environ["DAGSTER_HOME"] = str(_new_folder(folder.name, "dagster_home"))
+    os.environ["DLT_DATA_DIR"] = str(_new_folder(folder.name, "dlt"))
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No settings, a new DAGSTER_HOME and a new working folder, so default paths hit nothing real."""
+    for name in _settings():
+        monkeypatch.delenv(name)
+    folder = tmp_path_factory.mktemp("surroundings")
+    monkeypatch.setenv("DAGSTER_HOME", str(_new_folder(folder, "dagster_home")))
+    monkeypatch.chdir(_new_folder(folder, "cwd"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _strict((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _strict((yield))
+
+
+def _strict(report: _AnyReport) -> _AnyReport:
+    """Where INVOICES_TESTS_STRICT is set, all that a test can need is installed, so a skip is a failure."""
+    strict = os.environ.get(STRICT, "0") not in ("", "0")
+    if strict and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason} ({STRICT} allows no skips)"
+    return report
+
+
+def _settings() -> list[str]:
+    return [name for name in os.environ if name.startswith("INVOICES_") and name != STRICT]
+
+
+def _new_folder(parent: str | Path, name: str) -> Path:
+    folder = Path(parent) / name
+    folder.mkdir()
+    return folder

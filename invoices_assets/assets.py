@@ -1,10 +1,7 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,7 +12,6 @@ from pydantic import Field
 from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.source import Source
 from invoices_assets.load.errors import WarehouseError
-from invoices_assets.load.lock import run_turn
 from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
 from invoices_assets.resources import InvoicesApi, Warehouse
 
@@ -110,7 +106,7 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
         try:
             with (
                 api.connect() as connection,
-                run_turn(settings, warehouse.lock_limit_seconds, context.log.warning) as working_dir,
+                warehouse.turn(settings, context.log.warning) as working_dir,
             ):
                 specs = connection.resources(source)
                 for name in source.resource_names:
@@ -125,8 +121,8 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
                             working_dir,
                             tell=context.log.info,
                         )
-                        metadata = connection.redactor.value(metadata_of(done, settings.location(name)))
-                        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+                        metadata = connection.redactor.value(metadata_of(done, settings.relation(name)))
+                        yield dg.MaterializeResult(asset_key=key, metadata=metadata | schema_metadata(done, name))
         except (ExtractError, WarehouseError) as error:
             failure = dg.Failure(description=str(error), allow_retries=False)
         else:
@@ -149,6 +145,18 @@ def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
             for name, hints in columns.items()
         ]
     )
+
+
+def schema_metadata(done: Refreshed, table: str) -> dict[str, dg.TableSchema]:
+    """The columns of the main table as they are in the warehouse; none where nothing was loaded."""
+    if done.loaded is None:
+        return {}
+    columns = done.loaded.columns.get(table, {})
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            columns=[dg.TableColumn(name=name, type=kind) for name, kind in columns.items()]
+        )
+    }
 
 
 def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
@@ -179,7 +187,6 @@ def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
     if loaded is not None:
         metadata |= {
             "dagster/row_count": loaded.table_rows,
-            "dagster/column_schema": stored_schema(loaded.columns),
             "rows_new": loaded.new,
             "rows_changed": loaded.changed,
             "rows_unchanged": loaded.unchanged,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from invoices_assets.extract.connection import Connection
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.source import DEFAULT_SOURCE, Source, read_source
+from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
 
 BASE_URL = "INVOICES_API_BASE_URL"
@@ -111,3 +112,16 @@ class Warehouse(dg.ConfigurableResource):
             duckdb_path=Path(self.duckdb_path or os.environ.get(DUCKDB_PATH) or DEFAULT_PATH),
             memory_limit=self.memory_limit,
         )
+
+    @contextmanager
+    def turn(self, settings: WarehouseSettings, log: Callable[[str], None]) -> Iterator[Path]:
+        """Waits for this run's turn to load, and yields a working folder of its own, removed at the end.
+
+        Raises:
+            WarehouseError: another run holds the warehouse for too long, or its folder cannot be written.
+        """
+        with (
+            warehouse_lock(settings.path, limit_seconds=self.lock_limit_seconds, log=log),
+            working_folder(settings.path) as folder,
+        ):
+            yield folder

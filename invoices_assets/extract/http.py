@@ -16,24 +16,21 @@ from requests.auth import AuthBase
 from invoices_assets.extract import failures
 from invoices_assets.extract.answers import cleaned, judged
 from invoices_assets.extract.errors import ApiStatusError, ExtractError, KeyRefused, RequestFailed
+from invoices_assets.extract.outgoing import (
+    Preparer,
+    difference,
+    may_have_key,
+    redirected,
+    secured,
+    target_of,
+    url_of,
+)
 from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.retry import DEFAULT_POLICY, Outcome, RetryPolicy, retrying
 from invoices_assets.extract.stats import HttpStats, Tally
 from invoices_assets.extract.throttle import Gate
 from invoices_assets.extract.tokens import TokenAuth, fetches_tokens
-from invoices_assets.extract.transport import (
-    DEFAULT_HEADERS,
-    Transport,
-    difference,
-    may_have_key,
-    prepared,
-    read_body,
-    redirected,
-    secured,
-    set_body,
-    target_of,
-    url_of,
-)
+from invoices_assets.extract.transport import Transport
 
 MOST_REDIRECTS = 5
 
@@ -70,12 +67,13 @@ class HttpClient:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._auth = TokenAuth(auth, self._send_without_auth) if fetches_tokens(auth) else auth
+        if fetches_tokens(auth):
+            auth = TokenAuth(auth, self._send_without_auth)
+        self._preparer = Preparer(headers or {}, auth)
         self._tokens: HttpClient | None = None
         self._redactor = redactor
         self._policy = policy
         self._timeout = timeout
-        self._headers = {**DEFAULT_HEADERS, **(headers or {})}
         self._sleep = sleep
         self._clock = clock
         self._now = now
@@ -158,9 +156,14 @@ class HttpClient:
 
     def _outcome(self, request: requests.Request, line: str) -> tuple[Outcome, BaseException | None]:
         """How all attempts ended, and what interrupted them, such as Ctrl-C."""
-        failed = itertools.count()
         try:
-            return self._retrying(lambda: self._attempt(request, line, next(failed))), None
+            first = self._attempt(request, line, 0)
+            if not first.reason:
+                return first, None
+            failed = itertools.count()
+            return self._retrying(
+                lambda: self._attempt(request, line, count) if (count := next(failed)) else first
+            ), None
         except ExtractError as error:
             return Outcome(error=error), None
         except Exception as error:
@@ -198,11 +201,10 @@ class HttpClient:
         try:
             if astray := self._astray(request):
                 return astray
-            ready = prepared(request, self._headers, self._auth)
+            ready = self._preparer.prepared(request)
             self._learn(ready.headers.get("Authorization"))
             self._tally.sent()
-            response = self._transport.send(ready)
-            body, size = read_body(response)
+            response, size = self._transport.send(ready)
         except ExtractError as error:
             return Outcome(error=error)
         except failures.EXPECTED as error:
@@ -210,7 +212,6 @@ class HttpClient:
             return replace(failures.outcome_of(error, url, self._timeout), line=line)
         self._first_url = self._first_url or url_of(request)
         self._tally.answered(response.status_code, size)
-        set_body(response, body)
         return response
 
     def _astray(self, request: requests.Request) -> Outcome | None:

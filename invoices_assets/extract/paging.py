@@ -108,10 +108,10 @@ class _Range:
         if self._says_no_more(page) and (tally.total is None or tally.rows >= tally.total):
             return True
         total = tally.total
-        if total is None:
+        if total is None or tally.total_may_be_a_page_count:
             return False
         if self.by_offset:
-            return tally.rows >= total and not tally.total_may_be_a_page_count
+            return tally.rows >= total
         last_is_shorter = tally.sizes[1] < tally.sizes[0]
         return tally.pages == total or (tally.rows == total and last_is_shorter)
 

@@ -165,11 +165,13 @@ class Redactor:
         return value
 
     def _sequence(self, value: Any, depth: int) -> Any:
-        items = [self._value(item, depth + 1) for item in value]
-        if all(new is old for new, old in zip(items, value, strict=True)):
+        # Dagster's records are tuples that refuse to be iterated.
+        old = list(tuple.__iter__(value) if isinstance(value, tuple) else value)
+        items = [self._value(item, depth + 1) for item in old]
+        if all(one is other for one, other in zip(items, old, strict=True)):
             return value
-        if hasattr(value, "_fields"):
-            return value._replace(**dict(zip(value._fields, items, strict=True)))
+        if isinstance(value, tuple) and type(value) is not tuple:
+            return tuple.__new__(type(value), items)
         return type(value)(items)
 
     def _dataclass(self, value: Any, depth: int) -> Any:

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import groupby
 
 SHORTEST_IN_TEXT = 4
-"""Characters. A shorter secret is found only as a whole query value (`=abc`); elsewhere it would blacken all logs."""
+"""Characters. A shorter secret is found only as a whole query value (`=abc`): it would blacken all logs."""
 
 SHORTEST_IN_DATA = 8
 """Characters. A shorter one could stand in an invoice by chance, and an invoice is never to be altered."""
@@ -57,7 +57,7 @@ class Spelling:
 
 
 def spellings(secret: str) -> Iterator[Spelling]:
-    """Every pattern for one secret; whole values come before their parts, so the longest is replaced first."""
+    """Every pattern for one secret; the whole value comes before its parts."""
     for value in _values(secret):
         if len(value) < SHORTEST_IN_TEXT:
             if value:
@@ -72,7 +72,7 @@ def spellings(secret: str) -> Iterator[Spelling]:
 
 
 def _values(secret: str) -> list[str]:
-    """The secret and what of it is secret by itself: `Token abc` also gives `abc`, `Basic …` what it encodes."""
+    """The secret and what of it is secret by itself: of `Token abc` also `abc`, of `Basic …` the password."""
     values = [secret]
     parts = secret.split()
     if len(parts) == 1:

@@ -6,6 +6,7 @@ unchanged, or, after a complete sweep, gone. Gone rows stay, with the time in `d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,9 +25,12 @@ from invoices_assets.load.evolution import (
     qualified,
     spooled_select,
 )
+from invoices_assets.load.kinds import duckdb_type
 from invoices_assets.load.spool import SEQ, SpooledSweep
 
 UNCHANGED, NEW, CHANGED, RETURNED = range(4)
+# dlt makes a job of each file; beyond so many, one new file is cheaper
+MOST_FILES = 8
 # below this share of a table, child rows are looked up by their record instead of read as a whole
 LOOKUP_SHARE = 0.1
 PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"
@@ -49,6 +53,14 @@ class Counts:
         return bool(self.new or self.changed or self.returned or self.deleted or self.rejected_new)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Parquet files of one table and how many rows they have together."""
+
+    paths: list[Path]
+    rows: int
+
+
 class Delta:
     """The difference between a sweep and the warehouse.
 
@@ -65,7 +77,7 @@ class Delta:
         dataset: str,
         sweep: SpooledSweep,
         shapes: Shapes,
-        primary_key: tuple[str, ...],
+        primary_key: Sequence[str],
         now: datetime,
     ) -> None:
         self._connection = connection
@@ -75,9 +87,10 @@ class Delta:
         self._key = primary_key
         self._now = literal(now.astimezone(timezone.utc).isoformat())
         self._all_new = False
+        self._doubles = False
         self.counts = Counts()
 
-    def compare(self, *, complete: bool, max_deleted_share: float) -> Counts:
+    def compare(self, *, complete: bool, everything: bool, max_deleted_share: float) -> Counts:
         """Find out what is new, changed, returned and, when the sweep is `complete`, gone.
 
         Raises:
@@ -94,28 +107,43 @@ class Delta:
             for child in self._shapes.children:
                 self._compare_child(child)
             self._tally()
+            if complete or everything:
+                self._refuse_nothing()
             if complete:
                 self._find_gone(max_deleted_share)
         self.counts.rejected_new = self._compare_rejected()
         return self.counts
 
-    def write(self, directory: Path, load_id: str) -> dict[str, tuple[Path, int]]:
-        """The rows to load as one Parquet file per table: table -> (file, rows).
+    def write(self, directory: Path, load_id: str) -> dict[str, Files]:
+        """The rows to load as Parquet files: table -> its files.
+
+        Files of the spool are handed on as they are where that is possible; they have the hidden column `_seq`, and
+        lack `_dlt_load_id`, `deleted_at` and columns that did not come.
 
         Parameters:
             load_id: of dlt's load package, for the column `_dlt_load_id`.
         """
-        files: dict[str, tuple[Path, int]] = {}
+        files: dict[str, Files] = {}
         counts = self.counts
         if counts.new or counts.changed or counts.returned or counts.deleted:
             for shape in self._shapes.tables.values():
                 path = directory / f"{shape.name}.delta.parquet"
-                files[shape.name] = (path, self._copy(self._rows(shape, load_id), path))
+                files[shape.name] = self._as_spooled(shape) or self._copy(self._rows(shape, load_id), path)
         if counts.rejected_new:
-            path = directory / "_rejected.delta.parquet"
             select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM temp.main._delta_rejected"
-            files[f"{self._sweep.root}_rejected"] = (path, self._copy(select, path))
+            files[f"{self._sweep.root}_rejected"] = self._copy(select, directory / "_rejected.delta.parquet")
         return files
+
+    def _as_spooled(self, shape: TableShape) -> Files | None:
+        """The spooled files, when all of their rows are to be loaded and none needs another type."""
+        files = self._sweep.files.get(shape.name, [])
+        if not self._all_new or self._doubles or not 0 < len(files) <= MOST_FILES:
+            return None
+        for _, schema in files:
+            for name, kind in zip(schema.names, schema.types, strict=True):
+                if name != SEQ and duckdb_type(kind) != shape.columns[name]:
+                    return None
+        return Files([path for path, _ in files], self._sweep.table_rows[shape.name])
 
     def _view_spool(self) -> None:
         """Views of the spool in which each id comes once, from the last batch that has it."""
@@ -126,6 +154,7 @@ class Delta:
             execute(f"CREATE OR REPLACE TEMP VIEW {_raw(shape)} AS {select}")
         row_id = ident(ROW_ID)
         doubles = self._count(f"SELECT count(*) - count(DISTINCT {row_id}) FROM {_raw(root)}")
+        self._doubles = bool(doubles)
         if doubles:
             execute(
                 f"CREATE OR REPLACE TEMP TABLE temp.main._delta_last AS "
@@ -191,6 +220,18 @@ class Delta:
         self.counts.unchanged = found.get(UNCHANGED, 0)
         self.counts.rekeyed = self._count("SELECT count(*) FROM temp.main._delta_ids WHERE rekeyed")
 
+    def _refuse_nothing(self) -> None:
+        if self._sweep.rows or self._sweep.rejected:
+            return
+        root = self._shapes.root
+        live = f"WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in root.existing else ""
+        total = self._count(f"SELECT count(*) FROM {self._table(root)} {live}")
+        if total:
+            raise DeletionRefused(
+                f"the API shows no records though the warehouse has {total} in {self._dataset}.{root.name}; "
+                "nothing was changed, for some APIs answer a wrong key with an empty list"
+            )
+
     def _find_gone(self, max_deleted_share: float) -> None:
         root = self._shapes.root
         live = f"e.{ident(DELETED_AT)} IS NULL" if DELETED_AT in root.existing else "true"
@@ -209,15 +250,9 @@ class Delta:
         if not gone:
             return
         total = self._count(f"SELECT count(*) FROM {self._table(root)} e WHERE {live}")
-        name = f"{self._dataset}.{root.name}"
-        if not self._sweep.rows and not self._sweep.rejected:
-            raise DeletionRefused(
-                f"the API shows no records though the warehouse has {total} in {name}; "
-                "nothing was marked as deleted, for some APIs answer a wrong key with an empty list"
-            )
         if gone > max_deleted_share * total:
             raise DeletionRefused(
-                f"{gone} of {total} records in {name} ({gone / total:.0%}) are missing from the API, more than the "
+                f"{gone} of {total} records in {self._dataset}.{root.name} ({gone / total:.0%}) are missing from the API, more than the "
                 f"limit of {max_deleted_share:.0%}; nothing was marked as deleted; if this is right, "
                 "raise max_deleted_share in the run config"
             )
@@ -264,9 +299,9 @@ class Delta:
             )
         return select
 
-    def _copy(self, select: str, path: Path) -> int:
+    def _copy(self, select: str, path: Path) -> Files:
         row = self._connection.execute(f"COPY ({select}) TO {literal(str(path))} {PARQUET}").fetchone()
-        return int(row[0]) if row else 0
+        return Files([path], int(row[0]) if row else 0)
 
     def _count(self, query: str) -> int:
         row = self._connection.execute(query).fetchone()

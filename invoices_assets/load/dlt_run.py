@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column
-from dlt.common.storages.load_package import load_package_state
+from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package_state
 from dlt.extract.hints import make_hints
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from invoices_assets.load.delta import Files
 from invoices_assets.load.evolution import (
     DELETED_AT,
     LIST_INDEX,
@@ -35,7 +36,7 @@ from invoices_assets.load.evolution import (
     TableShape,
 )
 from invoices_assets.load.kinds import dlt_hints
-from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.settings import ResourceLike, WarehouseSettings
 from invoices_assets.load.state import merged_state
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -49,7 +50,6 @@ KEY_COLUMNS: dict[str, dict[str, Any]] = {
     PARENT_ID: {"name": PARENT_ID, "data_type": "text", "nullable": False, "parent_key": True},
     LIST_INDEX: {"name": LIST_INDEX, "data_type": "bigint", "nullable": False},
 }
-Files = dict[str, tuple[Path, int]]
 
 
 @contextlib.contextmanager
@@ -103,24 +103,41 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def extract(
+def run(
     pipeline: Pipeline,
     settings: WarehouseSettings,
-    resource: Resource,
+    resource: ResourceLike,
     shapes: Shapes,
     state_update: Mapping[str, Any] | None,
-    write: Callable[[str], Files],
-) -> str | None:
-    """Put the delta and the new state into a load package.
+    write: Callable[[str], dict[str, Files]],
+) -> str:
+    """Load the delta and the new state; one job after the other, and any failure raises.
 
     Parameters:
         write: makes the Parquet files for a load id: table -> (file, rows).
 
     Returns:
-        The load id, None when there was nothing to put.
+        dlt's load id.
     """
-    files: Files = {}
+    files: dict[str, Files] = {}
+    source = _source(settings, resource, shapes, state_update, write, files)
+    load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
+    pipeline.normalize(workers=1)
+    for shape in shapes.children:
+        for path in files[shape.name].paths if shape.name in files else ():
+            _add_job(pipeline, load_id, shape.name, path)
+    pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
+    return load_id
 
+
+def _source(
+    settings: WarehouseSettings,
+    resource: ResourceLike,
+    shapes: Shapes,
+    state_update: Mapping[str, Any] | None,
+    write: Callable[[str], dict[str, Files]],
+    files: dict[str, Files],
+) -> DltSource:
     def main() -> Iterator[Any]:
         if state_update:
             state = dlt.current.resource_state(resource.name)
@@ -130,33 +147,25 @@ def extract(
 
     def imported(table: str) -> Iterator[Any]:
         if table in files:
-            path, rows = files[table]
-            yield dlt.mark.with_file_import(str(path), "parquet", rows)
+            for path in files[table].paths:
+                yield dlt.mark.with_file_import(str(path), "parquet", files[table].rows)
 
-    def follow(table: str) -> Callable[[], Iterator[Any]]:
-        return lambda: imported(table)
-
-    resources = [DltResource.from_data(main, resource.name, hints=_root_hints(shapes.root, resource))]
-    parents = {shape.name for shape in shapes.tables.values()}
-    for shape in shapes.children:
-        hints = make_hints(shape.name, _parent(shape.name, parents), columns=_columns(shape, {}))
-        resources.append(DltResource.from_data(follow(shape.name), shape.name, hints=hints))
     rejected = f"{resource.name}_rejected"
-    resources.append(DltResource.from_data(follow(rejected), rejected, hints=_rejected_hints(rejected)))
-    schema = Schema(settings.dataset)
-    source = DltSource(schema, settings.dataset, resources)
-    # the main resource writes the files that the others then find
-    source.max_table_nesting = 0
-    info = pipeline.extract(source, max_parallel_items=1, workers=1)
-    return info.loads_ids[0] if info.loads_ids else None
+    resources = [
+        DltResource.from_data(main, resource.name, hints=_main_hints(shapes, resource)),
+        DltResource.from_data(lambda: imported(rejected), rejected, hints=_rejected_hints(rejected)),
+    ]
+    return DltSource(Schema(settings.dataset), settings.dataset, resources)
 
 
-def normalize_and_load(pipeline: Pipeline) -> None:
-    """Hand the load package to the destination; one job after the other, and any failure raises."""
-    pipeline.normalize(workers=1)
-    info = pipeline.load(workers=1, raise_on_failed_jobs=True)
-    if info is not None:
-        info.raise_on_failed_jobs()
+def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
+    """Add a file to a normalized load package.
+
+    dlt makes the files of nested tables in its normalize step only; extract takes them for no nested table.
+    """
+    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, "parquet")
+    named = path.rename(path.with_name(job.file_name()))
+    pipeline._get_load_storage().normalized_packages.import_job(load_id, str(named))
 
 
 def _parent(table: str, names: set[str]) -> str:
@@ -167,7 +176,9 @@ def _parent(table: str, names: set[str]) -> str:
     raise ValueError(f"{table} has no parent table")
 
 
-def _columns(shape: TableShape, declared: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _columns(
+    shape: TableShape, declared: Mapping[str, Mapping[str, Any]], key: Sequence[str] = ()
+) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, kind in shape.columns.items():
         if name in KEY_COLUMNS:
@@ -175,23 +186,34 @@ def _columns(shape: TableShape, declared: Mapping[str, Mapping[str, Any]]) -> di
             continue
         given = {k: v for k, v in declared.get(name, {}).items() if not k.startswith("x-") and k != "primary_key"}
         # a column that is added to rows already there starts as null
-        nullable = shape.existing.get(name, True) if shape.exists else given.get("nullable", True)
+        nullable = shape.existing.get(name, True) if shape.exists else given.get("nullable", name not in key)
         columns[name] = {**given, **dlt_hints(kind), "name": name, "nullable": nullable}
     return columns
 
 
-def _root_hints(shape: TableShape, resource: Resource) -> Any:
-    hints = make_hints(
-        shape.name,
+def _main_hints(shapes: Shapes, resource: ResourceLike) -> Any:
+    names = set(shapes.tables)
+    prefix = len(shapes.root.name) + 2
+    nested: Any = {
+        (shape.name[prefix:],): {
+            "parent_table_name": _parent(shape.name, names),
+            "columns": _columns(shape, {}),
+            # dlt merges only tables that its normalize step has seen rows of
+            "additional_table_hints": {"x-normalizer": {"seen-data": True}},
+        }
+        for shape in shapes.children
+    }
+    columns = _columns(shapes.root, resource.columns, resource.primary_key)
+    if DELETED_AT in columns:
+        columns[DELETED_AT]["description"] = "when the record was found to be gone from the API"
+    return make_hints(
+        shapes.root.name,
         write_disposition=MERGE,
-        columns=_columns(shape, resource.columns),
+        columns=columns,
         primary_key=list(resource.primary_key),
+        additional_table_hints={"description": resource.description} if resource.description else None,
+        nested_hints=nested or None,
     )
-    if DELETED_AT in hints["columns"]:  # type: ignore[operator]
-        hints["columns"][DELETED_AT]["description"] = "when the record was found to be gone from the API"  # type: ignore[index]
-    if resource.description:
-        hints["additional_table_hints"] = {"description": resource.description}  # type: ignore[typeddict-unknown-key]
-    return hints
 
 
 def _rejected_hints(name: str) -> Any:

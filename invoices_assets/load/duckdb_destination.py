@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +39,8 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import raise_database_error
 
 from invoices_assets.load.connection import CATALOG, ident, literal
+from invoices_assets.load.evolution import LOAD_ID
+from invoices_assets.load.spool import SEQ
 
 
 class Session:
@@ -136,7 +139,7 @@ class StageParquetJob(RunnableLoadJob, HasFollowupJobs):
         self._job_client: SessionClient = None  # type: ignore[assignment]
 
     def run(self) -> None:
-        self._job_client.make_staging_view(self.load_table_name, self._file_path)
+        self._job_client.make_staging_view(self.load_table_name, self._file_path, self._load_id)
 
 
 class SessionClient(DuckDbClient):
@@ -199,12 +202,14 @@ class SessionClient(DuckDbClient):
             return StageParquetJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
-    def make_staging_view(self, table: str, file: str | None) -> None:
+    def make_staging_view(self, table: str, file: str | None, load_id: str = "") -> None:
         """The staging view of `table` over its Parquet files so far, and over nothing without a file.
 
+        Columns that a file lacks are null, but for the load id.
+
         Raises:
-            DatabaseTerminalException: a column of the file has another type than that of the table; DuckDB would
-                cast it without a word.
+            DatabaseTerminalException: a column of the file has another type than that of the table, or no column
+                there; DuckDB would cast it, or leave it out, without a word.
         """
         connection = self.session.connection
         target = f"{ident(CATALOG)}.{ident(self.sql_client.main_dataset)}.{ident(table)}"
@@ -216,17 +221,14 @@ class SessionClient(DuckDbClient):
         files = ", ".join(literal(str(path)) for path in self.session.stage(table, file))
         source = f"read_parquet([{files}], union_by_name = true)"
         came = _described(connection, f"SELECT * FROM {source}")
-        wrong = [c for c, kind in came.items() if not _same(kind, kinds.get(c))]
-        if wrong:
-            raise DatabaseTerminalException(
-                duckdb.InvalidInputException(
-                    f"column {wrong[0]} of {table} is {kinds.get(wrong[0])} in the warehouse "
-                    f"and {came[wrong[0]]} in the load"
-                )
-            )
-        columns = [
-            ident(c) if c in came else f"CAST(NULL AS {kind}) AS {ident(c)}" for c, kind in kinds.items()
-        ]
+        for column, kind in came.items():
+            if column != SEQ and not _same(kind, kinds.get(column)):
+                problem = f"{table}.{column} is {kinds.get(column)} in the warehouse and {kind} in the load"
+                raise DatabaseTerminalException(duckdb.InvalidInputException(problem))
+        columns = []
+        for column, kind in kinds.items():
+            value = ident(column) if column in came else literal(load_id) if column == LOAD_ID else "NULL"
+            columns.append(f"CAST({value} AS {kind}) AS {ident(column)}")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT {', '.join(columns)} FROM {source}")
 
 
@@ -235,7 +237,12 @@ def _described(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, s
 
 
 def _same(came: str, stored: str | None) -> bool:
-    return came == stored or (came == "VARCHAR" and stored == "JSON")
+    # Parquet has neither JSON nor seconds; the converter has seen to it that the values fit
+    return came == stored or (came, stored) in {
+        ("VARCHAR", "JSON"),
+        ("TIMESTAMP", "TIMESTAMP_S"),
+        ("TIMESTAMP", "TIMESTAMP_MS"),
+    }
 
 
 def destination(session: Session, path: Path) -> DuckDbDestination:
@@ -243,6 +250,22 @@ def destination(session: Session, path: Path) -> DuckDbDestination:
     bound = type("BoundSessionClient", (SessionClient,), {"session": session})
 
     class BoundDestination(DuckDbDestination):
+        _capabilities: DestinationCapabilitiesContext | None = None
+
+        def capabilities(self, config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
+            # dlt asks some thirty times in a load and resolves its whole configuration each time
+            if naming is None or self._capabilities is None:
+                found = super().capabilities(config, naming)
+                if naming is None:
+                    return found
+                self._capabilities = found
+            return copy(self._capabilities)
+
+        def configuration(self, initial_config: Any, accept_partial: bool = False) -> Any:
+            if initial_config is not None and initial_config.is_resolved():
+                return initial_config
+            return super().configuration(initial_config, accept_partial)
+
         @property
         def client_class(self) -> type[DuckDbClient]:
             return bound

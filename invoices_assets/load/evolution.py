@@ -15,7 +15,7 @@ import duckdb
 from invoices_assets.load.connection import CATALOG, ident, literal
 from invoices_assets.load.errors import TableRefused
 from invoices_assets.load.kinds import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
-from invoices_assets.load.settings import Resource
+from invoices_assets.load.settings import ResourceLike
 from invoices_assets.load.spool import SpooledSweep
 
 DELETED_AT = "deleted_at"
@@ -101,7 +101,7 @@ def existing_tables(
 
 
 def plan_shapes(
-    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: Resource
+    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: ResourceLike
 ) -> Shapes:
     """Compare the rows of `sweep` with the tables of the warehouse.
 

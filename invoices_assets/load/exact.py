@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import re
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, InvalidOperation, Overflow
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    DecimalException,
+    InvalidOperation,
+    Overflow,
+)
 from typing import Any
 
 import simplejson
@@ -17,7 +26,7 @@ _ZERO = Decimal(0)
 
 
 class Unreadable(ValueError):
-    """A value that is not what its column is declared as; `str()` continues a sentence that names the field."""
+    """A value that its column cannot hold; `str()` continues a sentence that names the field."""
 
 
 def json_text(value: Any) -> str:
@@ -52,6 +61,11 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def storable(text: str) -> str:
+    """The text itself, or with its lone surrogates spelled out."""
+    return text if is_encodable(text) else text.encode(errors="backslashreplace").decode()
 
 
 def shown(value: Any) -> str:

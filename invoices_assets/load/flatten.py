@@ -1,7 +1,7 @@
 """Nested records to flat columns: objects become prefixed columns, lists become rows of a child table.
 
-The result is that of dlt's relational normalizer (dlt.common.normalizers.json.relational, `_flatten`), but a column
-at a time and without recursion, so that neither many records nor deep ones are slow.
+The result is that of dlt's normalizer (`_flatten` of dlt.common.normalizers.json.relational), but a column at
+a time, so that many records are quick, and without recursion, so that deep ones are safe.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from operator import itemgetter
 from typing import Any
 
 from invoices_assets.load.hints import RESERVED_PREFIX, Column, normalized
+from invoices_assets.load.shapes import Shapes
 
 MAX_NESTING = 1000
 """dlt's default (`max_nesting`): what lies deeper stays JSON."""
 
 _NONE = type(None)
 _SCALARS = {str, int, Decimal, bool, _NONE}
-_KNOWN = _SCALARS | {dict, list}
 _NOTHING: dict[str, Any] = {}
 
 
@@ -29,7 +29,7 @@ class Move:
     """A step on the way to the fields that `x-from` names.
 
     Parameters:
-        target: the normalized path from the root record that the field moves to; None where only deeper ones do.
+        target: normalized path from the root record that the field moves to; None where only deeper ones do.
         onward: key -> the next step.
     """
 
@@ -61,12 +61,10 @@ class Flat:
     Parameters:
         columns: normalized column name -> the fields that map to it, most often one.
         lists: normalized path below the table -> the fields with the lists of that child table.
-        objects: column names under which an object was met.
     """
 
     columns: dict[str, list[Field]] = field(default_factory=dict)
     lists: dict[str, list[Field]] = field(default_factory=dict)
-    objects: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -109,13 +107,13 @@ def moves_of(columns: Iterable[Column]) -> Move:
     return root
 
 
-def flatten(table: Table, declared: Mapping[str, Column], reject: Reject, remark: Callable[[str, int], None]) -> Flat:
+def flatten(table: Table, declared: Mapping[str, Column], shapes: Shapes, reject: Reject) -> Flat:
     """Sorts the fields of a table's records into columns and child lists.
 
     Parameters:
         declared: normalized path from the root record -> Column; the kind `json` keeps an object as it is.
+        shapes: told the shape of each field.
         reject: told the rows that hold one of dlt's own columns.
-        remark: told a sentence and a number of rows.
 
     Raises:
         TypeError: a value that exact JSON does not have, such as a float.
@@ -131,19 +129,21 @@ def flatten(table: Table, declared: Mapping[str, Column], reject: Reject, remark
                 types=set(map(type, values)),
                 move=group.move.onward.get(key) if group.move else None,
             )
-            name = _name(table, prefix, key, found, remark)
+            name = _name(table, prefix, key, found, shapes)
             if name.startswith(RESERVED_PREFIX):
                 _reject_reserved(found, reject)
                 continue
-            if not found.types <= _SCALARS:
-                _refuse_unknown(found)
-                hint = declared.get(table.place(name))
-                if level > 0 and not (hint and hint.kind == "json"):
-                    if dict in found.types:
-                        flat.objects.add(name)
-                        groups.append((_only(dict, found, _NOTHING), name, level - 1))
-                    if list in found.types:
-                        flat.lists.setdefault(name, []).append(_only(list, found, None))
+            place = table.place(name)
+            hint = declared.get(place)
+            shapes.note(place, found.path, found.values, found.types, hint)
+            if not found.types <= _SCALARS and level > 0 and not (hint and hint.kind == "json"):
+                if dict in found.types:
+                    groups.append((_only(dict, found, _NOTHING), name, level - 1))
+                if list in found.types:
+                    flat.lists.setdefault(name, []).append(_only(list, found, None))
+                if not found.types & _SCALARS - {_NONE}:
+                    continue
+                found = _scalars(found)
             flat.columns.setdefault(name, []).append(found)
     return flat
 
@@ -170,16 +170,8 @@ def merged(fields: Sequence[Field], target: str, reject: Reject) -> Field:
     return Field(fields[0].path, values, set(map(type, values)), move)
 
 
-def scalars(found: Field) -> Field:
-    """The field without its objects and lists, which are elsewhere."""
-    if found.types <= _SCALARS:
-        return found
-    values = [None if type(value) in (dict, list) else value for value in found.values]
-    return Field(found.path, values, set(map(type, values)), found.move)
-
-
 def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
-    """Key -> one value per record. Records that all have the same keys are transposed without a Python loop."""
+    """Key -> one value per record. Where all have the same keys, no Python loop is needed."""
     first = records[0] if records else _NOTHING
     if len(first) > 1 and set(map(len, records)) == {len(first)}:
         try:
@@ -190,13 +182,15 @@ def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
     return {key: [record.get(key) for record in records] for key in keys}
 
 
-def _name(table: Table, prefix: str, key: str, found: Field, remark: Callable[[str, int], None]) -> str:
+def _name(table: Table, prefix: str, key: str, found: Field, shapes: Shapes) -> str:
     target = found.move.target if found.move else None
     if target and table.path:
         if target.startswith(f"{table.path}__"):
             return target[len(table.path) + 2 :]
-        present = sum(value is not None for value in found.values)
-        remark(f"field `{found.path}` is in a list and cannot move out of it to column `{target}`", present)
+        rows = sum(value is not None for value in found.values)
+        shapes.remark(
+            f"field `{found.path}` is in a list and cannot move out of it to column `{target}`", rows
+        )
         target = None
     if target:
         return target
@@ -211,14 +205,12 @@ def _only(kind: type, found: Field, otherwise: Any) -> Field:
     return Field(found.path, values, {kind, type(otherwise)}, found.move)
 
 
+def _scalars(found: Field) -> Field:
+    values = [None if type(value) in (dict, list) else value for value in found.values]
+    return Field(found.path, values, found.types & _SCALARS | {_NONE}, found.move)
+
+
 def _reject_reserved(found: Field, reject: Reject) -> None:
     for row, value in enumerate(found.values):
         if value is not None:
             reject(row, f"field `{found.path}` has a name that dlt keeps for its own columns")
-
-
-def _refuse_unknown(found: Field) -> None:
-    unknown = found.types - _KNOWN
-    if unknown:
-        names = ", ".join(sorted(kind.__name__ for kind in unknown))
-        raise TypeError(f"Field `{found.path}` holds {names}; numbers must be int or Decimal.")

@@ -24,9 +24,9 @@ RESERVED_PREFIX = "_dlt_"
 
 _OURS = ("x-from", "x-scale", "x-format", "x-timezone")
 _OF_DLT = (
-    "x-annotation x-normalizer x-nested-type x-original-name x-row-version x-active-record-timestamp x-valid- "
-    "x-athena- x-bigquery- x-clickhouse- x-databricks- x-iceberg- x-lance- x-lancedb- x-postgres- x-qdrant- "
-    "x-snowflake- x-weaviate-"
+    "x-annotation x-normalizer x-nested-type x-original-name x-row-version x-active-record-timestamp "
+    "x-valid- x-athena- x-bigquery- x-clickhouse- x-databricks- x-iceberg- x-lance- x-lancedb- "
+    "x-postgres- x-qdrant- x-snowflake- x-weaviate-"
 )
 _DLT_PREFIXES = tuple(_OF_DLT.split())
 _NUMERIC = ("decimal", "bigint", "double", "wei")
@@ -40,8 +40,8 @@ class Column:
     """A column as declared. Undeclared fields get one of these as well, see `UNDECLARED`.
 
     Parameters:
-        name: the normalized, flattened path from the root record, such as `customer__name` or, for a column of
-            a child table, `line_items__amount`.
+        name: the normalized, flattened path from the root record, such as `customer__name` or, for a column
+            of a child table, `line_items__amount`.
         kind: dlt's data type; None where the hint leaves the type open.
         precision: digits of a decimal, bits of a bigint, or digits of a second of a timestamp or time.
         scale: digits after the point of a decimal.
@@ -73,9 +73,13 @@ class Column:
             return pa.decimal128(self.precision, self.scale)
         if self.kind == "bigint":
             bits = self.precision or 64
-            return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(_rounded_up(bits, (8, 16, 32)), pa.int64())
+            return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(
+                _rounded_up(bits, (8, 16, 32)), pa.int64()
+            )
         if self.kind == "timestamp":
-            return pa.timestamp({0: "s", 3: "ms", 6: "us"}[self.second_digits], "UTC" if self.timezone else None)
+            return pa.timestamp(
+                {0: "s", 3: "ms", 6: "us"}[self.second_digits], "UTC" if self.timezone else None
+            )
         if self.kind == "time":
             return {0: pa.time32("s"), 3: pa.time32("ms"), 6: pa.time64("us")}[self.second_digits]
         simple = {"double": pa.float64(), "bool": pa.bool_(), "date": pa.date32(), "binary": pa.binary()}
@@ -132,7 +136,9 @@ def normalized(name: str) -> str:
     return (NAMING.normalize_path(name) if name.strip() else "") or "_empty"
 
 
-def _named(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _named(
+    columns: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if isinstance(columns, Mapping):
         pairs = [(str(name), hints or {}) for name, hints in columns.items()]
     else:
@@ -222,7 +228,9 @@ def _checked_format(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> 
     if kind not in _TIMED:
         raise refuse("`x-format`, which needs the data type date or timestamp")
     if not isinstance(form, str) or (form not in EPOCHS and not _names_a_whole_day(form)):
-        raise refuse(f"`x-format` {form!r}; it must be epoch_s, epoch_ms or a strptime format with day and year")
+        raise refuse(
+            f"`x-format` {form!r}; it must be epoch_s, epoch_ms or a strptime format with day and year"
+        )
     return form
 
 

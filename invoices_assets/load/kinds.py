@@ -21,7 +21,8 @@ _INTEGER_DIGITS = {
     "UINTEGER": 10,
     "UBIGINT": 20,
 }
-_SCALARS = {
+_STAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS"}
+_SCALARS: dict[str, dict[str, Any]] = {
     "BOOLEAN": {"data_type": "bool"},
     "BIGINT": {"data_type": "bigint"},
     "DATE": {"data_type": "date"},
@@ -30,6 +31,9 @@ _SCALARS = {
     "BLOB": {"data_type": "binary"},
     "TIMESTAMP WITH TIME ZONE": {"data_type": "timestamp"},
     "TIMESTAMP": {"data_type": "timestamp", "timezone": False},
+    "TIMESTAMP_MS": {"data_type": "timestamp", "timezone": False, "precision": 3},
+    "TIMESTAMP_S": {"data_type": "timestamp", "timezone": False, "precision": 0},
+    "TIMESTAMP_NS": {"data_type": "timestamp", "timezone": False, "precision": 9},
     "JSON": {"data_type": "json"},
     "HUGEINT": {"data_type": "bigint", "precision": 128},
     "INTEGER": {"data_type": "bigint", "precision": 32},
@@ -52,13 +56,13 @@ def duckdb_type(arrow: pa.DataType) -> str:
     if pa.types.is_boolean(arrow):
         return "BOOLEAN"
     if pa.types.is_integer(arrow):
-        return "BIGINT"
+        return {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER"}.get(arrow.bit_width, "BIGINT")
     if pa.types.is_date(arrow):
         return "DATE"
     if pa.types.is_time(arrow):
         return "TIME"
     if pa.types.is_timestamp(arrow):
-        return "TIMESTAMP WITH TIME ZONE" if arrow.tz else "TIMESTAMP"
+        return "TIMESTAMP WITH TIME ZONE" if arrow.tz else _STAMPS.get(arrow.unit, "TIMESTAMP")
     if pa.types.is_floating(arrow):
         return "DOUBLE"
     if pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow):

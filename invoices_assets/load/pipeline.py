@@ -8,21 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
 from invoices_assets.load.connection import explain, open_warehouse
-from invoices_assets.load.delta import Delta
+from invoices_assets.load.delta import Delta, Files
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.evolution import DELETED_AT, Shapes, existing_tables, plan_shapes, qualified, widen
-from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.settings import ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.state import merged_state, read_state, stored_state
 
-__all__ = ["LoadResult", "Mode", "load_sweep", "read_state"]
-
-Mode = Literal["incremental", "complete"]
+__all__ = ["LoadResult", "load_sweep", "read_state"]
 
 
 @dataclass
@@ -68,8 +66,9 @@ def load_sweep(
     sweep: SpooledSweep,
     *,
     settings: WarehouseSettings,
-    resource: Resource,
-    mode: Mode,
+    spec: ResourceLike,
+    complete: bool,
+    everything: bool = False,
     state_update: Mapping[str, Any] | None,
     working_dir: Path,
     max_deleted_share: float = 0.2,
@@ -82,7 +81,9 @@ def load_sweep(
 
     Parameters:
         sweep: proven complete by the caller, for what it asked.
-        mode: `complete` when the sweep has every record of the API, so that what is missing is gone.
+        spec: the resource.
+        complete: the sweep has every record of the API, and what is missing is to be marked as deleted.
+        everything: the sweep has every record of the API, but what is missing is to be left alone.
         state_update: merged into dlt's state of the resource, committed with the rows.
         working_dir: of this run.
         max_deleted_share: the largest believable share of live rows that vanish at once, 0 to 1.
@@ -102,22 +103,22 @@ def load_sweep(
                 connection = stack.enter_context(open_warehouse(settings, working_dir=working_dir, log=log))
             connection.begin()
             with result.timed("compare"):
-                shapes = plan_shapes(connection, settings.dataset, sweep, resource)
+                shapes = plan_shapes(connection, settings.dataset, sweep, spec)
                 widen(connection, shapes)
-                delta = Delta(connection, settings.dataset, sweep, shapes, resource.primary_key, moment)
-                counts = delta.compare(complete=mode == "complete", max_deleted_share=max_deleted_share)
+                delta = Delta(connection, settings.dataset, sweep, shapes, spec.primary_key, moment)
+                counts = delta.compare(complete=complete, everything=everything, max_deleted_share=max_deleted_share)
             for name in ("new", "changed", "deleted", "returned", "unchanged"):
                 setattr(result, name, getattr(counts, name))
-            state = _if_changed(stored_state(connection, settings, resource.name), state_update)
+            state = _if_changed(stored_state(connection, settings, spec.name), state_update)
             if counts.any or state:
                 _note(result, shapes, counts.rekeyed)
-                _load(connection, settings, resource, shapes, delta, state, working_dir, result)
+                _load(connection, settings, spec, shapes, delta, state, working_dir, result)
                 with result.timed("commit"):
                     connection.commit()
             else:
                 connection.rollback()
             with result.timed("describe"):
-                _describe(connection, settings.dataset, resource.name, result)
+                _describe(connection, settings.dataset, spec.name, result)
             with result.timed("close"):
                 stack.close()
     except (duckdb.Error, OSError) as error:
@@ -138,7 +139,7 @@ def _note(result: LoadResult, shapes: Shapes, rekeyed: int) -> None:
 def _load(
     connection: duckdb.DuckDBPyConnection,
     settings: WarehouseSettings,
-    resource: Resource,
+    spec: ResourceLike,
     shapes: Shapes,
     delta: Delta,
     state: Mapping[str, Any] | None,
@@ -150,7 +151,7 @@ def _load(
         from invoices_assets.load import dlt_run
         from invoices_assets.load.duckdb_destination import Session, destination
 
-    def write(load_id: str) -> dict[str, tuple[Path, int]]:
+    def write(load_id: str) -> dict[str, Files]:
         with result.timed("write"):
             return delta.write(working_dir, load_id)
 
@@ -158,10 +159,8 @@ def _load(
     with contextlib.ExitStack() as stack:
         with result.timed("dlt_sync"):
             pipeline = stack.enter_context(dlt_run.new_pipeline(settings, bound, working_dir / "dlt"))
-        with result.timed("dlt_extract"):
-            result.load_id = dlt_run.extract(pipeline, settings, resource, shapes, state, write)
-        with result.timed("dlt_load"):
-            dlt_run.normalize_and_load(pipeline)
+        with result.timed("dlt_run"):
+            result.load_id = dlt_run.run(pipeline, settings, spec, shapes, state, write)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, result: LoadResult) -> None:

@@ -24,6 +24,7 @@ from invoices_assets.load.pipeline import LoadResult, load_sweep, read_state
 from invoices_assets.load.records import Converter
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
+from invoices_assets.load.state import cursor_state
 
 Mode = Literal["incremental", "full", "reconcile"]
 PROGRESS_EVERY_SECONDS = 5.0
@@ -60,7 +61,7 @@ class Refreshed:
     loaded: LoadResult | None
     cursor_before: Any
     cursor_after: Any
-    remarks: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -99,6 +100,7 @@ def refresh(
         else:
             swept = sweep_dependent(spec, specs[spec.parent], connection, http, spools, **common)
         spooled = spools.finish()
+        everything = swept.complete and (start is None or (spec.cursor is not None and start == spec.cursor.initial_value))
         if start is not None and swept.rows == 0 and swept.complete:
             _prove_alive(spec, asker)
         seconds = {"sweep": swept.seconds}
@@ -110,12 +112,12 @@ def refresh(
                 spooled,
                 settings=settings,
                 spec=spec,
-                complete=request.mode == "reconcile" and swept.complete,
-                everything=start is None and swept.complete,
-                cursor_before=start if request.mode != "incremental" else None,
+                complete=everything and request.mode == "reconcile",
+                everything=everything,
                 state_update=_state(spec, after),
                 working_dir=working_dir,
                 max_deleted_share=request.max_deleted_share,
+                log=tell,
             )
             seconds |= loaded.seconds
         return Refreshed(
@@ -124,7 +126,7 @@ def refresh(
             loaded=loaded,
             cursor_before=before,
             cursor_after=after,
-            remarks=spooled.remarks | _remarks(spec, swept),
+            remarks=[*(loaded.remarks if loaded else []), *_remarks(spec, swept)],
             seconds=seconds,
         )
 
@@ -226,12 +228,7 @@ def _cursor_after(spec: ResourceSpec, swept: Swept, before: Any, start: Any) -> 
 def _state(spec: ResourceSpec, last_value: Any) -> dict[str, Any] | None:
     if spec.cursor is None or last_value is None:
         return None
-    initial = spec.cursor.initial_value
-    return {
-        "incremental": {
-            spec.cursor.path: {"initial_value": initial, "last_value": last_value, "unique_hashes": []}
-        }
-    }
+    return cursor_state(spec.cursor.path, spec.cursor.initial_value, last_value)
 
 
 def _prove_alive(spec: ResourceSpec, asker: Asker) -> None:
@@ -253,14 +250,14 @@ def _prove_alive(spec: ResourceSpec, asker: Asker) -> None:
         )
 
 
-def _remarks(spec: ResourceSpec, swept: Swept) -> dict[str, int]:
+def _remarks(spec: ResourceSpec, swept: Swept) -> list[str]:
     if spec.cursor is None or swept.cursor is None:
-        return {}
+        return []
     read = swept.cursor
     remarks = {
         f"records without `{spec.cursor.path}`": read.without_stamp,
         f"records with `{spec.cursor.path}` in the future, which did not move the cursor": read.in_future,
         f"records older than asked for: the API ignores or widens its filter on `{spec.cursor.path}`": read.before_start,
     }
-    return {sentence: count for sentence, count in remarks.items() if count}
+    return [f"{sentence} ({count} rows)" for sentence, count in remarks.items() if count]
 

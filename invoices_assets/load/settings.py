@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 DUCKDB = "duckdb"
 
@@ -42,19 +43,36 @@ class WarehouseSettings:
             raise ValueError("the destination duckdb needs duckdb_path")
         return Path(self.duckdb_path).expanduser().absolute()
 
+    def relation(self, table: str) -> str:
+        """The full name of a table, as a person would write it in a query."""
+        return f"{self.path.stem}.{self.dataset}.{table}" if self.is_duckdb else f"{self.dataset}.{table}"
+
+
+class ResourceLike(Protocol):
+    """What the loader has to know of a resource of the source YAML; `extract.source.ResourceSpec` is one."""
+
+    @property
+    def name(self) -> str:
+        """The resource, and its main table."""
+
+    @property
+    def primary_key(self) -> Sequence[str]:
+        """The columns that identify a record, by their names in the table."""
+
+    @property
+    def columns(self) -> Mapping[str, Mapping[str, Any]]:
+        """The declared columns, name -> dlt hints (`data_type`, `precision`, `description` ...)."""
+
+    @property
+    def description(self) -> str | None:
+        """Of the table, for dlt's schema."""
+
 
 @dataclass(frozen=True)
 class Resource:
-    """What the loader has to know of a resource of the source YAML.
-
-    Parameters:
-        name: the name of the resource, which is also the name of its main table.
-        primary_key: the columns that identify a record, by their names in the table.
-        columns: the declared columns, name -> dlt hints (`data_type`, `precision`, `description` ...).
-        description: of the table, for dlt's schema.
-    """
+    """A `ResourceLike` of plain values."""
 
     name: str
-    primary_key: tuple[str, ...]
-    columns: dict[str, dict[str, Any]]
+    primary_key: Sequence[str]
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     description: str | None = None

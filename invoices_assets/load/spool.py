@@ -65,7 +65,7 @@ class SpooledSweep:
     Parameters:
         root: the main table.
         files: table -> its Parquet files, each with the schema it was written with.
-        rows: rows of the main table, an id that came n times counted n times.
+        table_rows: table -> rows, an id that came n times counted n times.
         rejected: how many records were rejected.
         rejected_files: their Parquet files: key, raw, reason, `_dlt_id`.
         remarks: what has to be told -> how many rows it concerns.
@@ -73,10 +73,15 @@ class SpooledSweep:
 
     root: str
     files: dict[str, list[tuple[Path, pa.Schema]]]
-    rows: int
+    table_rows: dict[str, int]
     rejected: int
     rejected_files: list[Path]
     remarks: dict[str, int]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the main table, an id that came n times counted n times."""
+        return self.table_rows.get(self.root, 0)
 
     @property
     def columns(self) -> dict[str, dict[str, list[pa.DataType]]]:
@@ -185,7 +190,7 @@ class Spool:
         return SpooledSweep(
             root=self._root,
             files={name: files.files for name, files in self._tables.items()},
-            rows=self._tables[self._root].rows if self._root in self._tables else 0,
+            table_rows={name: files.rows for name, files in self._tables.items()},
             rejected=self._rejected.rows,
             rejected_files=[path for path, _ in self._rejected.files],
             remarks=dict(self._remarks),

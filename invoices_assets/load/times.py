@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from invoices_assets.load.exact import Unreadable, exact_number, scaled, shown
 from invoices_assets.load.hints import EPOCHS, Column
@@ -28,6 +28,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 _INSTANT = pa.timestamp("us", "UTC")
 _NAIVE = pa.timestamp("us")
 _NONE = type(None)
+_compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
 
 
 def timestamps(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
@@ -93,7 +94,7 @@ def date_reader(column: Column) -> Callable[[Any], date | None]:
 
 
 def time_reader(column: Column) -> Callable[[Any], time]:
-    """Returns what reads one time of day, `HH:MM` with or without seconds and fraction; raises `Unreadable`."""
+    """Returns what reads a time of day, `HH:MM` with or without seconds and fraction; raises `Unreadable`."""
 
     def read(value: Any) -> time:
         found = _ISO.fullmatch(f"2000-01-01T{value.strip()}") if isinstance(value, str) else None
@@ -114,13 +115,13 @@ def _instants(column: Column, texts: pa.Array) -> pa.Array:
         naive = texts.cast(_NAIVE)
     if column.zone is None:
         return naive.cast(_INSTANT)
-    zoned = pc.assume_timezone(naive, column.zone.key, ambiguous="earliest", nonexistent="raise")
+    zoned = _compute.assume_timezone(naive, column.zone.key, ambiguous="earliest", nonexistent="raise")
     return zoned.cast(_INSTANT)
 
 
 def _within_the_calendar(moments: pa.Array, first: Any, last: Any) -> None:
-    """Arrow reads the year 0 and, by way of a zone, the year 10000, which Python and databases do not have."""
-    ends = pc.min_max(moments)
+    """Arrow reads the year 0 and, through a zone, the year 10000, which Python and databases do not have."""
+    ends = _compute.min_max(moments)
     low, high = pa.scalar(first, moments.type), pa.scalar(last, moments.type)
     if ends["min"].is_valid and (ends["min"].value < low.value or ends["max"].value > high.value):
         raise pa.ArrowInvalid("not within the calendar")
@@ -193,7 +194,7 @@ def _offset(zone: str | None) -> timezone | None:
 
 
 def _instant(stamp: datetime, zone: Any, value: Any) -> datetime:
-    """The instant of a stamp; `zone` is that of a stamp without one (an ambiguous hour is the earlier one)."""
+    """The instant of a stamp; `zone` is for one without its own (an ambiguous hour is the earlier one)."""
     if stamp.tzinfo is not None:
         return _moved(stamp, UTC, value)
     instant = _moved(stamp.replace(tzinfo=zone), UTC, value)
@@ -211,5 +212,3 @@ def _moved(stamp: datetime, zone: Any, value: Any) -> datetime:
 
 def _named(form: str | None) -> str:
     return f"the format {form}" if form else "ISO 8601 (a number of seconds needs `x-format`)"
-
-

@@ -1,7 +1,7 @@
 """Columns of JSON values to Arrow arrays: at once where all values are plain, one by one where they are not.
 
-Either way gives the same array. A value that the column cannot hold exactly is never changed to fit: it is null
-in the array and named among the unreadable ones.
+Either way gives the same array. A value that the column cannot hold exactly is never changed to fit: it is
+null in the array and named among the unreadable ones.
 """
 
 from __future__ import annotations
@@ -15,15 +15,23 @@ from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from invoices_assets.load import times
 from invoices_assets.load.exact import (
-    NOT_UNICODE, Unreadable, exact_number, is_encodable, json_text, scaled, shown, valid_json_text,
+    NOT_UNICODE,
+    Unreadable,
+    exact_number,
+    is_encodable,
+    json_text,
+    scaled,
+    shown,
+    valid_json_text,
 )
 from invoices_assets.load.hints import Column
 
 _NONE = type(None)
+_compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
 _NUMBERS = {int, Decimal, _NONE}
 _INTEGERS = {int, _NONE}
 _TEXTS = {str, _NONE}
@@ -64,12 +72,21 @@ def _one_by_one(column: Column, values: Sequence[Any]) -> tuple[pa.Array, dict[i
     read = reader(column)
     readable: list[Any] = []
     unreadable: dict[int, str] = {}
+    known: dict[
+        str, Any
+    ] = {}  # dates repeat, and strptime is slow; texts only, as 1, True and 1.0 are one key
     for row, value in enumerate(values):
+        if value is None or (type(value) is str and value in known):
+            readable.append(None if value is None else known[value])
+            continue
         try:
-            readable.append(None if value is None else read(value))
+            readable.append(read(value))
         except Unreadable as error:
             readable.append(None)
             unreadable[row] = str(error)
+        else:
+            if type(value) is str:
+                known[value] = readable[-1]
     return pa.array(readable, column.arrow_type), unreadable
 
 
@@ -83,7 +100,7 @@ def _decimals(column: Column, values: Sequence[Any], types: set[type]) -> pa.Arr
         return pa.array(_quantized(column, values, _NONE in types), column.arrow_type)
     if types <= _TEXTS and column.x_scale is None:
         texts = pa.array(values, pa.string())
-        if pc.all(pc.match_substring_regex(texts, _PLAIN_NUMBER)).as_py() is not False:
+        if _compute.all(_compute.match_substring_regex(texts, _PLAIN_NUMBER)).as_py() is not False:
             return texts.cast(column.arrow_type)
     raise pa.ArrowInvalid("no column of one kind")
 
@@ -154,7 +171,9 @@ def _integer_reader(column: Column) -> Reader:
     def read(value: Any) -> int:
         exact = number(value)
         if exact.adjusted() > 19 or not -limit <= exact < limit:
-            raise Unreadable(f"does not fit a whole number of {column.arrow_type.bit_width} bits: {shown(value)}")
+            raise Unreadable(
+                f"does not fit a whole number of {column.arrow_type.bit_width} bits: {shown(value)}"
+            )
         if exact != exact.to_integral_value():
             raise Unreadable(f"is not a whole number: {shown(value)}")
         return int(exact)

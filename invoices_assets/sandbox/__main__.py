@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 import signal
 import sys
 import threading
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with serve(book, switches, contract, options.api_key, options.port, record=False) as server:
             print(f"An invoicing API with {options.records:,} invented invoices, changing with the clock:\n")
             print(f"    export INVOICES_API_BASE_URL={server.url}")
-            print(f"    export INVOICES_API_KEY={options.api_key}\n")
+            print(f"    export INVOICES_API_KEY={shlex.quote(options.api_key)}\n")
             print("Ctrl-C ends it.", flush=True)
             while not stop.wait(1):
                 pass

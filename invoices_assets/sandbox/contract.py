@@ -64,6 +64,7 @@ class Paging:
         past_end: an offset or page behind the last row gets `empty`, `404` or `last_page` (the last page once
             more).
         next: place of the next token or address in the body; null there at the end.
+        empty_end: the last page of a cursor or link style still leads on, to an empty page without a next.
         absolute: whether links hold the whole address or only path and query.
         keep_key: whether links carry the key that the request had in its query.
     """
@@ -78,6 +79,7 @@ class Paging:
     above: Literal["cap", "refuse"] = "cap"
     past_end: Literal["empty", "404", "last_page"] = "empty"
     next: Path = ("next",)
+    empty_end: bool = False
     absolute: bool = True
     keep_key: bool = False
 

@@ -22,10 +22,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from invoices_assets.sandbox.call import Call, Window
 from invoices_assets.sandbox.text import dumps, loads
+from invoices_assets.sandbox.wire import Cut, Dropped
 
 On = int | Collection[int] | Callable[[Call], bool] | None
 
@@ -174,14 +174,14 @@ def drop(on: On = None, times: int | None = None) -> Fault:
     """Cuts the connection before any answer (the client sees a reset)."""
 
     async def before(call: Call) -> Response:
-        return _Dropped(status_code=0)
+        return Dropped(status_code=0)
 
     return Fault(on, times, before=before)
 
 
 def cut(part: float = 0.5, chunked: bool = False, on: On = None, times: int | None = None) -> Fault:
     """Cuts the connection within the body: Content-Length (or chunking) promises more than is sent."""
-    return Fault(on, times, after=lambda call, response: _Cut(response, part, chunked))
+    return Fault(on, times, after=lambda call, response: Cut(response, part, chunked))
 
 
 def half_json(part: float = 0.5, on: On = None, times: int | None = None) -> Fault:
@@ -254,7 +254,7 @@ def same_page(on: On = None, times: int | None = None) -> Fault:
     )
 
 
-def wrong_total(change: Callable[[int], Any] | int, on: On = None, times: int | None = None) -> Fault:
+def wrong_total(change: Callable[[int], Any] | int | str, on: On = None, times: int | None = None) -> Fault:
     """Tells another total: a fixed one, or a function of the true one."""
     return Fault(on, times, total=lambda call, total: change(total) if callable(change) else change)
 
@@ -279,22 +279,3 @@ def _made(call: Call, code: int, body: str, retry_after: Any = None) -> Response
         text = text.replace(name, value)
     told = retry_after() if callable(retry_after) else retry_after
     return Response(text, code, None if told is None else {"retry-after": str(told)}, media_type=media)
-
-
-class _Dropped(Response):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["sandbox.transport"].abort()
-        await asyncio.sleep(0.01)
-
-
-class _Cut(Response):
-    def __init__(self, whole: Response, part: float, chunked: bool) -> None:
-        super().__init__(whole.body, whole.status_code, dict(whole.headers))
-        self._sent = bytes(whole.body)[: int(len(whole.body) * part)]
-        if chunked:
-            del self.headers["content-length"]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Uvicorn closes the connection when an app returns before it has sent what Content-Length promised.
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self._sent, "more_body": True})

@@ -65,11 +65,11 @@ class LiveBook:
     def changed_at(self, index: int, now: int) -> int:
         """The epoch second of the invoice's last change."""
         if index >= self.history:
-            age = now - self._created(index)
+            age = now - self.created_at(index)
             return now - age + (PAID_AFTER if age >= PAID_AFTER else OPEN_AFTER if age >= OPEN_AFTER else 0)
         if index % 4:
-            return min(self._created(index) + (index * 2_654_435_761 >> 7) % 2_592_000, EPOCH)
-        return max(self._created(index), EPOCH + CHANGE_EVERY * self._tick(index, now))
+            return min(self.created_at(index) + (index * 2_654_435_761 >> 7) % 2_592_000, EPOCH)
+        return max(self.created_at(index), EPOCH + CHANGE_EVERY * self._tick(index, now))
 
     def rows(self, since: datetime | None = None, inclusive: bool = True) -> Rows:
         """The invoices of this moment by id; with `since`, those changed after it, or at it if inclusive."""
@@ -86,15 +86,15 @@ class LiveBook:
         texts = []
         for index in indexes:
             known = cache.get(index)
-            if known is None or not (
-                index & 3 and index < history or known[0] == self.changed_at(index, now)
-            ):
+            settled = index % 4 and index < history
+            if known is None or not (settled or known[0] == self.changed_at(index, now)):
                 changed = self.changed_at(index, now)
                 known = cache[index] = (changed, self._make_text(index, changed))
             texts.append(known[1])
         return texts
 
-    def _created(self, index: int) -> int:
+    def created_at(self, index: int) -> int:
+        """The epoch second at which the invoice appeared."""
         if index < self.history:
             return EPOCH - HISTORY + HISTORY * index // self.history
         born = index - self.history + 1
@@ -121,7 +121,7 @@ class LiveBook:
         return [index for index in looked_at if self.changed_at(index, now) >= floor]
 
     def _make_text(self, index: int, changed: int) -> bytes:
-        created = self._created(index)
+        created = self.created_at(index)
         status = note = None
         if index >= self.history:
             age = changed - created
@@ -146,6 +146,11 @@ class LiveRows(Rows):
 
     def texts(self, positions: Sequence[int]) -> list[bytes]:
         return self._book.texts([self._indexes[position] for position in positions], self._now)
+
+    def moment(self, position: int, field: str) -> datetime | None:
+        if field != "created_at":
+            return super().moment(position, field)
+        return datetime.fromtimestamp(self._book.created_at(self._indexes[position]), timezone.utc)
 
     def find(self, id: str) -> int | None:
         index = int(id.removeprefix("inv_")) - 1

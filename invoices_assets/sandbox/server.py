@@ -67,7 +67,11 @@ class Sandbox:
             try:
                 callback(call.number)
             except Exception as error:
-                self.error = self.error or error
+                self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """Keeps the first error of the server's thread, to raise it when the block ends."""
+        self.error = self.error or error
 
 
 @contextmanager
@@ -99,7 +103,7 @@ def serve(
     sandbox = Sandbox(book, contract or Contract(), faults, key, more or {}, record)
     with listening(port) as listener:
         sandbox.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _Server(sandbox.api)
+        server = _Server(sandbox.api, sandbox.failed)
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
         thread.start()
         try:
@@ -131,13 +135,17 @@ def listening(port: int) -> Iterator[socket.socket]:
 class _Server(uvicorn.Server):
     """Uvicorn without its logs, which would print addresses and so keys; it stops at once when told to."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, failed: Callable[[Exception], None]) -> None:
         app = api.application()
 
         async def with_transport(scope: Any, receive: Any, send: Any) -> None:
             # ASGI has no way to cut a connection; `faults.drop` needs uvicorn's own transport for it.
             scope["sandbox.transport"] = getattr(getattr(send, "__self__", None), "transport", None)
-            await app(scope, receive, send)
+            try:
+                await app(scope, receive, send)
+            except Exception as error:
+                failed(error)
+                raise
 
         super().__init__(
             uvicorn.Config(
@@ -148,7 +156,6 @@ class _Server(uvicorn.Server):
                 log_level="critical",
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=0,
             )
         )
         self.ready = threading.Event()
@@ -176,6 +183,16 @@ class _Server(uvicorn.Server):
             except asyncio.TimeoutError:
                 continue
             self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Uvicorn's own way waits a tenth of a second at the least, which hundreds of tests would feel.
+        for listener in self.servers:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
 
     def stop(self) -> None:
         """Ends the server from another thread."""

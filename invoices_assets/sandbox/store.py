@@ -24,6 +24,11 @@ class Rows:
         """One record as a dict, numbers exact."""
         return loads(self.texts((position,))[0])
 
+    def moment(self, position: int, field: str) -> datetime | None:
+        """The moment in a field of one record, or None if there is none."""
+        value = self.record(position).get(field)
+        return None if value is None else parse_stamp(value)
+
     def find(self, id: Any) -> int | None:
         """The position of the record with this id, or None."""
         return next((at for at in range(len(self)) if str(self.record(at).get("id")) == str(id)), None)
@@ -73,8 +78,12 @@ class Book:
         from invoices_assets.sandbox.live import EPOCH, LiveBook
 
         live = LiveBook(count, seed, clock=lambda: datetime.fromtimestamp(EPOCH, timezone.utc))
-        records = map(loads, live.texts(range(count), EPOCH))
-        return cls((change(record) if change else record for record in records), clock)
+        texts = live.texts(range(count), EPOCH)
+        if change is not None:
+            return cls((change(loads(text)) for text in texts), clock)
+        book = cls((), clock)
+        book._entries = [(loads(text), text) for text in texts]
+        return book
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -118,10 +127,7 @@ class Book:
         with self._lock:
             entries = list(self._entries)
         if since is not None:
-            floor = since
-            entries = [
-                entry for entry in entries if _at_or_after(entry[0].get("updated_at"), floor, inclusive)
-            ]
+            entries = [entry for entry in entries if _changed(entry[0].get("updated_at"), since, inclusive)]
         return _BookRows(entries)
 
     def _position(self, id: Any) -> int:
@@ -149,6 +155,6 @@ def _entry(record: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     return dict(record), dumps(record).encode()
 
 
-def _at_or_after(value: Any, floor: datetime, inclusive: bool) -> bool:
+def _changed(value: Any, since: datetime, inclusive: bool) -> bool:
     moment = None if value is None else parse_stamp(value)
-    return moment is not None and (moment >= floor if inclusive else moment > floor)
+    return moment is not None and (moment >= since if inclusive else moment > since)

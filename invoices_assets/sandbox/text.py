@@ -74,6 +74,10 @@ def parse_stamp(value: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
+def _dated(day: bytes, style: str) -> bytes:
+    return b'"%s"' % datetime.strptime(day.decode(), "%Y-%m-%d").strftime(style).encode()
+
+
 def _epoch(day: bytes, time: bytes) -> Decimal:
     moment = parse_stamp(f"{day.decode()}T{time.decode()}Z")
     assert moment is not None
@@ -100,8 +104,7 @@ def restyle(text: bytes, stamps: str, dates: str) -> bytes:
         dates: a strftime format for dates without a time; `%Y-%m-%d` leaves them as they are.
     """
     if dates != "%Y-%m-%d":
-        day = lambda found: datetime.strptime(found[1].decode(), "%Y-%m-%d").strftime(dates)  # noqa: E731
-        text = _DATE.sub(lambda found: b'"%s"' % day(found).encode(), text)
+        text = _DATE.sub(lambda found: _dated(found[1], dates), text)
     if stamps != "iso_z":
         text = _STAMP.sub(lambda found: STAMP_STYLES[stamps](found[1], found[2]), text)
     return text

@@ -1,0 +1,129 @@
+"""A small HTTP server on loopback whose answers a test scripts, one route at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the server saw it; `query` has decoded values, `headers` lower-case names."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. `cut` keeps back so many bytes of the body that its length announces."""
+
+    status: int = 200
+    body: bytes | dict[str, Any] = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: int = 0
+    chunked: bool = False
+    hang_up: bool = False
+
+
+Answer = Callable[[Asked], Reply]
+
+
+class FakeApi:
+    """Serves on a free port between `with` and its end; `asked` has every request in order.
+
+    A route is a function from the request to its reply, or a list of replies that are given in turn, the
+    last one again and again.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._routes: dict[str, Answer] = {}
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def route(self, path: str, *replies: Reply) -> Callable[[Answer], Answer]:
+        """Decorates the function that answers a path, or takes the replies themselves."""
+        if replies:
+            waiting = list(replies)
+            self._routes[path] = lambda asked: waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+        def decorate(answer: Answer) -> Answer:
+            self._routes[path] = answer
+            return answer
+
+        return decorate
+
+    def reply_to(self, asked: Asked) -> Reply:
+        with self._lock:
+            self.asked.append(asked)
+            answer = self._routes.get(asked.path)
+            return answer(asked) if answer else Reply(404, b"no such path")
+
+    def __enter__(self) -> FakeApi:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def answer(self) -> None:
+            parts = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            asked = Asked(
+                method=self.command,
+                path=parts.path,
+                query=parse_qs(parts.query, keep_blank_values=True),
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=self.rfile.read(length),
+                at=time.monotonic(),
+            )
+            self.send(api.reply_to(asked))
+
+        do_GET = do_POST = answer
+
+        def send(self, reply: Reply) -> None:
+            if reply.hang_up:
+                self.close_connection = True
+                return
+            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            sent = body[: len(body) - reply.cut]
+            if reply.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n%b\r\n%b" % (len(sent), sent, b"" if reply.cut else b"0\r\n\r\n"))
+            else:
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(sent)
+            self.wfile.flush()
+            self.close_connection = self.close_connection or bool(reply.cut)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,20 +42,24 @@ Answer = Callable[[Asked], Reply]
 
 
 class FakeApi:
-    """Serves on a free port between `with` and its end; `asked` has every request in order.
+    """Serves on a free port between `with` and its end, by TLS if asked to; `asked` has every request in order.
 
     A route is a function from the request to its reply, or a list of replies that are given in turn, the
     last one again and again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self._routes: dict[str, Answer] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def route(self, path: str, *replies: Reply) -> Callable[[Answer], Answer]:
         """Decorates the function that answers a path, or takes the replies themselves."""
@@ -122,6 +128,10 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(sent)
             self.wfile.flush()
             self.close_connection = self.close_connection or bool(reply.cut)
+
+        def handle(self) -> None:
+            with suppress(OSError):
+                super().handle()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

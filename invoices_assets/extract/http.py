@@ -106,8 +106,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes the connections and ends all waits; later requests fail."""
-        self._closed.set()
         self._gate.close()
+        self._closed.set()
         self._transport.close()
         if self._tokens is not None:
             self._tokens.close()
@@ -132,9 +132,8 @@ class HttpClient:
         (`If-Modified-Since`).
 
         Raises:
-            KeyRefused: 401 or 403. The client does not repeat what was refused, and after a 401 it sends
-                nothing
-                more: some APIs ban a client after a few.
+            KeyRefused: 401 or 403. What was refused is not repeated, and after a 401 nothing more is sent:
+                some APIs ban a client after a few.
             NotFound: 404.
             ApiStatusError: any other status that is no success, or one that did not go away.
             ApiUnreachable: no complete answer after all attempts, or no secure connection.

@@ -68,13 +68,15 @@ class Preparer:
 
     def _address(self, ready: requests.PreparedRequest, url: str, params: Any) -> None:
         """Sets the URL as `PreparedRequest.prepare_url` would, which takes most of the time of preparing."""
+        if not url.lower().startswith(("http://", "https://")):
+            raise requests.exceptions.MissingSchema
         if not (params or self._key) or isinstance(params, (str, bytes)):
             ready.prepare_url(url, params)
             return
         address = self._addresses.get(url)
         if address is None:
-            ready.prepare_url(self._without_key(url), None)
-            address = ready.url or ""
+            ready.prepare_url(url, None)
+            address = self._without_key(ready.url or "")
             if len(self._addresses) < _MOST_REMEMBERED:
                 self._addresses[url] = address
         query = "&".join(filter(None, map(_encoded, (params, self._key))))

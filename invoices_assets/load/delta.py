@@ -12,21 +12,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from invoices_assets.load.connection import ident, literal
 from invoices_assets.load.errors import DeletionRefused
-from invoices_assets.load.evolution import (
+from invoices_assets.load.evolution import spooled_select
+from invoices_assets.load.exact import plain_number
+from invoices_assets.load.kinds import duckdb_type, text_of
+from invoices_assets.load.spool import SEQ, SpooledSweep
+from invoices_assets.load.tables import (
     DELETED_AT,
     LOAD_ID,
     ROOT_ID,
     ROW_ID,
-    Shapes,
-    TableShape,
+    TIMESTAMPTZ,
+    Plan,
+    TablePlan,
     qualified,
-    spooled_select,
+    rejected_table,
+    table_exists,
 )
-from invoices_assets.load.kinds import duckdb_type
-from invoices_assets.load.spool import SEQ, SpooledSweep
 
 UNCHANGED, NEW, CHANGED, RETURNED = range(4)
 # dlt makes a job of each file; beyond so many, one new file is cheaper

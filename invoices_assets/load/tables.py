@@ -1,0 +1,134 @@
+"""The tables of a resource in the warehouse: their names, dlt's key columns, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+
+from invoices_assets.load.connection import CATALOG, ident
+from invoices_assets.load.errors import TableRefused
+
+DELETED_AT = "deleted_at"
+LOAD_ID = "_dlt_load_id"
+ROW_ID = "_dlt_id"
+ROOT_ID = "_dlt_root_id"
+PARENT_ID = "_dlt_parent_id"
+LIST_INDEX = "_dlt_list_idx"
+VARIANT = "__v_"
+TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
+WAY_OUT = (
+    "move the table away, or set INVOICES_DUCKDB_PATH to another file, "
+    "and run reconcile_invoices to fill it anew"
+)
+
+
+@dataclass
+class TablePlan:
+    """One table as it will be after the load.
+
+    Parameters:
+        name: the table.
+        columns: column -> DuckDB type, after all widening.
+        existing: the columns that are in the warehouse already -> whether they may be null.
+        widening: statements that change the types of existing columns.
+    """
+
+    name: str
+    columns: dict[str, str] = field(default_factory=dict)
+    existing: dict[str, bool] = field(default_factory=dict)
+    widening: list[str] = field(default_factory=list)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the table is in the warehouse already."""
+        return bool(self.existing)
+
+    @property
+    def data_columns(self) -> list[str]:
+        """The columns that come from the API."""
+        return [c for c in self.columns if not c.startswith("_dlt_") and c != DELETED_AT]
+
+
+@dataclass
+class Plan:
+    """All tables of a resource, the main one first, and what has to be told about them."""
+
+    tables: dict[str, TablePlan]
+    remarks: list[str]
+
+    @property
+    def root(self) -> TablePlan:
+        """The main table."""
+        return next(iter(self.tables.values()))
+
+    @property
+    def children(self) -> list[TablePlan]:
+        """The child tables, parents before their children."""
+        return list(self.tables.values())[1:]
+
+
+Stored = Mapping[str, tuple[str, bool]]
+"""The columns of a table in the warehouse: name -> (DuckDB type, nullable)."""
+
+
+def rejected_table(root: str) -> str:
+    """The table of the records that could not be stored as declared."""
+    return f"{root}_rejected"
+
+
+def qualified(dataset: str, table: str) -> str:
+    """The table with catalog and schema, as SQL."""
+    return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"
+
+
+def stored_tables(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> dict[str, Stored]:
+    """The main table and its child tables in the warehouse.
+
+    Raises:
+        TableRefused: one of them is not a table that this loader or dlt has made, or cannot be continued.
+    """
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE database_name = ? AND schema_name = ? AND (table_name = ? OR starts_with(table_name, ?)) "
+        "ORDER BY table_name, column_index",
+        [CATALOG, dataset, root, f"{root}__"],
+    ).fetchall()
+    views = connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal",
+        [CATALOG, dataset],
+    ).fetchall()
+    tables: dict[str, dict[str, tuple[str, bool]]] = {}
+    for table, column, kind, nullable in rows:
+        tables.setdefault(table, {})[column.lower()] = (kind, nullable)
+    for (view,) in views:
+        if tables.pop(view, None) and view == root:
+            raise TableRefused(f"{dataset}.{root} is a view, not a table; {WAY_OUT}")
+    # a table of another resource may begin with the same name; a child table names its parent
+    found = {name: cols for name, cols in tables.items() if name == root or PARENT_ID in cols}
+    for name, columns in found.items():
+        _refuse_foreign(f"{dataset}.{name}", columns, is_root=name == root)
+    return found
+
+
+def table_exists(connection: duckdb.DuckDBPyConnection, dataset: str, table: str) -> bool:
+    """Whether the warehouse has the table."""
+    return bool(
+        connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?",
+            [CATALOG, dataset, table],
+        ).fetchone()
+    )
+
+
+def _refuse_foreign(name: str, columns: Stored, *, is_root: bool) -> None:
+    missing = [c for c in ((ROW_ID, LOAD_ID) if is_root else (ROW_ID, ROOT_ID)) if c not in columns]
+    if missing:
+        raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {WAY_OUT}")
+    variants = sorted(column for column in columns if VARIANT in column)
+    if variants:
+        raise TableRefused(
+            f"the table {name} was written by plain dlt, which split values over variant columns "
+            f"({', '.join(variants)}), so its numbers are incomplete; {WAY_OUT}"
+        )

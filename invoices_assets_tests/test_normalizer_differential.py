@@ -12,6 +12,7 @@ import dlt
 import duckdb
 import pyarrow as pa
 import pytest
+from dlt.common.configuration.container import Container
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
@@ -203,20 +204,20 @@ def same(mine: Any, value: Any) -> bool:
 
 
 def normalized_by_dlt(records: Iterable[Row], primary_key: Sequence[str] = ("id",)) -> Tables:
-    schema = Schema("api")
     key: list[TColumnSchema] = [
         {"name": name, "primary_key": True, "nullable": False} for name in primary_key
     ]
     table = new_table("invoices", write_disposition="merge", columns=key)
     cast(Row, table)["x-merge-strategy"] = "upsert"
-    schema.update_table(table)
-    schema = Schema.from_dict(
-        cast(Row, schema.to_dict())
-    )  # as a pipeline does; only then are root ids handed down
     tables: Tables = {}
-    for record in records:
-        for (name, *_), row in schema.normalize_data_item(record, "load", "invoices"):
-            tables.setdefault(name, {}).update(by_id([row]))
+    # Which kind of id a root row gets, and whether children know it, depends on what the destination can do.
+    with Container().injectable_context(dlt.destinations.duckdb().capabilities()):
+        schema = Schema("api")
+        schema.update_table(table)
+        schema = Schema.from_dict(cast(Row, schema.to_dict()))  # settled, as a pipeline reads it
+        for record in records:
+            for (name, *_), row in schema.normalize_data_item(record, "load", "invoices"):
+                tables.setdefault(name, {}).update(by_id([row]))
     return tables
 
 

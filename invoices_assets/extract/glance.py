@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoices_assets.extract.connection import Connection
-from invoices_assets.extract.cursor import Notation, comparable, stamp_of
+from invoices_assets.extract.cursor import CursorReader, comparable, stamp_of
+from invoices_assets.extract.errors import ApiStatusError
+from invoices_assets.extract.http import HttpClient
+from invoices_assets.extract.notation import Notation
+from invoices_assets.extract.page import Page
 from invoices_assets.extract.paging import first_page
 from invoices_assets.extract.retry import RetryPolicy
 from invoices_assets.extract.source import ResourceSpec
-from invoices_assets.extract.tally import identity_of
+from invoices_assets.extract.tally import identities_of
+
+TIMEOUT = (5.0, 20.0)
+"""Seconds for connecting and for each read: Dagster gives the tick of a sensor 60 s."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,14 @@ class Glance:
     """What one answer shows.
 
     Parameters:
-        newer: whether a record in it carries a later stamp than the cursor.
-        fingerprint: of the ids, stamps and total in it; another one means that something changed.
+        question: what was asked; answers to the same question can be compared.
+        answer: fingerprint of the ids, stamps and total that came.
+        newer: whether a refresh would move the cursor, because of a later stamp that is not in the future.
     """
 
+    question: str
+    answer: str
     newer: bool
-    fingerprint: str
 
 
 def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
@@ -38,23 +47,39 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
     Raises:
         RequestFailed: no usable answer.
     """
-    filters = spec.cursor is not None and spec.cursor.filters
-    start = cursor if filters and cursor is not None else (spec.cursor.initial_value if spec.cursor else None)
-    notation = Notation(spec)
-    http = connection.client(spec, RetryPolicy(retries=0))
-    try:
-        asker = connection.asker(http, spec)
-        page = first_page(asker, spec.paginator, asker.request(notation.as_text(start)))
-    finally:
-        http.close()
-    identity = identity_of(spec.primary_key, spec.columns)
+    start = None
+    if spec.cursor is not None and spec.cursor.filters:
+        start = spec.cursor.initial_value if cursor is None else cursor
+    page = _first_page(connection, spec, start)
     path = spec.cursor.path if spec.cursor is not None else None
     stamps = [None if path is None else stamp_of(record, path) for record in page.records]
-    reached = notation.moment(cursor)
-    moments = [notation.moment(stamp) for stamp in stamps]
-    newer = any(
-        moment is not None and reached is not None and comparable(moment, reached) and moment > reached  # type: ignore[operator]
-        for moment in moments
+    names = identities_of(spec.primary_key, spec.columns)(page.records)
+    shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
+    return Glance(
+        question="everything" if start is None else f"since {start}",
+        answer=hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        newer=_would_move(spec, cursor, page),
     )
-    shown = repr((page.total, sorted(map(repr, zip(map(identity, page.records), stamps, strict=True)))))
-    return Glance(newer, hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16])
+
+
+def _first_page(connection: Connection, spec: ResourceSpec, start: Any) -> Page:
+    http = HttpClient(
+        auth=spec.auth, redactor=connection.redactor, policy=RetryPolicy(retries=0), timeout=TIMEOUT, pool=1
+    )
+    try:
+        asker = connection.asker(http, spec)
+        try:
+            return first_page(asker, spec.paginator, asker.request(Notation(spec).as_text(start)))
+        except ApiStatusError as error:
+            if asker.is_ignored(error):
+                return Page([], None, None, 0)
+            raise
+    finally:
+        http.close()
+
+
+def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:
+    notation, reader = Notation(spec), CursorReader(spec)
+    reader.read(page.records)
+    furthest, reached = notation.moment(reader.last_value), notation.moment(cursor)
+    return furthest is not None and comparable(furthest, reached) and furthest > reached  # type: ignore[operator]

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from invoices_assets.extract import exits
@@ -114,6 +114,7 @@ class Redactor:
                 raise
             replacement = RedactedError(self.exception(error))
             _log.debug(self.text(exits.traceback_text(error)))
+            _empty(error)
         if replacement is not None:
             raise replacement
 
@@ -193,3 +194,17 @@ def _repr(value: Any) -> str:
         return repr(value)
     except Exception:
         return ""
+
+
+def _empty(error: BaseException | None) -> None:
+    """Takes from an exception all that it holds, for it stays the context of the one that replaces it."""
+    while error is not None:
+        following = error.__cause__ or error.__context__
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+        vars(error).clear()
+        error.args = ()
+        for name in ("strerror", "filename", "filename2", "object", "reason", "msg"):
+            if isinstance(getattr(error, name, None), (str, bytes)):
+                with suppress(AttributeError, TypeError):
+                    setattr(error, name, type(getattr(error, name))())
+        error = following

@@ -22,8 +22,10 @@ SHORTEST_IN_DATA = 8
 SHORTEST_NUMBER_IN_DATA = 12
 """Digits. A shorter number could be an amount, an identifier or a telephone number."""
 
-_BACKSLASH = r"(?:\\|%(?:25)*5[cC])"
-_AMPERSAND = rf"(?:&|{_BACKSLASH}+u0026|%(?:25)*26)(?:amp;)*"
+_PERCENT = "%(?:25){0,4}"
+_BACKSLASH = rf"(?:\\|{_PERCENT}5[cC])"
+_ESCAPE = rf"{_BACKSLASH}{{1,8}}"
+_AMPERSAND = rf"(?:&|{_ESCAPE}u0026|{_PERCENT}26)(?:amp;){{0,4}}"
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _BASE64_EDGE = r"[A-Za-z0-9+/_-]?"
 _SHORTEST_BASE64 = 5
@@ -105,11 +107,22 @@ def _written(value: str) -> str:
     for char, run in groupby(value):
         count = len(list(run))
         if char == "\\":
-            # One pattern for the whole run: `\\+` repeated could be split in exponentially many ways.
-            sources.append(f"{_BACKSLASH}{{{count},}}")
+            sources.append(_backslashes(count))
         else:
             sources.append(_character(char) * count)
     return "".join(sources)
+
+
+def _backslashes(count: int) -> str:
+    """A run of backslashes, of which each level of escaping makes twice as many.
+
+    One pattern for the whole run: one for each backslash would let a run be split in exponentially many ways.
+    """
+    one = f"(?:{_BACKSLASH}|{_AMPERSAND}#0{{0,6}}92;|{_AMPERSAND}#[xX]0{{0,6}}5[cC];)"
+    source = f"(?:{one}{{{4 * count}}})?"
+    for times in (2 * count, count):
+        source = f"(?:{one}{{{times}}}{source})?"
+    return f"{one}{{{count}}}{source}"
 
 
 def _character(char: str) -> str:
@@ -119,26 +132,26 @@ def _character(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     utf8 = char.encode("utf-8", "surrogatepass")
     ways = [
-        f"{_BACKSLASH}*{re.escape(char)}",
-        "".join(f"%(?:25)*{_hex(byte)}" for byte in utf8),
-        "".join(f"{_BACKSLASH}+x{_hex(byte)}" for byte in utf8),
+        f"{_BACKSLASH}{{0,8}}{re.escape(char)}",
+        "".join(f"{_PERCENT}{_hex(byte)}" for byte in utf8),
+        "".join(f"{_ESCAPE}x{_hex(byte)}" for byte in utf8),
         "".join(
-            f"{_BACKSLASH}+u{_hex(high)}{_hex(low)}"
+            f"{_ESCAPE}u{_hex(high)}{_hex(low)}"
             for high, low in zip(units[::2], units[1::2], strict=True)
         ),
-        f"{_AMPERSAND}#0*{code};",
-        f"{_AMPERSAND}#[xX]0*{''.join(_either_case(digit) for digit in f'{code:x}')};",
+        f"{_AMPERSAND}#0{{0,6}}{code};",
+        f"{_AMPERSAND}#[xX]0{{0,6}}{''.join(_either_case(digit) for digit in f'{code:x}')};",
     ]
     if char in _ENTITIES:
         ways.append(f"{_AMPERSAND}{_ENTITIES[char]};")
     if char == " ":
         ways.append(r"\+")
     if char in "\n\r\t":
-        ways.append(f"{_BACKSLASH}+{ {10: 'n', 13: 'r', 9: 't'}[code] }")
+        ways.append(f"{_ESCAPE}{ {10: 'n', 13: 'r', 9: 't'}[code] }")
     if 0x7F < code <= 0xFF:
-        ways += [f"%(?:25)*{_hex(code)}", f"{_BACKSLASH}+x{_hex(code)}"]
+        ways += [f"{_PERCENT}{_hex(code)}", f"{_ESCAPE}x{_hex(code)}"]
     if code > 0xFFFF:
-        ways.append(f"{_BACKSLASH}+U{''.join(_either_case(digit) for digit in f'{code:08x}')}")
+        ways.append(f"{_ESCAPE}U{''.join(_either_case(digit) for digit in f'{code:08x}')}")
     return f"(?:{'|'.join(ways)})"
 
 
@@ -162,11 +175,11 @@ def _base64(value: bytes, *, in_data: bool) -> Iterator[Spelling]:
         if len(inner) >= _SHORTEST_BASE64:
             written = "".join({"+": _plus, "/": _slash}.get(char, char) for char in inner)
             edge = _BASE64_EDGE if before else ""
-            source = f"{edge}{written}{_BASE64_EDGE}(?:=|%(?:25)*3[dD]){{0,2}}"
+            source = f"{edge}{written}{_BASE64_EDGE}(?:=|{_PERCENT}3[dD]){{0,2}}"
             # Inside a longer text a body would hold it only as the header sent, which the client adds as a
             # secret.
             yield Spelling(source, _probe(inner), in_data=in_data and before == 0)
 
 
-_plus = rf"(?:[+-]|%(?:25)*2[bB]|{_BACKSLASH}+u002[bB])"
-_slash = rf"(?:{_BACKSLASH}*/|_|%(?:25)*2[fF]|{_BACKSLASH}+u002[fF])"
+_plus = rf"(?:[+-]|{_PERCENT}2[bB]|{_ESCAPE}u002[bB])"
+_slash = rf"(?:{_BACKSLASH}{{0,8}}/|_|{_PERCENT}2[fF]|{_ESCAPE}u002[fF])"

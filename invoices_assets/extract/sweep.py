@@ -13,7 +13,7 @@ from invoices_assets.extract.cursor import CursorReader
 from invoices_assets.extract.errors import IncompleteSweep
 from invoices_assets.extract.paging import walk
 from invoices_assets.extract.source import ResourceSpec
-from invoices_assets.extract.tally import RecordsMoved, Tally, identity_of
+from invoices_assets.extract.tally import RecordsMoved, Tally, identities_of
 
 PASSES = 5
 """How often a resource is read anew while its records move, before the run gives up."""
@@ -87,12 +87,12 @@ def sweep(
         RequestFailed: a page cannot be had.
     """
     began = time.monotonic()
-    identity = identity_of(spec.primary_key, spec.columns)
+    identities = identities_of(spec.primary_key, spec.columns)
     position = getattr(spec.paginator, "param_name", None) or "the page's position"
     request = asker.request(start, parent_values)
     moved = ""
     for number in range(1, PASSES + 1):
-        tally = Tally(identity, position)
+        tally = Tally(identities, position)
         cursor = CursorReader(spec, start)
         sink.start_over()
         try:

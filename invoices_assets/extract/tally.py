@@ -15,36 +15,46 @@ class RecordsMoved(Exception):
     """Records were inserted, deleted or reordered during a pass; another pass may find them at rest."""
 
 
-def identity_of(primary_key: Sequence[str], columns: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], Any]:
-    """Returns a function that gives the identity of a record, or None where it has none.
+def identities_of(
+    primary_key: Sequence[str], columns: Mapping[str, Mapping[str, Any]]
+) -> Callable[[Sequence[Any]], list[str | None]]:
+    """Returns a function that gives the identity of each record of a page, None where one has none.
 
     Parameters:
         primary_key: column names, for example `("id",)`.
         columns: the declared columns; `x-from` names the vendor's own field.
     """
+    readers = [_field_reader(str(columns.get(name, {}).get("x-from", name))) for name in primary_key]
+
+    def identities(records: Sequence[Any]) -> list[str | None]:
+        fields = [[read(record) for record in records] for read in readers]
+        if len(fields) == 1:
+            return [value if value is None or type(value) is str else str(value) for value in fields[0]]
+        return [None if None in key else "\x1f".join(map(str, key)) for key in zip(*fields, strict=True)]
+
+    return identities
+
+
+def _field_reader(field: str) -> Callable[[Any], Any]:
+    """Reads a field as it is spelled, as dlt would normalize its name, or as a dotted path."""
     normalize = NamingConvention().normalize_identifier
-    fields = [str(columns.get(name, {}).get("x-from", name)) for name in primary_key]
-    spelled: dict[str, str] = {}
+    spelled = field
 
-    def value(record: dict[str, Any], field: str) -> Any:
-        found = record.get(spelled.get(field, field))
-        if found is None and field not in spelled and field not in record:
-            key = next((key for key in record if normalize(key) == normalize(field)), None)
-            if key is not None:
-                spelled[field] = key
-                return record[key]
-            for part in field.split("."):
-                record = record.get(part) if isinstance(record, dict) else None  # type: ignore[assignment]
-            return record
-        return found
-
-    def identity(record: Any) -> Any:
+    def read(record: Any) -> Any:
+        nonlocal spelled
         if not isinstance(record, dict):
             return None
-        values = [value(record, field) for field in fields]
-        return None if None in values else "\x1f".join(map(str, values))
+        value = record.get(spelled)
+        if value is None and spelled not in record:
+            spelled = next((key for key in record if normalize(key) == normalize(field)), field)
+            value = record.get(spelled)
+        if value is None and "." in field:
+            value = record
+            for part in field.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+        return value
 
-    return identity
+    return read
 
 
 class Tally:
@@ -53,8 +63,9 @@ class Tally:
     A total that always equals the rows of its own page is the count of that page, and so no total.
     """
 
-    def __init__(self, identity: Callable[[Any], Any], position: str) -> None:
-        self._identity = identity
+    def __init__(self, identities: Callable[[Sequence[Any]], list[str | None]], position: str) -> None:
+        self._identities = identities
+        self._read: tuple[Page, list[str | None]] | None = None
         self._position = position
         self._ids: set[int] = set()
         self._fingerprints: set[int] = set()
@@ -111,7 +122,7 @@ class Tally:
         """Counts a page that has records."""
         self._last_fingerprint = self._fingerprint(page)
         self._fingerprints.add(self._last_fingerprint)
-        keys = [self._identity(record) for record in page.records]
+        keys = self._keys(page)
         self._ids.update(hash(key) for key in keys if key is not None)
         self.nameless += keys.count(None)
         self.pages += 1
@@ -142,5 +153,12 @@ class Tally:
             raise RecordsMoved(f"{self.rows - self.distinct} of {self.rows} records came twice")
 
     def _fingerprint(self, page: Page) -> int:
-        keys = [self._identity(record) for record in page.records]
+        keys = self._keys(page)
+        if None not in keys:
+            return hash(tuple(keys))
         return hash(tuple(repr(r) if key is None else key for key, r in zip(keys, page.records, strict=True)))
+
+    def _keys(self, page: Page) -> list[str | None]:
+        if self._read is None or self._read[0] is not page:
+            self._read = page, self._identities(page.records)
+        return self._read[1]

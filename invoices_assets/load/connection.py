@@ -54,7 +54,7 @@ def open_warehouse(
     config: dict[str, Any] = {"memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}
     if settings.threads:
         config["threads"] = settings.threads
-    # an empty temp_directory means that nothing spills; the default would be a folder in the current directory
+    # an empty name means that nothing spills; the default would be a folder in the current directory
     config["temp_directory"] = str(working_dir / "duckdb_tmp") if working_dir else ""
     # without it DuckDB keeps whole results in memory to hand them on in order
     config["preserve_insertion_order"] = False
@@ -99,7 +99,9 @@ def _attach(
 
 def _is_lock_conflict(error: duckdb.Error) -> bool:
     text = str(error).lower()
-    return "could not set lock" in text or "conflicting lock" in text or "being used by another process" in text
+    return (
+        "could not set lock" in text or "conflicting lock" in text or "being used by another process" in text
+    )
 
 
 def explain(error: BaseException, path: Path) -> WarehouseError:
@@ -117,13 +119,20 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
             f"DuckDB ran out of memory or of room for its temporary files beside {path}; "
             "nothing was loaded and the warehouse is as it was"
         )
-    if "not a valid duckdb database" in low or "corrupt" in low or "checksum" in low or "storage version" in low:
+    if (
+        "not a valid duckdb database" in low
+        or "corrupt" in low
+        or "checksum" in low
+        or "storage version" in low
+    ):
         return WarehouseUnusable(
-            f"{path} is not a readable DuckDB database ({text[:200]}); move it away or set INVOICES_DUCKDB_PATH"
+            f"{path} is not a readable DuckDB database ({text[:200]}); "
+            "move it away or set INVOICES_DUCKDB_PATH to another file"
         )
     if "read-only" in low or "permission denied" in low or "cannot open file" in low:
         return WarehouseUnusable(
-            f"{path} cannot be written ({text[:200]}); set INVOICES_DUCKDB_PATH to a file in a writable folder"
+            f"{path} cannot be written ({text[:200]}); "
+            "set INVOICES_DUCKDB_PATH to a file in a writable folder"
         )
     if isinstance(error, (duckdb.IOException, OSError)):
         return WarehouseUnusable(f"{path} cannot be used ({text[:300]}); nothing was loaded")

@@ -1,7 +1,7 @@
 """dlt's three steps, extract, normalize and load, for Parquet files that are ready.
 
-The pipeline lives in the run's working folder and nowhere else: no telemetry, no trace file, nothing in the home
-folder. State and schema come from the destination and go back to it with the rows.
+The pipeline lives in the run's working folder and nowhere else: no telemetry, no trace file, nothing in the
+home folder. State and schema come from the destination and go back to it with the rows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common.destination import Destination
@@ -21,23 +21,25 @@ from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package
 from dlt.extract.hints import make_hints
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
-from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.load.delta import Files
-from invoices_assets.load.evolution import (
+from invoices_assets.load.connection import explain
+from invoices_assets.load.delta_files import Files
+from invoices_assets.load.hints import Column, parse_columns
+from invoices_assets.load.kinds import dlt_hints
+from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.state import merged_state
+from invoices_assets.load.tables import (
     DELETED_AT,
     LIST_INDEX,
     LOAD_ID,
     PARENT_ID,
     ROOT_ID,
     ROW_ID,
-    Shapes,
-    TableShape,
+    Plan,
+    TablePlan,
+    rejected_table,
 )
-from invoices_assets.load.kinds import dlt_hints
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
-from invoices_assets.load.state import merged_state
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
@@ -82,24 +84,32 @@ def new_pipeline(
         try:
             pipeline.sync_destination()
             yield pipeline
-        except PipelineStepFailed as failed:
-            raise root_cause(failed) from failed
         finally:
             if pipeline.is_active:
                 pipeline.deactivate()
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """The error inside dlt's wrappers: the one that the database or this package raised."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = getattr(error, "exception", None) or getattr(error, "client_exception", None)
-        if not isinstance(inner, BaseException):
-            inner = getattr(error, "dbapi_exception", None)
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
+@contextlib.contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turns what dlt raises into the sentence for the error inside dlt's wrappers.
+
+    Raises:
+        WarehouseError: for any exception; an interrupt is raised as such, though dlt wraps it as well.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = _innermost(error)
+        if isinstance(cause, Exception):
+            raise explain(cause, path) from error
+        raise cause from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    for name in ("exception", "client_exception", "dbapi_exception", "__cause__"):
+        inner = getattr(error, name, None)
+        if isinstance(inner, BaseException) and inner is not error:
+            return _innermost(inner)
     return error
 
 
@@ -107,7 +117,7 @@ def run(
     pipeline: Pipeline,
     settings: WarehouseSettings,
     resource: ResourceLike,
-    shapes: Shapes,
+    plan: Plan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, Files]],
 ) -> str:
@@ -120,12 +130,12 @@ def run(
         dlt's load id.
     """
     files: dict[str, Files] = {}
-    source = _source(settings, resource, shapes, state_update, write, files)
+    source = _source(settings, resource, plan, state_update, write, files)
     load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
     pipeline.normalize(workers=1)
-    for shape in shapes.children:
-        for path in files[shape.name].paths if shape.name in files else ():
-            _add_job(pipeline, load_id, shape.name, path)
+    for table in plan.children:
+        for path in files[table.name].paths if table.name in files else ():
+            _add_job(pipeline, load_id, table.name, path)
     pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
     return load_id
 
@@ -133,7 +143,7 @@ def run(
 def _source(
     settings: WarehouseSettings,
     resource: ResourceLike,
-    shapes: Shapes,
+    plan: Plan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, Files]],
     files: dict[str, Files],
@@ -142,17 +152,19 @@ def _source(
         if state_update:
             state = dlt.current.resource_state(resource.name)
             state.update(merged_state(state, state_update))
-        files.update(write(load_package_state()["load_id"]))
-        yield from imported(shapes.root.name)
+        files.update(write(cast(Any, load_package_state())["load_id"]))
+        yield from imported(plan.root.name)
 
     def imported(table: str) -> Iterator[Any]:
         if table in files:
-            for path in files[table].paths:
-                yield dlt.mark.with_file_import(str(path), "parquet", files[table].rows)
+            first, *others = files[table].paths
+            yield dlt.mark.with_file_import(str(first), "parquet", files[table].rows)
+            for path in others:
+                yield dlt.mark.with_file_import(str(path), "parquet")
 
-    rejected = f"{resource.name}_rejected"
+    rejected = rejected_table(plan.root.name)
     resources = [
-        DltResource.from_data(main, resource.name, hints=_main_hints(shapes, resource)),
+        DltResource.from_data(main, resource.name, hints=_main_hints(plan, resource)),
         DltResource.from_data(lambda: imported(rejected), rejected, hints=_rejected_hints(rejected)),
     ]
     return DltSource(Schema(settings.dataset), settings.dataset, resources)
@@ -176,53 +188,58 @@ def _parent(table: str, names: set[str]) -> str:
     raise ValueError(f"{table} has no parent table")
 
 
-def _columns(
-    shape: TableShape, declared: Mapping[str, Mapping[str, Any]], key: Sequence[str] = ()
-) -> dict[str, Any]:
+def _columns(table: TablePlan, declared: Mapping[str, Column], key: Sequence[str] = ()) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    for name, kind in shape.columns.items():
+    for name, kind in table.columns.items():
         if name in KEY_COLUMNS:
             columns[name] = dict(KEY_COLUMNS[name])
             continue
-        given = {k: v for k, v in declared.get(name, {}).items() if not k.startswith("x-") and k != "primary_key"}
+        hint = declared.get(name, Column(name))
         # a column that is added to rows already there starts as null
-        nullable = shape.existing.get(name, True) if shape.exists else given.get("nullable", name not in key)
-        columns[name] = {**given, **dlt_hints(kind), "name": name, "nullable": nullable}
+        nullable = table.existing.get(name, True) if table.exists else hint.nullable and name not in key
+        columns[name] = {**dlt_hints(kind), "name": name, "nullable": nullable}
+        if hint.description:
+            columns[name]["description"] = hint.description
     return columns
 
 
-def _main_hints(shapes: Shapes, resource: ResourceLike) -> Any:
-    names = set(shapes.tables)
-    prefix = len(shapes.root.name) + 2
-    nested: Any = {
-        (shape.name[prefix:],): {
-            "parent_table_name": _parent(shape.name, names),
-            "columns": _columns(shape, {}),
+def _main_hints(plan: Plan, resource: ResourceLike) -> Any:
+    declared = parse_columns(resource.columns)
+    nested: Any = {}
+    for table in plan.children:
+        path = table.name[len(plan.root.name) + 2 :]
+        beginning = f"{path}__"
+        hints = {k[len(beginning) :]: hint for k, hint in declared.items() if k.startswith(beginning)}
+        nested[tuple(path.split("__"))] = {
+            "parent_table_name": _parent(table.name, set(plan.tables)),
+            "columns": _columns(table, hints),
             # dlt merges only tables that its normalize step has seen rows of
             "additional_table_hints": {"x-normalizer": {"seen-data": True}},
         }
-        for shape in shapes.children
-    }
-    columns = _columns(shapes.root, resource.columns, resource.primary_key)
+    columns = _columns(plan.root, declared, resource.primary_key)
     if DELETED_AT in columns:
         columns[DELETED_AT]["description"] = "when the record was found to be gone from the API"
+    description = {"description": resource.description} if resource.description else None
     return make_hints(
-        shapes.root.name,
+        plan.root.name,
         write_disposition=MERGE,
         columns=columns,
         primary_key=list(resource.primary_key),
-        additional_table_hints={"description": resource.description} if resource.description else None,
+        additional_table_hints=description,  # type: ignore[arg-type]
         nested_hints=nested or None,
     )
 
 
 def _rejected_hints(name: str) -> Any:
+    texts = {
+        "key": "the record's key, as far as it has one",
+        "raw": "the record as JSON",
+        "reason": "why it cannot be stored as declared",
+    }
     columns: dict[str, Any] = {
-        "key": {"name": "key", "data_type": "text", "description": "the record's key, as far as it has one"},
-        "raw": {"name": "raw", "data_type": "text", "description": "the record as JSON"},
-        "reason": {"name": "reason", "data_type": "text", "description": "why it cannot be stored as declared"},
+        **{name: {"name": name, "data_type": "text", "description": text} for name, text in texts.items()},
         "rejected_at": {"name": "rejected_at", "data_type": "timestamp"},
-        LOAD_ID: dict(dlt_load_id_column()),
-        ROW_ID: dict(dlt_id_column()),
+        LOAD_ID: dict(KEY_COLUMNS[LOAD_ID]),
+        ROW_ID: dict(KEY_COLUMNS[ROW_ID]),
     }
     return make_hints(name, write_disposition=MERGE, columns=columns, primary_key=[ROW_ID])

@@ -1,13 +1,14 @@
 """dlt's DuckDB destination, bound to a connection whose transaction somebody else began and will end.
 
-dlt commits in many steps: the schema, each load job, the merge, the load's row in `_dlt_loads`. Here all of them go
-through one connection and their own begin, commit and rollback do nothing, so that readers see the old state or the
-new one, and an error or a killed process leaves the old one.
+dlt commits in many steps: the schema, each load job, the merge, the load's row in `_dlt_loads`. Here all of
+them go through one connection and their own begin, commit and rollback do nothing, so that readers see the
+old state or the new one, and an error or a killed process leaves the old one.
 
-dlt merges from a staging dataset. Here a staging table is a temporary view of the Parquet file of the load job: no
-row is copied, and nothing has to be cleaned up in the warehouse.
+dlt merges from a staging dataset. Here a staging table is a temporary view of the Parquet file of the load
+job: no row is copied, and nothing has to be cleaned up in the warehouse.
 
-What is overridden was read in dlt 1.31: destinations/impl/duckdb, destinations/job_client_impl.py, load/load.py.
+What is overridden was read in dlt 1.31: destinations/impl/duckdb, destinations/job_client_impl.py and
+load/load.py.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import (
     HasFollowupJobs,
     LoadJob,
-    PreparedTableSchema,
     RunnableLoadJob,
     StateInfo,
     StorageSchemaInfo,
 )
+from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TSchemaTables
 from dlt.common.storages import FileStorage
@@ -39,8 +40,8 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import raise_database_error
 
 from invoices_assets.load.connection import CATALOG, ident, literal
-from invoices_assets.load.evolution import LOAD_ID
 from invoices_assets.load.spool import SEQ
+from invoices_assets.load.tables import LOAD_ID, table_exists
 
 
 class Session:
@@ -57,7 +58,11 @@ class Session:
         self.staged: dict[str, list[Path]] = {}
 
     def stage(self, table: str, file: str) -> list[Path]:
-        """Keep a job's file, which dlt is about to move, under a name of our own; all files of the table so far."""
+        """Keep a job's file, which dlt is about to move, under a name of our own.
+
+        Returns:
+            All files of the table so far.
+        """
         files = self.staged.setdefault(table, [])
         path = self.directory / f"{table}.staged.{len(files)}.parquet"
         FileStorage.link_hard_with_fallback(file, str(path))
@@ -105,7 +110,7 @@ class SessionSqlClient(DuckDbSqlClient):
         parameters = args or kwargs or None
         if parameters:
             query = query.replace("%s", "?")
-        yield self.cursor_impl(self._conn.execute(query, parameters))  # type: ignore[abstract]
+        yield self.cursor_impl(cast(Any, self._conn.execute(query, parameters)))
 
     def catalog_name(self, quote: bool = True, casefold: bool = True) -> str | None:
         return ident(CATALOG) if quote else CATALOG
@@ -122,10 +127,10 @@ class SessionSqlClient(DuckDbSqlClient):
             return ["temp", "main", ident(f"_staged_{table_name}") if quote else f"_staged_{table_name}"]
         return super().make_qualified_table_name_path(table_name, quote, casefold, dataset_name, catalog)
 
-    @staticmethod
-    def _make_database_exception(ex: Exception) -> Exception:
+    @classmethod
+    def _make_database_exception(cls, ex: Exception) -> Exception:
         # a transient error would be tried again inside a transaction that is already lost
-        error = DuckDbSqlClient._make_database_exception(ex)
+        error = super()._make_database_exception(ex)
         if isinstance(error, DatabaseUndefinedRelation) or not isinstance(ex, duckdb.Error):
             return error
         return DatabaseTerminalException(ex)
@@ -151,10 +156,9 @@ class SessionClient(DuckDbClient):
         self, schema: Schema, config: DuckDbClientConfiguration, capabilities: DestinationCapabilitiesContext
     ) -> None:
         super().__init__(schema, config, capabilities)
-        plain = self.sql_client
-        self.sql_client: SessionSqlClient = SessionSqlClient(
-            self.session, plain.dataset_name, plain.staging_dataset_name, config.credentials, capabilities
-        )
+        names = self.sql_client.dataset_name, self.sql_client.staging_dataset_name
+        self._session_client = SessionSqlClient(self.session, *names, config.credentials, capabilities)
+        self.sql_client = self._session_client
 
     def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
         if not self.in_staging_dataset_mode:
@@ -177,28 +181,26 @@ class SessionClient(DuckDbClient):
                 self.make_staging_view(table, None)
         return {}
 
-    def get_stored_state(self, pipeline_name: str) -> StateInfo | None:
+    def get_stored_state(self, pipeline_name: str) -> StateInfo:
         # dlt tries and lives with the error, but since DuckDB 2.0 any error ends the transaction
         for table in (self.schema.state_table_name, self.schema.loads_table_name):
             if not self._is_stored(table):
                 raise DatabaseUndefinedRelation(duckdb.CatalogException(f"Table {table} does not exist"))
         return super().get_stored_state(pipeline_name)
 
-    def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo | None:
-        return super()._row_to_schema_info(query, *args) if self._is_stored(self.schema.version_table_name) else None
+    def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo:
+        if not self._is_stored(self.schema.version_table_name):
+            return None  # type: ignore[return-value]
+        return super()._row_to_schema_info(query, *args)
 
     def _is_stored(self, table: str) -> bool:
-        return bool(
-            self.session.connection.execute(
-                "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?",
-                [CATALOG, self.sql_client.main_dataset, table],
-            ).fetchone()
-        )
+        return table_exists(self.session.connection, self._session_client.main_dataset, table)
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        if file_path.endswith(".parquet") and self.should_load_data_to_staging_dataset(table["name"]):
+        name = table.get("name")
+        if file_path.endswith(".parquet") and name and self.should_load_data_to_staging_dataset(name):
             return StageParquetJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
@@ -208,11 +210,11 @@ class SessionClient(DuckDbClient):
         Columns that a file lacks are null, but for the load id.
 
         Raises:
-            DatabaseTerminalException: a column of the file has another type than that of the table, or no column
+            DatabaseTerminalException: a column of the file has another type than that of the table, or none
                 there; DuckDB would cast it, or leave it out, without a word.
         """
         connection = self.session.connection
-        target = f"{ident(CATALOG)}.{ident(self.sql_client.main_dataset)}.{ident(table)}"
+        target = f"{ident(CATALOG)}.{ident(self._session_client.main_dataset)}.{ident(table)}"
         view = f"temp.main.{ident(f'_staged_{table}')}"
         kinds = _described(connection, f"SELECT * FROM {target}")
         if file is None:

@@ -1,11 +1,11 @@
 """What can go wrong while rows are stored. Each message is one sentence for the person who reads the run.
 
-    WarehouseError
-      WarehouseUnusable    the file cannot be made, opened, read or written
-      WarehouseBusy        another run or process held it for longer than the limit
-      TableRefused         a table there cannot take these rows without loss
-      DeletionRefused      more rows would vanish than is believable
-      LoadFailed           the load itself failed; nothing of it was kept
+WarehouseError
+  WarehouseUnusable    the file cannot be made, opened, read or written
+  WarehouseBusy        another run or process held it for longer than the limit
+  TableRefused         a table there cannot take these rows without loss
+  DeletionRefused      more rows would vanish than is believable
+  LoadFailed           the load itself failed; nothing of it was kept
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Do the rows fit the tables that are there? Columns are added, or widened without loss, or the load is refused.
+"""Do the rows fit the tables that are there? Columns are added or widened, or the load is refused.
 
-DuckDB casts on insert without a word, and rounds (DECIMAL to BIGINT, DOUBLE to anything). So nothing is left to
-it: before a row is written, every column has one type on both sides.
+DuckDB casts on insert without a word, and rounds (DECIMAL to BIGINT, DOUBLE to anything). So nothing is left
+to it: before a row is written, every column has one type on both sides.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def dlt_hints(db_type: str) -> dict[str, Any]:
 
 
 def common_type(types: Iterable[str]) -> str:
-    """The type of a column that came with several `types`: one that holds all values as they are, else text."""
+    """The type of a column that came with several `types`: one that holds all values as they are, or text."""
     found = set(types)
     if len(found) == 1:
         return found.pop()
@@ -92,7 +92,9 @@ def widens(old: str, new: str) -> bool:
     """Whether every value of `old` is the same value in the numeric type `new`."""
     target = _DECIMAL.fullmatch(new)
     if target is None:
-        return old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]
+        return (
+            old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]
+        )
     before, scale = int(target[1]) - int(target[2]), int(target[2])
     if old in _INTEGER_DIGITS:
         return before >= _INTEGER_DIGITS[old]
@@ -108,7 +110,7 @@ def can_become_text(old: str) -> bool:
 
 
 def text_of(column: str, old: str) -> str:
-    """SQL for the text of `column` of the type `old`; numbers as their plain digits without trailing zeros."""
+    """SQL for the text of `column` of the type `old`; numbers as plain digits without trailing zeros."""
     match = _DECIMAL.fullmatch(old)
     if match and int(match[2]) > 0:
         return f"rtrim(rtrim(CAST({column} AS VARCHAR), '0'), '.')"

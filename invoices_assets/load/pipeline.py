@@ -13,12 +13,15 @@ from typing import Any
 import duckdb
 
 from invoices_assets.load.connection import explain, open_warehouse
-from invoices_assets.load.delta import Delta, Files
+from invoices_assets.load.delta import Delta
+from invoices_assets.load.delta_files import Files, write_files
 from invoices_assets.load.errors import WarehouseError
-from invoices_assets.load.evolution import DELETED_AT, Shapes, existing_tables, plan_shapes, qualified, widen
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.evolution import plan_tables, widen
+from invoices_assets.load.hints import normalized
+from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.state import merged_state, read_state, stored_state
+from invoices_assets.load.tables import DELETED_AT, Plan, qualified, stored_tables
 
 __all__ = ["LoadResult", "load_sweep", "read_state"]
 
@@ -28,7 +31,7 @@ class LoadResult:
     """What a load did.
 
     Parameters:
-        new, changed, returned, unchanged: records of the sweep; each record is one of these. `returned` ones were
+        new, changed, returned, unchanged: records of the sweep; each is one of these. `returned` ones were
             marked as deleted before.
         deleted: records that got their `deleted_at` in this load.
         rejected: records of the sweep that could not be stored as declared.
@@ -97,28 +100,31 @@ def load_sweep(
     result = LoadResult(rejected=sweep.rejected)
     result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
     moment = now or datetime.now(timezone.utc)
+    spec = Resource(spec.name, [normalized(key) for key in spec.primary_key], spec.columns, spec.description)
     try:
         with contextlib.ExitStack() as stack:
             with result.timed("open"):
                 connection = stack.enter_context(open_warehouse(settings, working_dir=working_dir, log=log))
             connection.begin()
             with result.timed("compare"):
-                shapes = plan_shapes(connection, settings.dataset, sweep, spec)
-                widen(connection, shapes)
-                delta = Delta(connection, settings.dataset, sweep, shapes, spec.primary_key, moment)
-                counts = delta.compare(complete=complete, everything=everything, max_deleted_share=max_deleted_share)
+                plan = plan_tables(connection, settings.dataset, sweep, spec)
+                widen(connection, plan)
+                delta = Delta(connection, settings.dataset, sweep, plan, spec.primary_key, moment)
+                counts = delta.compare(
+                    complete=complete, everything=everything, max_deleted_share=max_deleted_share
+                )
             for name in ("new", "changed", "deleted", "returned", "unchanged"):
                 setattr(result, name, getattr(counts, name))
             state = _if_changed(stored_state(connection, settings, spec.name), state_update)
             if counts.any or state:
-                _note(result, shapes, counts.rekeyed)
-                _load(connection, settings, spec, shapes, delta, state, working_dir, result)
+                _note(result, plan, counts.rekeyed)
+                _load(connection, settings, spec, plan, delta, state, working_dir, result)
                 with result.timed("commit"):
                     connection.commit()
             else:
                 connection.rollback()
             with result.timed("describe"):
-                _describe(connection, settings.dataset, spec.name, result)
+                _describe(connection, settings.dataset, sweep.root, result)
             with result.timed("close"):
                 stack.close()
     except (duckdb.Error, OSError) as error:
@@ -130,8 +136,8 @@ def _if_changed(stored: Mapping[str, Any], update: Mapping[str, Any] | None) -> 
     return update if update and merged_state(stored, update) != stored else None
 
 
-def _note(result: LoadResult, shapes: Shapes, rekeyed: int) -> None:
-    result.remarks += shapes.remarks
+def _note(result: LoadResult, plan: Plan, rekeyed: int) -> None:
+    result.remarks += plan.remarks
     if rekeyed:
         result.remarks.append(f"{rekeyed} rows that another dlt pipeline had written got new dlt row ids")
 
@@ -140,7 +146,7 @@ def _load(
     connection: duckdb.DuckDBPyConnection,
     settings: WarehouseSettings,
     spec: ResourceLike,
-    shapes: Shapes,
+    plan: Plan,
     delta: Delta,
     state: Mapping[str, Any] | None,
     working_dir: Path,
@@ -153,18 +159,18 @@ def _load(
 
     def write(load_id: str) -> dict[str, Files]:
         with result.timed("write"):
-            return delta.write(working_dir, load_id)
+            return write_files(delta, working_dir, load_id)
 
     bound = destination(Session(connection, working_dir), settings.path)
-    with contextlib.ExitStack() as stack:
+    with dlt_run.plain_errors(settings.path), contextlib.ExitStack() as stack:
         with result.timed("dlt_sync"):
             pipeline = stack.enter_context(dlt_run.new_pipeline(settings, bound, working_dir / "dlt"))
         with result.timed("dlt_run"):
-            result.load_id = dlt_run.run(pipeline, settings, spec, shapes, state, write)
+            result.load_id = dlt_run.run(pipeline, settings, spec, plan, state, write)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, result: LoadResult) -> None:
-    tables = existing_tables(connection, dataset, root)
+    tables = stored_tables(connection, dataset, root)
     result.columns = {
         table: {column: kind for column, (kind, _) in columns.items()} for table, columns in tables.items()
     }

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.connection import Connection
-from invoices_assets.extract.cursor import Notation, comparable, parse_since
+from invoices_assets.extract.cursor import comparable
 from invoices_assets.extract.dependents import sweep_dependent
 from invoices_assets.extract.errors import IncompleteSweep, SourceError
 from invoices_assets.extract.http import HttpClient, HttpStats
+from invoices_assets.extract.notation import Notation, parse_since
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Swept, sweep
 from invoices_assets.extract.tally import Tally

@@ -54,18 +54,22 @@ class ResourceLike(Protocol):
     @property
     def name(self) -> str:
         """The resource, and its main table."""
+        ...
 
     @property
     def primary_key(self) -> Sequence[str]:
         """The columns that identify a record, by their names in the table."""
+        ...
 
     @property
     def columns(self) -> Mapping[str, Mapping[str, Any]]:
         """The declared columns, name -> dlt hints (`data_type`, `precision`, `description` ...)."""
+        ...
 
     @property
     def description(self) -> str | None:
         """Of the table, for dlt's schema."""
+        ...
 
 
 @dataclass(frozen=True)

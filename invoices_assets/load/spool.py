@@ -1,10 +1,10 @@
 """The rows of a sweep on disk, as Parquet, until the sweep is proven complete.
 
-Nothing reaches the warehouse before the last page has been checked, and memory must not grow with the number of
-pages; so each batch of records becomes rows at once and is appended to one Parquet file per table.
+Nothing reaches the warehouse before the last page has been checked, and memory must not grow with the number
+of pages; so each batch of records becomes rows at once and is appended to one Parquet file per table.
 
-Every row carries `_seq`, the number of its batch. No id comes twice in one batch, so a record that was received
-more than once is the one with the highest `_seq`, and its child rows are those of the same batch.
+Every row carries the number of its batch. No id comes twice in one batch, so a record that was received
+more than once is the one with the highest, and its child rows are those of the same batch.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from invoices_assets.load.connection import explain
+from invoices_assets.load.hints import normalized
 
-SEQ = "_seq"
+SEQ = "_dlt_spool_seq"
 ROW_ID = "_dlt_id"
 BACKLOG = 2
 REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
@@ -130,7 +130,7 @@ class Spool:
     Parameters:
         directory: an empty folder of the run, removed by whoever made it.
         converter: records to rows.
-        root: the name of the main table.
+        root: the name of the resource.
         batch_rows: how many records are converted at once.
         background: convert in a thread, so that it overlaps with downloading.
     """
@@ -146,7 +146,7 @@ class Spool:
     ) -> None:
         self._directory = Path(directory)
         self._converter = converter
-        self._root = root
+        self._root = normalized(root)
         self._batch_rows = batch_rows
         self._pending: list[dict[str, Any]] = []
         self._seq = 0
@@ -213,7 +213,7 @@ class Spool:
     def _write(self, batch: list[dict[str, Any]]) -> None:
         converted = self._converter.convert(batch)
         root = converted.tables.get(self._root)
-        if root is not None and len(batch) > 1 and pc.count_distinct(root[ROW_ID]).as_py() < root.num_rows:
+        if root is not None and len(batch) > 1 and len(root[ROW_ID].unique()) < root.num_rows:
             # child rows name their record by its id only, so an id must not come twice in a batch
             middle = len(batch) // 2
             self._write(batch[:middle])
@@ -238,7 +238,9 @@ class Spool:
 
 def rejected_id(key: str | None, raw: str, reason: str) -> str:
     """The same rejection has the same id, in every run; written like the ids that dlt makes."""
-    digest = hashlib.shake_128("\x00".join((key or "", raw, reason)).encode("utf-8", "surrogatepass")).digest(15)
+    digest = hashlib.shake_128("\x00".join((key or "", raw, reason)).encode("utf-8", "surrogatepass")).digest(
+        15
+    )
     return base64.b64encode(digest).decode("ascii").rstrip("=")
 
 

@@ -12,7 +12,7 @@ from invoices_assets.load.settings import WarehouseSettings
 
 
 def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
-    """dlt's state of `resource` in the warehouse; empty when there is none. Touches nothing that is not there.
+    """dlt's state of `resource` in the warehouse; empty when there is none. Nothing is written.
 
     Raises:
         WarehouseError: the file is there and cannot be read.
@@ -23,7 +23,9 @@ def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
         return stored_state(connection, settings, resource)
 
 
-def stored_state(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str) -> dict[str, Any]:
+def stored_state(
+    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str
+) -> dict[str, Any]:
     """The same over an open connection."""
     tables = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
@@ -36,7 +38,8 @@ def stored_state(connection: duckdb.DuckDBPyConnection, settings: WarehouseSetti
     # the query of dlt's SqlJobClientBase.get_stored_state
     row = connection.execute(
         f"SELECT s.state FROM {dataset}._dlt_pipeline_state AS s JOIN {dataset}._dlt_loads AS l "
-        "ON l.load_id = s._dlt_load_id WHERE s.pipeline_name = ? AND l.status = 0 ORDER BY l.load_id DESC LIMIT 1",
+        "ON l.load_id = s._dlt_load_id WHERE s.pipeline_name = ? AND l.status = 0 "
+        "ORDER BY l.load_id DESC LIMIT 1",
         [settings.dataset],
     ).fetchone()
     if row is None:
@@ -52,7 +55,9 @@ def merged_state(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[st
     result = dict(state)
     for key, value in update.items():
         old = result.get(key)
-        result[key] = merged_state(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        result[key] = (
+            merged_state(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
     return result
 
 

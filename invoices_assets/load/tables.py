@@ -83,7 +83,7 @@ def qualified(dataset: str, table: str) -> str:
     return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"
 
 
-def stored_tables(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> dict[str, Stored]:
+def stored_tables(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> Mapping[str, Stored]:
     """The main table and its child tables in the warehouse.
 
     Raises:

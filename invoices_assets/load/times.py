@@ -112,11 +112,9 @@ def _instants(column: Column, texts: pa.Array) -> pa.Array:
     try:
         return texts.cast(_INSTANT)
     except pa.ArrowInvalid:
-        naive = texts.cast(_NAIVE)
-    if column.zone is None:
-        return naive.cast(_INSTANT)
-    zoned = _compute.assume_timezone(naive, column.zone.key, ambiguous="earliest", nonexistent="raise")
-    return zoned.cast(_INSTANT)
+        if column.zone is not None:
+            raise  # Arrow 26 knows no daylight saving time after 2037
+        return texts.cast(_NAIVE).cast(_INSTANT)
 
 
 def _within_the_calendar(moments: pa.Array, first: Any, last: Any) -> None:

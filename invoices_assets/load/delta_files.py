@@ -1,0 +1,95 @@
+"""The rows of a delta as Parquet files, few and large, for dlt to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from invoices_assets.load.connection import ident, literal
+from invoices_assets.load.delta import GONE, IDS, REJECTED, UNCHANGED, Delta, spool_view
+from invoices_assets.load.kinds import duckdb_type
+from invoices_assets.load.spool import SEQ
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    LOAD_ID,
+    ROOT_ID,
+    ROW_ID,
+    TIMESTAMPTZ,
+    TablePlan,
+    qualified,
+    rejected_table,
+)
+
+# dlt makes a job of each file; beyond so many, one new file is cheaper
+MOST_FILES = 8
+PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Parquet files of one table and how many rows they have together."""
+
+    paths: list[Path]
+    rows: int
+
+
+def write_files(delta: Delta, directory: Path, load_id: str) -> dict[str, Files]:
+    """The rows to load: table -> its files.
+
+    Files of the spool are handed on as they are where that is possible; they have the hidden column of the
+    spool, and lack `_dlt_load_id`, `deleted_at` and columns that did not come.
+
+    Parameters:
+        load_id: of dlt's load package, for the column `_dlt_load_id`.
+    """
+    files: dict[str, Files] = {}
+    if delta.counts.main:
+        for table in delta.plan.tables.values():
+            path = directory / f"{table.name}.delta.parquet"
+            files[table.name] = _as_spooled(delta, table) or _copy(delta, _rows(delta, table, load_id), path)
+    if delta.counts.rejected_new:
+        select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM {REJECTED}"
+        name = rejected_table(delta.sweep.root)
+        files[name] = _copy(delta, select, directory / f"{name}.delta.parquet")
+    return files
+
+
+def _as_spooled(delta: Delta, table: TablePlan) -> Files | None:
+    """The spooled files, when all of their rows are to be loaded and none needs another type."""
+    files = delta.sweep.files.get(table.name, [])
+    if not delta.all_new or delta.doubles or not 0 < len(files) <= MOST_FILES:
+        return None
+    for _, schema in files:
+        for name, kind in zip(schema.names, schema.types, strict=True):
+            if name != SEQ and duckdb_type(kind) != table.columns[name]:
+                return None
+    return Files([path for path, _ in files], delta.sweep.table_rows[table.name])
+
+
+def _rows(delta: Delta, table: TablePlan, load_id: str) -> str:
+    """SQL for the rows of one table that are to be loaded."""
+    is_root = table is delta.plan.root
+    owner = ident(ROW_ID if is_root else ROOT_ID)
+    own = (LOAD_ID, DELETED_AT) if is_root else ()
+    columns = [c for c in table.columns if c not in own]
+    stamp = f", {literal(load_id)} AS {ident(LOAD_ID)}" if is_root else ""
+    alive = f", CAST(NULL AS {TIMESTAMPTZ}) AS {ident(DELETED_AT)}" if is_root else ""
+    select = f"SELECT {', '.join(map(ident, columns))}{stamp}{alive} FROM {spool_view(table)}"
+    if not delta.all_new:
+        select += f" WHERE {owner} IN (SELECT id FROM {IDS} WHERE kind <> {UNCHANGED})"
+    if delta.counts.deleted and table.exists:
+        dead = f", {delta.now} AS {ident(DELETED_AT)}" if is_root else ""
+        stored = [
+            ident(c) if c in table.existing else f"CAST(NULL AS {table.columns[c]}) AS {ident(c)}"
+            for c in columns
+        ]
+        select += (
+            f" UNION ALL SELECT {', '.join(stored)}{stamp}{dead} FROM {qualified(delta.dataset, table.name)} "
+            f"WHERE {owner} IN (SELECT id FROM {GONE})"
+        )
+    return select
+
+
+def _copy(delta: Delta, select: str, path: Path) -> Files:
+    row = delta.connection.execute(f"COPY ({select}) TO {literal(str(path))} {PARQUET}").fetchone()
+    return Files([path], int(row[0]) if row else 0)

@@ -1,6 +1,8 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
+import time
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -16,7 +18,10 @@ from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
 from invoices_assets.resources import InvoicesApi, Warehouse
 
 POOL = "invoices_warehouse"
-"""Dagster's pool of all steps that write the warehouse; a limit of 1 for it makes runs queue in Dagster as well."""
+"""Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
+
+NO_CURSOR = "none"
+"""What metadata say where there is no cursor, or no total."""
 
 
 class Mode(Enum):
@@ -32,18 +37,22 @@ class RefreshConfig(dg.Config):
 
     mode: Mode = Field(
         default=Mode.incremental,
-        description="incremental: what changed. full: everything. reconcile: everything, and rows that the API "
-        "no longer has get `deleted_at`.",
+        description="incremental: what changed. full: everything. reconcile: everything, and rows that the "
+        "API no longer has get `deleted_at`.",
     )
     since: str | None = Field(
-        default=None, description="Ask for what changed since this moment (ISO 8601), not since the stored cursor."
+        default=None,
+        description="Ask for what changed since this moment (ISO 8601), not since the stored cursor.",
     )
     limit: int | None = Field(
         default=None, ge=1, description="Stop after about so many records, for a trial; the cursor stays."
     )
     dry_run: bool = Field(default=False, description="Fetch and report, load nothing.")
     max_deleted_share: float = Field(
-        default=0.2, ge=0, le=1, description="Fail if more than this share of the rows would be marked as deleted."
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Fail if more than this share of the rows would be marked as deleted.",
     )
 
     def request(self) -> RefreshRequest:
@@ -66,7 +75,9 @@ class ResourceTranslator(DagsterDltTranslator):
             key=dg.AssetKey([self._dataset, spec.name]),
             deps=[dg.AssetKey([self._dataset, spec.parent])] if spec.parent else [],
             description=about
-            + (spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."),
+            + (
+                spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."
+            ),
             owners=["team:finance-data"],
             kinds={"dlt", "duckdb", "rest"},
             tags={"source": self._dataset},
@@ -106,12 +117,13 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
         try:
             with (
                 api.connect() as connection,
-                warehouse.turn(settings, context.log.warning) as working_dir,
+                warehouse.turn(settings, context.log.warning, dry_run=config.dry_run) as working_dir,
             ):
                 specs = connection.resources(source)
                 for name in source.resource_names:
                     key = dg.AssetKey([dataset, name])
                     if key in context.selected_asset_keys:
+                        began = time.monotonic()
                         done = refresh(
                             specs[name],
                             specs,
@@ -121,8 +133,15 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
                             working_dir,
                             tell=context.log.info,
                         )
+                        done.seconds["total"] = time.monotonic() - began
+                        context.log.info(sentence_of(done, dataset, name))
                         metadata = connection.redactor.value(metadata_of(done, settings.relation(name)))
-                        yield dg.MaterializeResult(asset_key=key, metadata=metadata | schema_metadata(done, name))
+                        if done.loaded is None:
+                            # no materialization, for it would make the asset look fresh
+                            context.log_event(dg.AssetObservation(key, metadata=metadata))
+                            continue
+                        metadata |= schema_metadata(done.loaded.columns.get(name, {}), specs[name].columns)
+                        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         except (ExtractError, WarehouseError) as error:
             failure = dg.Failure(description=str(error), allow_retries=False)
         else:
@@ -147,20 +166,47 @@ def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
     )
 
 
-def schema_metadata(done: Refreshed, table: str) -> dict[str, dg.TableSchema]:
-    """The columns of the main table as they are in the warehouse; none where nothing was loaded."""
-    if done.loaded is None:
-        return {}
-    columns = done.loaded.columns.get(table, {})
+def schema_metadata(
+    columns: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dg.TableSchema]:
+    """The columns of the main table as they are in the warehouse.
+
+    Parameters:
+        columns: name -> DuckDB type.
+        declared: name -> hints, for their descriptions.
+    """
     return {
         "dagster/column_schema": dg.TableSchema(
-            columns=[dg.TableColumn(name=name, type=kind) for name, kind in columns.items()]
+            columns=[
+                dg.TableColumn(name=name, type=kind, description=declared.get(name, {}).get("description"))
+                for name, kind in columns.items()
+            ]
         )
     }
 
 
+def sentence_of(done: Refreshed, dataset: str, name: str) -> str:
+    """What a refresh did, for the event log."""
+    swept, loaded = done.swept, done.loaded
+    if loaded is None:
+        said = f"a dry run fetched {swept.rows:,} rows and loaded none"
+    else:
+        counts = {
+            "new": loaded.new,
+            "changed": loaded.changed,
+            "returned": loaded.returned,
+            "deleted": loaded.deleted,
+            "rejected": loaded.rejected,
+            "missed by incremental": loaded.missed,
+        }
+        shown = [f"{count:,} {what}" for what, count in counts.items() if count or what in ("new", "changed")]
+        said = f"{', '.join(shown)}, {loaded.table_rows:,} rows in {dataset}.{name}"
+    trial = "" if swept.complete else ", a trial that did not read everything"
+    return f"{name}: {said}; {swept.pages:,} pages, {done.seconds['total']:.1f} s{trial}"
+
+
 def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
-    """What a materialization says of itself; true also for a run that loaded nothing.
+    """What a materialization says of itself; true also for a run that had nothing to load.
 
     Parameters:
         done: the refresh.
@@ -196,4 +242,13 @@ def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
             "table_rows": loaded.table_rows,
             "load_id": loaded.load_id,
         }
-    return {key: value if value is not None else "none" for key, value in metadata.items()}
+        if loaded.missed is not None:
+            metadata["missed_by_incremental"] = loaded.missed
+    return {key: _shown(value) for key, value in metadata.items()}
+
+
+def _shown(value: Any) -> Any:
+    """A value that Dagster can keep."""
+    if value is None:
+        return NO_CURSOR
+    return float(value) if isinstance(value, Decimal) else value

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from time import time
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from invoices_assets.extract.glance import glance
+from invoices_assets.assets import NO_CURSOR
+from invoices_assets.extract.glance import EVERYTHING, Glance, glance
 from invoices_assets.extract.source import Source
 from invoices_assets.resources import InvoicesApi
 
 REFRESH = "refresh_invoices"
 RECONCILE = "reconcile_invoices"
+SENSOR_INTERVAL_SECONDS = 60
 FIRST_BACK_OFF_SECONDS = 60.0
 LONGEST_BACK_OFF_SECONDS = 3600.0
+RUN_KEY_TAG = "dagster/run_key"
+
+now: Callable[[], float] = time
+"""Seconds since the epoch."""
 
 _UNDER_WAY = [
     DagsterRunStatus.QUEUED,
@@ -60,63 +69,57 @@ def build_schedules(jobs: list[Any]) -> list[dg.ScheduleDefinition]:
 def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
     """`invoices_changed_sensor`: one request per tick, and a run only when something changed."""
     watched = "invoices" if "invoices" in source.resource_names else source.resource_names[0]
-    asset_key = dg.AssetKey([dataset, watched])
+    key = dg.AssetKey([dataset, watched])
 
     @dg.sensor(
         name="invoices_changed_sensor",
         job=job,
-        minimum_interval_seconds=60,
-        description="Asks the API once per tick whether something changed since the last loaded stamp.",
+        minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
+        description=f"Asks the API once per tick whether `{watched}` changed since they were last loaded.",
     )
     def invoices_changed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         memory = Memory.read(context.cursor)
-        if memory.not_before > time.time():
-            return dg.SkipReason(f"Backing off for another {memory.not_before - time.time():.0f} s.")
-        if _run_under_way(context.instance):
-            return dg.SkipReason("A run is under way.")
-        loaded, stamp = _last_load(context.instance, asset_key)
+        if run_id := _run_under_way(context.instance, key):
+            return dg.SkipReason(f"Run {run_id} is under way.")
+        if memory.run_key is not None and not _succeeded(context.instance, memory.run_key):
+            return _skipped(memory.run_failed(), "The run that was asked for has failed; asking again later.")
+        if memory.not_before > now():
+            return dg.SkipReason(f"Backing off for another {memory.not_before - now():.0f} s.")
+        loaded, cursor = _last_load(context.instance, key)
         try:
             api = InvoicesApi.from_environment().process_config_and_initialize()
             with api.connect() as connection:
-                seen = glance(connection, connection.resources(source)[watched], stamp)
+                seen = glance(connection, connection.resources(source)[watched], cursor)
         except Exception as error:
-            memory.back_off()
-            return _skipped(memory, f"The API could not be asked: {_sentence(error)}")
-        if not memory.is_news(seen.fingerprint, seen.newer, loaded):
-            return _skipped(memory.settled(seen.fingerprint, loaded), "Nothing changed since the last load.")
-        request = dg.RunRequest(run_key=memory.request(seen.fingerprint, loaded))
-        return dg.SensorResult(run_requests=[request], cursor=memory.written())
+            return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")
+        if not memory.is_news(seen, loaded):
+            return _skipped(memory.nothing_new(seen), "Nothing changed since the last load.")
+        memory = memory.asking_for_run(seen, loaded)
+        return dg.SensorResult(run_requests=[dg.RunRequest(memory.run_key)], cursor=memory.written())
 
     return invoices_changed_sensor
 
 
+@dataclass(frozen=True)
 class Memory:
     """What the sensor remembers between ticks, kept in its Dagster cursor.
 
+    An answer of the API is news until a run that was asked for it has succeeded. An answer without a stamp
+    later than the cursor is news only if the same question was answered otherwise before; where an API cannot
+    be asked for changes only, that is so from the start.
+
     Parameters:
-        seen: fingerprint of the answer that is known to be loaded.
-        loaded: the materialization that `seen` belongs to.
-        asked: fingerprint for which a run was requested last.
-        asked_at_load: the last materialization at that time; still the last one means that the run failed.
-        failures: failed ticks, or failed runs for one answer, in a row.
+        question, answer: of the last tick; see `Glance`.
+        run_key: of the run that was asked for this answer; None if it was no news.
+        failures: ticks and runs that failed in a row.
         not_before: seconds since the epoch; until then ticks are skipped.
     """
 
-    def __init__(
-        self,
-        seen: str | None = None,
-        loaded: str | None = None,
-        asked: str | None = None,
-        asked_at_load: str | None = None,
-        failures: int = 0,
-        not_before: float = 0.0,
-    ) -> None:
-        self.seen = seen
-        self.loaded = loaded
-        self.asked = asked
-        self.asked_at_load = asked_at_load
-        self.failures = failures
-        self.not_before = not_before
+    question: str | None = None
+    answer: str | None = None
+    run_key: str | None = None
+    failures: int = 0
+    not_before: float = 0.0
 
     @classmethod
     def read(cls, cursor: str | None) -> Memory:
@@ -128,56 +131,72 @@ class Memory:
 
     def written(self) -> str:
         """As a Dagster cursor."""
-        return json.dumps(vars(self), sort_keys=True)
+        return json.dumps(asdict(self))
 
-    def is_news(self, fingerprint: str, newer: bool, loaded: str | None) -> bool:
-        """Whether the answer shows what no successful run has loaded."""
-        if loaded is None:
-            return True
-        if self.asked == fingerprint and self.asked_at_load != loaded:
-            return False
-        return newer or (self.loaded == loaded and self.seen is not None and self.seen != fingerprint)
+    def is_news(self, seen: Glance, loaded: str | None) -> bool:
+        """Whether the answer shows what no successful run is known to have loaded.
 
-    def settled(self, fingerprint: str, loaded: str | None) -> Memory:
+        Parameters:
+            loaded: the last load; None if there was none.
+        """
+        if (seen.question, seen.answer) == (self.question, self.answer):
+            return self.run_key is None and (seen.newer or loaded is None)
+        return seen.newer or loaded is None or seen.question in (self.question, EVERYTHING)
+
+    def nothing_new(self, seen: Glance) -> Memory:
         """After an answer without news."""
-        return Memory(seen=fingerprint, loaded=loaded, asked=self.asked, asked_at_load=self.asked_at_load)
+        same = (seen.question, seen.answer) == (self.question, self.answer)
+        return Memory(seen.question, seen.answer, self.run_key if same else None)
 
-    def request(self, fingerprint: str, loaded: str | None) -> str:
-        """Notes that a run is requested, and returns its run key; a failed one is requested again later."""
-        if self.asked == fingerprint and self.asked_at_load == loaded:
-            self.back_off()
-        else:
-            self.failures, self.not_before = 0, 0.0
-        self.asked, self.asked_at_load = fingerprint, loaded
-        return f"{fingerprint}:{loaded}:{self.failures}"
+    def asking_for_run(self, seen: Glance, loaded: str | None) -> Memory:
+        """After news; the key is another one after each load and after each failure."""
+        # a run that is still remembered here has succeeded, which ends a row of failures
+        failures = self.failures if self.run_key is None else 0
+        return Memory(seen.question, seen.answer, f"{loaded}:{seen.answer}:{failures}", failures)
 
-    def back_off(self) -> None:
-        """After a failure: the next tick that asks is later each time, up to an hour."""
-        wait = min(FIRST_BACK_OFF_SECONDS * 2**self.failures, LONGEST_BACK_OFF_SECONDS)
-        self.failures += 1
-        self.not_before = time.time() + wait
+    def run_failed(self) -> Memory:
+        """After the run that was asked for has failed: its answer is news again."""
+        return replace(self._backing_off(), answer=None, run_key=None)
+
+    def tick_failed(self) -> Memory:
+        """After an API that could not be asked."""
+        return self._backing_off()
+
+    def _backing_off(self) -> Memory:
+        wait = min(FIRST_BACK_OFF_SECONDS * 2.0**self.failures, LONGEST_BACK_OFF_SECONDS)
+        return replace(self, failures=self.failures + 1, not_before=now() + wait)
 
 
 def _skipped(memory: Memory, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=memory.written())
 
 
-def _run_under_way(instance: dg.DagsterInstance) -> bool:
-    records = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY))
-    return any(record.dagster_run.job_name in (REFRESH, RECONCILE) for record in records)
+def _run_under_way(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    """A run of either job that is queued or under way, or one that somebody started from the asset's page."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        if run.job_name in (REFRESH, RECONCILE) or key in (run.asset_selection or ()):
+            return run.run_id
+    return None
+
+
+def _succeeded(instance: dg.DagsterInstance, run_key: str) -> bool:
+    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: run_key}))
+    return any(run.status is DagsterRunStatus.SUCCESS for run in runs)
 
 
 def _last_load(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[str | None, Any]:
-    """The last materialization, and the cursor that it reached."""
+    """The run of the last load, and the cursor that it reached; None where there is none."""
     event = instance.get_latest_materialization_event(key)
     if event is None or event.asset_materialization is None:
         return None, None
-    metadata = event.asset_materialization.metadata
-    stamp = metadata["cursor_after"].value if "cursor_after" in metadata else None
-    return f"{event.run_id}:{event.timestamp}", None if stamp == "none" else stamp
+    cursor = event.asset_materialization.metadata.get("cursor_after")
+    value: Any = None if cursor is None else cursor.value
+    if isinstance(value, float):
+        value = Decimal(str(value))
+    return event.run_id, None if value == NO_CURSOR else value
 
 
 def _sentence(error: Exception) -> str:
-    """The last line of an error; Dagster's own begin with a frame around the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "environment variable" in line), lines[0] if lines else repr(error))
+    """The line of an error that says what is wrong; Dagster's own begin with a frame around the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+    return next((line for line in lines if "environment variable" in line), lines[0])

@@ -20,14 +20,14 @@ def _no_rejected_records(name: str, dataset: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dg.AssetKey([dataset, name]),
         name="no_rejected_records",
-        description=f"Every record that the API sent is in the table; those that are not are in `{name}_rejected`.",
+        description=f"Every record that the API sent is in the table; the others are in `{name}_rejected`.",
     )
     def no_rejected_records(warehouse: Warehouse) -> dg.AssetCheckResult:
         rejected = open_rejections(warehouse.settings(dataset), name)
         return dg.AssetCheckResult(
             passed=not rejected.count,
             metadata={"rejected_records": rejected.count, "reasons": rejected.reasons},
-            description=f"{rejected.count} records could not be stored as declared; see {dataset}.{name}_rejected."
+            description=f"{rejected.count} records cannot be stored as declared: {dataset}.{name}_rejected."
             if rejected.count
             else "No record is waiting there.",
         )
@@ -47,9 +47,13 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
         event = context.instance.get_latest_materialization_event(key)
         materialization = event.asset_materialization if event is not None else None
         metadata = materialization.metadata if materialization is not None else {}
-        missed = int(str(metadata["missed_by_incremental"].value)) if "missed_by_incremental" in metadata else 0
+        missed = (
+            int(str(metadata["missed_by_incremental"].value)) if "missed_by_incremental" in metadata else 0
+        )
         return dg.AssetCheckResult(
-            passed=missed == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"missed_by_incremental": missed}
+            passed=missed == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"missed_by_incremental": missed},
         )
 
     return nothing_missed_by_incremental

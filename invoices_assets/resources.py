@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 from pydantic import Field
@@ -52,7 +53,9 @@ class InvoicesApi(dg.ConfigurableResource):
     base_url: str = Field(default="", description="With scheme. Empty: the embedded sandbox is the source.")
     api_key: str = Field(default="", repr=False, description="The secret; never logged, never stored.")
     window: int = Field(
-        default=8, ge=1, description="Pages in flight together (offset and page-number paging). 1: one by one."
+        default=8,
+        ge=1,
+        description="Pages in flight together (offset and page-number paging). 1: one by one.",
     )
     requests_per_second: float | None = Field(
         default=None, gt=0, description="A budget that all pages in flight share. None: no limit."
@@ -73,9 +76,13 @@ class InvoicesApi(dg.ConfigurableResource):
             SourceError: exactly one of base URL and key is set; the message names the missing one.
         """
         if self.base_url and not self.api_key:
-            raise SourceError(f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
+            raise SourceError(
+                f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox."
+            )
         if not self.base_url and (self.api_key or os.environ.get(API_KEY)):
-            raise SourceError(f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox.")
+            raise SourceError(
+                f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox."
+            )
         if self.base_url:
             with self._connection(self.base_url, self.api_key) as connection:
                 yield connection
@@ -88,7 +95,7 @@ class InvoicesApi(dg.ConfigurableResource):
     @contextmanager
     def _connection(self, base_url: str, secret: str) -> Iterator[Connection]:
         redactor = Redactor([secret])
-        with redactor.installed():
+        with redactor.installed(), redactor.guard():
             yield Connection(base_url, secret, redactor, self.window, self.requests_per_second)
 
 
@@ -96,7 +103,9 @@ class Warehouse(dg.ConfigurableResource):
     """Where the rows go. What is left empty is read from the environment when a run needs it."""
 
     destination: str = Field(default="", description=f"A dlt destination. Empty: {DESTINATION}, or duckdb.")
-    duckdb_path: str = Field(default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}.")
+    duckdb_path: str = Field(
+        default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}."
+    )
     lock_limit_seconds: float = Field(
         default=3600.0, gt=0, description="How long to wait for another run that loads into the same file."
     )
@@ -114,12 +123,22 @@ class Warehouse(dg.ConfigurableResource):
         )
 
     @contextmanager
-    def turn(self, settings: WarehouseSettings, log: Callable[[str], None]) -> Iterator[Path]:
+    def turn(
+        self, settings: WarehouseSettings, log: Callable[[str], None], *, dry_run: bool = False
+    ) -> Iterator[Path]:
         """Waits for this run's turn to load, and yields a working folder of its own, removed at the end.
+
+        Parameters:
+            log: told when the run has to wait.
+            dry_run: nothing will be loaded, so a warehouse that is not there yet is not made either.
 
         Raises:
             WarehouseError: another run holds the warehouse for too long, or its folder cannot be written.
         """
+        if dry_run and not settings.path.exists():
+            with TemporaryDirectory(prefix="invoices_assets_") as temporary:
+                yield Path(temporary)
+            return
         with (
             warehouse_lock(settings.path, limit_seconds=self.lock_limit_seconds, log=log),
             working_folder(settings.path) as folder,

@@ -42,7 +42,7 @@ Answer = Callable[[Asked], Reply]
 
 
 class FakeApi:
-    """Serves on a free port between `with` and its end, by TLS if asked to; `asked` has every request in order.
+    """Serves on a free port between `with` and its end, by TLS if asked to; `asked` has every request.
 
     A route is a function from the request to its reply, or a list of replies that are given in turn, the
     last one again and again.

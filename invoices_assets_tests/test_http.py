@@ -36,7 +36,7 @@ from invoices_assets_tests.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.fake_clock import FakeClock, HeldClock
 
 KEY = "s3cr%t/K&y+ü"
-KEY_IN_QUERY = APIKeyAuth(name="api_key", api_key=KEY, location="query")  # type: ignore[call-arg]
+KEY_IN_QUERY = APIKeyAuth(name="api_key", api_key=KEY, location="query")
 OK = Reply(body={"data": []})
 
 
@@ -60,8 +60,21 @@ def tls_api(tmp_path: Path) -> Iterator[tuple[FakeApi, Path]]:
         pytest.skip("makes its certificate with openssl, which is not there")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate), "-keyout", str(key)],
+        [
+            *(
+                openssl,
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+            ),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate), "-keyout", str(key)),
+        ],
         check=True,
         capture_output=True,
     )
@@ -85,7 +98,7 @@ def client(auth: Any = KEY_IN_QUERY, **settings: Any) -> HttpClient:
     )
 
 
-def get(api: FakeApi, path: str = "/v1/invoices", **params: Any) -> requests.Request:
+def get(api: FakeApi, path: str = "/v1/invoices", /, **params: Any) -> requests.Request:
     return requests.Request("GET", f"{api.url}{path}", params=params)
 
 
@@ -118,7 +131,7 @@ def assert_holds_no_key(text: str) -> None:
 def test_a_key_in_the_query_arrives_beside_the_parameters(api: FakeApi) -> None:
     api.route("/v1/invoices", OK)
 
-    client().send(get(api, limit=100, **{"$skip": 0, "page[size]": "5 0"}))
+    client().send(get(api, limit=100, **{"$skip": "0", "page[size]": "5 0"}))
 
     assert api.asked[0].query == {
         "limit": ["100"],
@@ -131,9 +144,9 @@ def test_a_key_in_the_query_arrives_beside_the_parameters(api: FakeApi) -> None:
 @pytest.mark.parametrize(
     ("auth", "name", "value"),
     [
-        (BearerTokenAuth("k3y-for-header"), "authorization", "Bearer k3y-for-header"),  # type: ignore[arg-type]
-        (APIKeyAuth("X-Api-Key", "k3y-for-header"), "x-api-key", "k3y-for-header"),  # type: ignore[arg-type]
-        (HttpBasicAuth("ann", "pass"), "authorization", "Basic YW5uOnBhc3M="),  # type: ignore[arg-type]
+        (BearerTokenAuth("k3y-for-header"), "authorization", "Bearer k3y-for-header"),
+        (APIKeyAuth("X-Api-Key", "k3y-for-header"), "x-api-key", "k3y-for-header"),
+        (HttpBasicAuth("ann", "pass"), "authorization", "Basic YW5uOnBhc3M="),
     ],
 )
 def test_a_key_in_a_header_arrives(api: FakeApi, auth: Any, name: str, value: str) -> None:
@@ -154,7 +167,7 @@ def test_netrc_does_not_replace_the_key(
     monkeypatch.setenv("NETRC", str(netrc))
     api.route("/v1/invoices", OK)
 
-    client(BearerTokenAuth("k3y-for-header")).send(get(api))  # type: ignore[arg-type]
+    client(BearerTokenAuth("k3y-for-header")).send(get(api))
     client(None).send(get(api))
 
     assert [asked.headers.get("authorization") for asked in api.asked] == ["Bearer k3y-for-header", None]
@@ -186,9 +199,9 @@ def test_a_link_that_repeats_the_key_does_not_send_it_twice(api: FakeApi) -> Non
 def test_a_token_that_was_obtained_is_secret_too(api: FakeApi) -> None:
     redactor = Redactor([KEY])
     auth = OAuth2ClientCredentials(
-        access_token_url=f"{api.url}/token",  # type: ignore[call-arg]
-        client_id="us",  # type: ignore[call-arg]
-        client_secret=KEY,  # type: ignore[call-arg]
+        access_token_url=f"{api.url}/token",
+        client_id="us",
+        client_secret=KEY,
     )
     api.route("/token", Reply(503), Reply(body={"access_token": "t0k3n-of-the-hour"}))
     api.route("/v1/invoices", OK)
@@ -204,9 +217,9 @@ def test_a_token_that_was_obtained_is_secret_too(api: FakeApi) -> None:
 
 def test_a_refused_token_request_is_a_refused_key(api: FakeApi) -> None:
     auth = OAuth2ClientCredentials(
-        access_token_url=f"{api.url}/token",  # type: ignore[call-arg]
-        client_id="us",  # type: ignore[call-arg]
-        client_secret=KEY,  # type: ignore[call-arg]
+        access_token_url=f"{api.url}/token",
+        client_id="us",
+        client_secret=KEY,
     )
     api.route("/token", Reply(401))
 
@@ -220,7 +233,7 @@ def test_a_refused_token_request_is_a_refused_key(api: FakeApi) -> None:
 @pytest.mark.parametrize("key", ["line\nbreak-in-key", "key-with-€uro"])
 def test_a_key_that_no_header_can_hold_is_refused_without_its_value(api: FakeApi, key: str) -> None:
     with pytest.raises(RequestFailed, match="a character that no HTTP header can hold") as caught:
-        client(APIKeyAuth("X-Key", key), redactor=Redactor([key])).send(get(api))  # type: ignore[arg-type]
+        client(APIKeyAuth("X-Key", key), redactor=Redactor([key])).send(get(api))
 
     assert "key" in key
     assert "uro" not in everything(caught.value)
@@ -271,17 +284,19 @@ def test_an_answer_comes_back_without_the_key(api: FakeApi) -> None:
     assert response.json() == {"you asked": "/v1/invoices?api_key=***", "key": "***", "id": 1}
     assert response.headers["x-total-count"] == "7"
     assert "page=2" in response.links["next"]["url"]
-    assert_holds_no_key(repr([response.url, dict(response.headers), response.content, vars(response.request)]))
+    assert_holds_no_key(
+        repr([response.url, dict(response.headers), response.content, vars(response.request)])
+    )
 
 
 def test_the_base64_of_user_and_key_echoed_in_a_body_is_taken_out(api: FakeApi) -> None:
     @api.route("/v1/invoices")
     def echo(asked: Asked) -> Reply:
-        return Reply(body={"authorization": asked.headers["authorization"]})
+        return Reply(body={"sent": asked.headers["authorization"]})
 
-    response = client(HttpBasicAuth("ann", KEY)).send(get(api))  # type: ignore[arg-type]
+    response = client(HttpBasicAuth("ann", KEY)).send(get(api))
 
-    assert response.json() == {"authorization": "***"}
+    assert response.json() == {"sent": "***"}
 
 
 # Answers
@@ -369,7 +384,9 @@ def test_a_certificate_that_cannot_be_verified_is_not_tried_again(tls_api: tuple
     api, _ = tls_api
     clock = FakeClock()
 
-    with pytest.raises(ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: its certificate"):
+    with pytest.raises(
+        ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: its certificate"
+    ):
         client(sleep=clock.sleep, clock=clock).send(get(api))
 
     assert clock.sleeps == []
@@ -412,9 +429,7 @@ def test_a_redirect_on_the_same_host_is_followed_with_the_key(api: FakeApi) -> N
     ("status", "method", "body"),
     [(301, "POST", b'{"a": 1}'), (302, "POST", b'{"a": 1}'), (303, "GET", b""), (307, "POST", b'{"a": 1}')],
 )
-def test_a_redirected_search_keeps_its_condition(
-    api: FakeApi, status: int, method: str, body: bytes
-) -> None:
+def test_a_redirected_search_keeps_its_condition(api: FakeApi, status: int, method: str, body: bytes) -> None:
     api.route("/search", Reply(status, headers={"Location": "/found"}))
     api.route("/found", OK)
 
@@ -431,7 +446,9 @@ def test_a_key_is_not_sent_to_another_host_or_port(api: FakeApi, other_api: Fake
         (f"//localhost:{other_api.port}", "another host"),
     ):
         api.route("/v1/invoices", Reply(302, headers={"Location": f"{name}/v1/invoices"}))
-        with pytest.raises(ApiStatusError, match=f"redirect to {place}, http://.*; the key is not sent there"):
+        with pytest.raises(
+            ApiStatusError, match=f"redirect to {place}, http://.*; the key is not sent there"
+        ):
             client().send(get(api))
 
     assert other_api.asked == []
@@ -442,7 +459,7 @@ def test_a_link_to_another_host_is_not_followed(api: FakeApi, other_api: FakeApi
     http = client()
     http.send(get(api))
 
-    with pytest.raises(RequestFailed, match="the API points to another port .*; the key is not sent there"):
+    with pytest.raises(RequestFailed, match=r"the API points to another port .*; the key is not sent there"):
         http.send(get(other_api))
 
     assert other_api.asked == []
@@ -584,20 +601,16 @@ def test_requests_are_never_closer_than_the_budget_allows(
 ) -> None:
     """Delays are parts of the spacing: how much too long a sleep took, and how long a request."""
     clock = FakeClock()
-    overshoot = 0.0
-
-    def sleep(seconds: float) -> None:
-        clock.sleep(seconds + overshoot / rate)
-
-    gate = Gate(1, rate, sleep, clock)
+    overshoots = iter([too_long for too_long, _ in delays] + [0.0] * 99)
+    gate = Gate(1, rate, lambda seconds: clock.sleep(seconds + next(overshoots) / rate), clock)
     departures = []
-    for overshoot, took in delays:
+    for _, took in delays:
         ticket = gate.enter()
         departures.append(clock())
         clock.sleep(took / rate)
         gate.leave(ticket, throttled=False)
 
-    gaps = [later - earlier for earlier, later in zip(departures, departures[1:], strict=False)]
+    gaps = [departures[number + 1] - departures[number] for number in range(len(departures) - 1)]
     assert min(gaps) >= 1 / rate * (1 - 1e-9)
 
 

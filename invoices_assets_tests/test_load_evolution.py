@@ -107,7 +107,7 @@ def test_a_declared_whole_number_that_becomes_a_decimal_widens_its_column(loader
 
 REFUSALS = {
     "double to decimal": ("total", {"data_type": "double"}, COLUMNS["total"], 1, "DOUBLE", r"DECIMAL\(38,9\)"),
-    "decimal to whole": ("total", COLUMNS["total"], {"data_type": "bigint"}, 1, r"DECIMAL\(38,9\)", "BIGINT"),
+    "decimal to whole": ("total", COLUMNS["total"], {"data_type": "bigint"}, 1, None, None),
     "fewer digits": (
         "total",
         COLUMNS["total"],

@@ -6,7 +6,6 @@ import base64
 import html
 import json
 import logging
-import re
 import subprocess
 import sys
 import threading
@@ -46,7 +45,9 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "query in lower case": lambda key: "?k=" + _lower_hex(quote(key, safe="")),
     "query by quote": lambda key: "?k=" + quote(key),
     "query by quote_plus": lambda key: "?k=" + quote_plus(key),
-    "query by requests": lambda key: str(requests.Request("GET", "http://h/", params={"k": key}).prepare().url),
+    "query by requests": lambda key: str(
+        requests.Request("GET", "http://h/", params={"k": key}).prepare().url
+    ),
     "query by urllib3": lambda key: "?k=" + requote_uri(quote(key, safe="!#$%&'()*+,/:;=?@[]~")),
     "query by JavaScript": lambda key: "?k=" + quote(key, safe="!'()*"),
     "query of a query": lambda key: "?next=" + quote("/v1?k=" + quote(key, safe=""), safe=""),
@@ -100,14 +101,14 @@ def test_any_key_is_found_in_any_spelling(key: str) -> None:
 
 
 @pytest.mark.parametrize("carry", CARRIERS.values(), ids=CARRIERS)
-def test_of_a_key_nothing_is_left_over(carry: Callable[[str], str]) -> None:
+def test_of_a_key_no_part_is_left_over(carry: Callable[[str], str]) -> None:
     redacted = Redactor([KEY]).text(carry(KEY))
 
-    assert re.sub(r"[\\\"'=]", "", redacted) in (
-        re.sub(r"[\\\"'=]", "", carry(MARK)),
-        # Of user and key together, the beginning of the base64 text is the user's.
-        *("Basic dXNlcj***", "Basic ***", "?a=dT***"),
-    )
+    base64_parts = [
+        base64.b64encode(before + KEY.encode())[4:12].decode() for before in (b"", b"u:", b"user:")
+    ]
+    parts = ["s3cr", "K&", "K%26", "<x", "%3cx", *base64_parts]
+    assert [part for part in parts if part in html.unescape(redacted)] == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,10 +146,19 @@ def test_the_credential_of_a_header_value_is_secret_by_itself_and_its_scheme_is_
     assert redactor.text("a token, a Token, a Bearer, SSWS") == "a token, a Token, a Bearer, SSWS"
 
 
-def test_the_password_of_a_basic_header_value_is_secret_by_itself() -> None:
+def test_what_a_basic_header_value_encodes_is_secret_by_itself() -> None:
     redactor = Redactor([_basic_auth_str("ann", "passw0rd!")])
 
-    assert redactor.text("ann: passw0rd!") == "ann: ***"
+    assert redactor.text("ann:passw0rd! of ann") == "*** of ann"
+
+
+def test_a_header_value_of_the_key_makes_bodies_no_dearer_to_search() -> None:
+    redactor = Redactor(["abcd1234-efgh"])
+    searched = redactor._probes
+    redactor.add("Bearer abcd1234-efgh")
+
+    assert redactor._probes == searched
+    assert redactor.data(b"Bearer abcd1234-efgh") == b"***"
 
 
 def test_a_longer_secret_is_replaced_before_one_that_it_contains() -> None:
@@ -210,7 +220,11 @@ class Box:
 
 
 def test_values_are_redacted_at_any_depth_keys_included() -> None:
-    value = {KEY: [1, (KEY, {KEY}), Point(KEY, 2)], "box": Box("a", [Point(f"<{KEY}>", 3)]), "raw": KEY.encode()}
+    value = {
+        KEY: [1, (KEY, {KEY}), Point(KEY, 2)],
+        "box": Box("a", [Point(f"<{KEY}>", 3)]),
+        "raw": KEY.encode(),
+    }
 
     assert Redactor([KEY]).value(value) == {
         MARK: [1, (MARK, {MARK}), Point(MARK, 2)],
@@ -251,13 +265,17 @@ def test_an_error_of_this_package_is_its_sentence() -> None:
 
 
 def test_guard_lets_no_exception_out_that_holds_a_secret() -> None:
-    with pytest.raises(RedactedError, match=r"^ValueError: cannot read \*\*\*; caused by") as caught:
-        with Redactor([KEY]).guard():
-            failing_request()
+    with (
+        pytest.raises(RedactedError, match=r"^ValueError: cannot read \*\*\*; caused by") as caught,
+        Redactor([KEY]).guard(),
+    ):
+        failing_request()
 
-    everything = f"{caught.getrepr(showlocals=True, chain=True)}{caught.value.__context__!r}"
+    context = caught.value.__context__
     assert caught.value.__cause__ is None
-    assert_holds_no_key(everything)
+    assert "s3cr" not in f"{context!r} {context} {vars(context)}"
+    assert context is not None
+    assert (context.__traceback__, context.__cause__, context.__context__) == (None, None, None)
     assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-1] == "guard"
 
 
@@ -425,7 +443,8 @@ def test_an_exception_that_ends_the_process_is_redacted() -> None:
         "import sys, warnings\n"
         "from invoices_assets.extract.redaction import Redactor\n"
         "secret = sys.argv[1]\n"
-        "Redactor([secret]).installed().__enter__()\n"
+        "run = Redactor([secret]).installed()\n"
+        "run.__enter__()\n"
         "warnings.warn('w ' + secret)\n"
         "raise ValueError('e ' + secret)\n"
     )
@@ -453,11 +472,17 @@ def hooks() -> list[Any]:
 
 def test_everything_is_restored_at_the_end_also_of_a_failed_run() -> None:
     before = hooks()
+    during: list[Any] = []
 
-    with pytest.raises(ValueError, match="cannot"), Redactor([KEY]).installed():
-        assert all(now is not then for now, then in zip(hooks(), before, strict=True))
-        failing_request()
+    def run() -> None:
+        with Redactor([KEY]).installed():
+            during.extend(hooks())
+            failing_request()
 
+    with pytest.raises(ValueError, match="cannot"):
+        run()
+
+    assert all(now is not then for now, then in zip(during, before, strict=True))
     assert hooks() == before
 
 
@@ -516,11 +541,12 @@ def test_nothing_that_an_op_logs_or_prints_into_dagster_holds_the_key() -> None:
 
     @dg.op(required_resource_keys={"quiet"})
     def talk(context) -> None:  # type: ignore[no-untyped-def]
-        log_everything(context.log)
-        context.log.warning("url %s", f"/v1?k={quote(KEY)}")
-        dg.get_dagster_logger().info(f"dagster logger {KEY}")
-        context.log_event(dg.AssetObservation("invoices", metadata={"url": f"/v1?k={quote(KEY)}"}))
-        raise ValueError(f"cannot read {KEY}")
+        with redactor.guard():
+            log_everything(context.log)
+            context.log.warning("url %s", f"/v1?k={quote(KEY)}")
+            dg.get_dagster_logger().info(f"dagster logger {KEY}")
+            context.log_event(dg.AssetObservation("invoices", metadata={"url": f"/v1?k={quote(KEY)}"}))
+            raise ValueError(f"cannot read {KEY}")
 
     @dg.job(resource_defs={"quiet": quiet})
     def job() -> None:
@@ -528,7 +554,10 @@ def test_nothing_that_an_op_logs_or_prints_into_dagster_holds_the_key() -> None:
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
-        stored = [repr(entry) + entry.to_json() for entry in instance.all_logs(result.run_id)]
+        stored = [
+            repr(entry) + entry.to_json()  # type: ignore[no-untyped-call]
+            for entry in instance.all_logs(result.run_id)
+        ]
 
     assert not result.success
     text = "\n".join(stored)

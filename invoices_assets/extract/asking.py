@@ -14,6 +14,7 @@ from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 from dlt.sources.helpers.rest_client.utils import join_url
 from dlt.sources.rest_api.config_setup import expand_placeholders
 
+from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, SourceError
 from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.page import Page, UnreadableBody, read_page
@@ -53,12 +54,15 @@ class Asker:
         in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
         return auth.name if in_query else None
 
-    def request(self, start: Any, parent_values: Mapping[str, Any] | None = None) -> requests.Request:
+    def request(
+        self, start: Any, parent_values: Mapping[str, Any] | None = None, dates: DateWindow | None = None
+    ) -> requests.Request:
         """The request for the first page, without paging parameters and without the secret.
 
         Parameters:
             start: where the cursor starts, in the API's notation, or None.
             parent_values: values of `{resources.…}` placeholders, for a dependent resource.
+            dates: the stretch of time to ask for; None for all of it.
         """
         spec = self._spec
         values: dict[str, Any] = dict(parent_values or {})
@@ -69,6 +73,8 @@ class Asker:
         params = expand_placeholders(deepcopy(dict(spec.params)), values)
         if spec.cursor is not None and spec.cursor.start_param and start is not None:
             params[spec.cursor.start_param] = start
+        if dates is not None:
+            params |= dates.parameters(spec)
         return requests.Request(
             method=spec.method,
             url=join_url(self._base_url, expand_placeholders(spec.path, values)),

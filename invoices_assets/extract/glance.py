@@ -17,6 +17,9 @@ from invoices_assets.extract.retry import RetryPolicy
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.tally import identities_of
 
+EVERYTHING = "everything"
+"""The question where an API cannot be asked for changes only."""
+
 TIMEOUT = (5.0, 20.0)
 """Seconds for connecting and for each read: Dagster gives the tick of a sensor 60 s."""
 
@@ -56,7 +59,7 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
     names = identities_of(spec.primary_key, spec.columns)(page.records)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return Glance(
-        question="everything" if start is None else f"since {start}",
+        question=EVERYTHING if start is None else f"since {start}",
         answer=hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         newer=_would_move(spec, cursor, page),
     )

@@ -50,7 +50,7 @@ class Notation:
     def __init__(self, spec: ResourceSpec, path: str | None = None) -> None:
         if path is None and spec.cursor is not None:
             path = spec.cursor.path
-        _, column = stamp_column(spec, path)
+        _, column = stamp_column(spec, path) if path is not None else ("", {})
         self._format = column.get("x-format")
         self._zone = ZoneInfo(column["x-timezone"]) if column.get("x-timezone") else UTC
         self._lag = spec.cursor.lag if spec.cursor is not None else 0.0
@@ -85,23 +85,33 @@ class Notation:
         unit = _EPOCHS.get(str(self._format))
         return _EPOCH + timedelta(seconds=float(moment) / unit) if unit else None
 
+    def local(self, value: Any) -> datetime | int | Decimal | None:
+        """A stamp as a moment in the zone of the API's stamps, so that its date is theirs; or as a number."""
+        moment = self.as_datetime(value)
+        return moment.astimezone(self._zone) if moment is not None else self.moment(value)
+
     def start_after(self, last: Any) -> Any:
         """Where the next sweep starts: the last stamp, less the overlap, in the API's notation.
 
         The overlap is in the units of dlt's `lag`: seconds for stamps, days for dates, the number's own
         unit for numbers; a declared epoch is taken as seconds.
         """
-        moment = self.moment(last)
-        if moment is None:
+        if self.moment(last) is None:
             raise SourceError(f"the stored cursor `{last}` is no stamp that the source's declaration can read; a run with `mode: full` sets it anew.")
-        if not self._lag:
-            return self.as_text(last)
-        if isinstance(moment, datetime):
-            start = self._earlier(moment, last)
-        else:
-            lag = self._lag * 1000 if self._format == "epoch_ms" else self._lag
-            start = type(last)(int(moment - int(lag)))
+        start = self.stepped_back(last, self._lag)
         return self.as_text(self._initial if self._crosses_initial_value(start) else start)
+
+    def stepped_back(self, value: Any, lag: float) -> Any:
+        """An earlier stamp, in the same notation; `lag` in the units of `start_after`."""
+        moment = self.moment(value)
+        if not lag or moment is None:
+            return value
+        if not isinstance(moment, datetime):
+            steps = int(lag * 1000 if self._format == "epoch_ms" else lag)
+            return type(value)(int(moment - steps))
+        if self._is_day(value):
+            return self.write(moment.astimezone(self._zone) - timedelta(days=lag), like=value)
+        return self.write(moment - timedelta(seconds=lag), like=value)
 
     def write(self, moment: datetime, like: Any) -> Any:
         """A moment in the notation of another value of this API."""
@@ -143,11 +153,6 @@ class Notation:
             return None
         return int(number) if number == int(number) else number
 
-    def _earlier(self, moment: datetime, like: Any) -> Any:
-        if self._is_day(like):
-            return self.write(moment.astimezone(self._zone) - timedelta(days=self._lag), like)
-        return self.write(moment - timedelta(seconds=self._lag), like)
-
     def _is_day(self, stamp: Any) -> bool:
         """Whether stamps like this one say no more than a day."""
         if not isinstance(stamp, str):
@@ -166,10 +171,8 @@ class Notation:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
 
-def stamp_column(spec: ResourceSpec, path: str | None) -> tuple[str | None, Mapping[str, Any]]:
+def stamp_column(spec: ResourceSpec, path: str) -> tuple[str, Mapping[str, Any]]:
     """The column that a field of the records becomes in the table, and what is declared of it."""
-    if path is None:
-        return None, {}
     name = _NAMING.normalize_path(path.removeprefix("$.").replace(".", "__"))
     for written, hints in spec.columns.items():
         if hints.get("x-from") == path:
@@ -212,8 +215,8 @@ def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
     except ValueError:
         raise SourceError(f"`since` must be a moment in ISO 8601, such as 2026-01-31T00:00:00Z, not `{since}`.") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if like is None:
-        _, column = stamp_column(spec, spec.cursor.path if spec.cursor is not None else None)
+    if like is None and spec.cursor is not None:
+        _, column = stamp_column(spec, spec.cursor.path)
         like = "1970-01-01" if column.get("data_type") == "date" else "1970-01-01T00:00:00Z"
     text = notation.write(moment, like)
     return notation.as_text(text)

@@ -20,6 +20,9 @@ from invoices_assets.extract.page import Page, select
 from invoices_assets.extract.prefetch import Prefetch
 from invoices_assets.extract.tally import Tally
 
+PAST_END = (400, 416, 422)
+"""What some APIs answer, instead of an empty page, to an offset that is not below their total."""
+
 
 def walk(
     asker: Asker, paginator: BasePaginator, request: requests.Request, tally: Tally, window: int
@@ -110,9 +113,10 @@ class _Range:
         total = tally.total
         if total is None or tally.total_may_be_a_page_count:
             return False
-        if self.by_offset:
-            return tally.rows >= total
+        # Behind a full page one more request tells: some APIs cut their total off, at 10,000 for example.
         last_is_shorter = tally.sizes[1] < tally.sizes[0]
+        if self.by_offset:
+            return tally.rows > total or (tally.rows == total and last_is_shorter)
         return tally.pages == total or (tally.rows == total and last_is_shorter)
 
     def may_go_on(self, tally: Tally) -> bool:
@@ -169,8 +173,11 @@ def _page_or_end(steps: _Range, prefetch: Prefetch, position: int, tally: Tally)
     try:
         return prefetch.take(position).page
     except ApiStatusError as error:
-        past_the_end = isinstance(error, NotFound) and tally.pages > 0 and not steps.may_go_on(tally)
-        if past_the_end or steps.asker.is_ignored(error):
+        may_be_past_the_end = tally.pages > 0 and not steps.may_go_on(tally)
+        at_total = tally.total is not None and not tally.total_may_be_a_page_count
+        if may_be_past_the_end and (isinstance(error, NotFound) or (at_total and error.status in PAST_END)):
+            return None
+        if steps.asker.is_ignored(error):
             return None
         raise
 
@@ -179,12 +186,25 @@ def _refuse_repetition(steps: _Range, page: Page, tally: Tally) -> None:
     """Raises unless the repetition itself proves the end.
 
     An API that answers its last page once more past the end is at its end where the total is reached, or
-    where that page is shorter than the others. A page as long as the limit proves nothing.
+    where that page is shorter than the others.
     """
-    limit = getattr(steps.paginator, "limit", None)
-    at_total = tally.total is not None and tally.rows == tally.total and len(page.records) != limit
-    if not at_total and not tally.is_last_page_again(page):
+    if tally.rows == tally.total and (tally.pages > 1 or _is_position_heeded(steps, page, tally)):
+        return
+    if not tally.is_last_page_again(page):
         raise tally.repetition_error()
+
+
+def _is_position_heeded(steps: _Range, page: Page, tally: Tally) -> bool:
+    """Whether the only page came again because there is no other, and not because the offset is ignored.
+
+    Its count may be that of one page of many, so one request shows whether an offset of one moves it by one.
+    """
+    if len(page.records) == 1:
+        return True
+    if not steps.by_offset:
+        return False
+    moved = steps.fetch(steps.paginator.initial_value + 1).page.records
+    return bool(moved) and tally.are_same(moved[0], page.records[1])
 
 
 def _walk_links(

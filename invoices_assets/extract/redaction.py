@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 
 from invoices_assets.extract import exits
 from invoices_assets.extract.errors import ExtractError, RedactedError
-from invoices_assets.extract.spellings import Spelling, spellings
+from invoices_assets.extract.spellings import Spelling, findable_in_data, spellings, values_of
 
 MARK = "***"
 """Stands where a secret was."""
 
 _LONGEST_SENTENCE = 1000
-_DEEPEST = 40
 _log = logging.getLogger("invoices_assets")
 T = TypeVar("T")
 
@@ -43,6 +42,7 @@ class Redactor:
         self._secrets: frozenset[str] = frozenset()
         self._spellings: tuple[Spelling, ...] = ()
         self._in_data: tuple[Spelling, ...] = ()
+        self._probes: tuple[bytes, ...] = ()
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -52,11 +52,22 @@ class Redactor:
         """Also replaces these from now on, for example a token that was only just obtained."""
         with self._lock:
             fresh = {secret for secret in secrets if secret} - self._secrets
-            if fresh:
-                self._secrets |= fresh
-                ordered = sorted(self._secrets, key=lambda secret: (-len(secret), secret))
-                self._spellings = tuple(spelling for secret in ordered for spelling in spellings(secret))
-                self._in_data = tuple(spelling for spelling in self._spellings if spelling.in_data)
+            if not fresh:
+                return
+            self._secrets |= fresh
+            values = {value for secret in self._secrets for value in values_of(secret)}
+            found = {value: tuple(spellings(value)) for value in values}
+            # The longest is replaced first, so that nothing of it stays beside a shorter one inside it.
+            ordered = sorted(values, key=lambda value: (-len(value), value))
+            self._spellings = tuple(spelling for value in ordered for spelling in found[value])
+            self._in_data = tuple(spelling for spelling in self._spellings if spelling.in_data)
+            # What holds a longer value also holds the shorter one inside it, so searching for that is enough.
+            long = [value for value in values if findable_in_data(value)]
+            least = [value for value in long if not any(other in value for other in long if other != value)]
+            probes = (
+                spelling.probe_bytes for value in least for spelling in found[value] if spelling.in_data
+            )
+            self._probes = tuple(probes)
 
     def text(self, text: str) -> str:
         """The text without secrets; the same object where it holds none."""
@@ -67,8 +78,8 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """The body of an answer without secrets; the same object where it holds none."""
-        for spelling in self._in_data:
-            if spelling.probe_bytes in data:
+        if any(probe in data for probe in self._probes):
+            for spelling in self._in_data:
                 data = spelling.in_bytes.sub(MARK.encode(), data)
         return data
 
@@ -79,7 +90,7 @@ class Redactor:
         Texts, bytes, mappings, sequences, sets, named tuples and dataclasses are searched; others are
         returned as they are.
         """
-        cleaned: T = self._value(value, 0)
+        cleaned: T = self._value(value, ())
         return cleaned
 
     def exception(self, error: BaseException) -> str:
@@ -146,38 +157,39 @@ class Redactor:
             waiting += [cause.__cause__, cause.__context__]
         return False
 
-    def _value(self, value: Any, depth: int) -> Any:
+    def _value(self, value: Any, within: tuple[int, ...]) -> Any:
         if isinstance(value, str):
             text = self.text(value)
             return value if text == value else text
         if isinstance(value, bytes):
             return self.data(value)
-        if depth > _DEEPEST:
+        if id(value) in within:
             return value
+        within = (*within, id(value))
         if isinstance(value, Mapping):
             old = [item for pair in value.items() for item in pair]
-            new = [self._value(item, depth + 1) for item in old]
+            new = [self._value(item, within) for item in old]
             unchanged = all(one is other for one, other in zip(old, new, strict=True))
             return value if unchanged else dict(zip(new[::2], new[1::2], strict=True))
         if isinstance(value, (list, tuple, set, frozenset)):
-            return self._sequence(value, depth)
+            return self._sequence(value, within)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return self._dataclass(value, depth)
+            return self._dataclass(value, within)
         return value
 
-    def _sequence(self, value: Any, depth: int) -> Any:
+    def _sequence(self, value: Any, within: tuple[int, ...]) -> Any:
         # Dagster's records are tuples that refuse to be iterated.
         old = list(tuple.__iter__(value) if isinstance(value, tuple) else value)
-        items = [self._value(item, depth + 1) for item in old]
+        items = [self._value(item, within) for item in old]
         if all(one is other for one, other in zip(items, old, strict=True)):
             return value
         if isinstance(value, tuple) and type(value) is not tuple:
             return tuple.__new__(type(value), items)
         return type(value)(items)
 
-    def _dataclass(self, value: Any, depth: int) -> Any:
+    def _dataclass(self, value: Any, within: tuple[int, ...]) -> Any:
         old = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
-        new = {name: self._value(item, depth + 1) for name, item in old.items()}
+        new = {name: self._value(item, within) for name, item in old.items()}
         changed = {name: item for name, item in new.items() if item is not old[name]}
         return dataclasses.replace(value, **changed) if changed else value
 

@@ -21,39 +21,15 @@ from dlt.sources.rest_api.config_setup import (
     build_resource_dependency_graph,
     create_auth,
     create_paginator,
-    setup_incremental_object,
 )
 from dlt.sources.rest_api.typing import ResolvedParam
 
 from invoices_assets.extract.credentials import with_credentials
 from invoices_assets.extract.errors import SourceError
+from invoices_assets.extract.incremental import CursorSpec, WindowSpec, read_cursor, read_window
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
 """The description of the default contract, used unless INVOICES_SOURCE names another file."""
-
-
-@dataclass(frozen=True)
-class CursorSpec:
-    """dlt's incremental configuration of one endpoint.
-
-    Parameters:
-        path: JSONPath of the change stamp in a record, for example `updated_at`.
-        start_param: query parameter that takes the start, or None where a placeholder takes it.
-        initial_value: where the very first sweep starts, in the API's own notation.
-        lag: overlap, in the units of dlt's `lag` (seconds for stamps, days for dates).
-        used_in_placeholders: whether the endpoint mentions `{incremental.…}`.
-    """
-
-    path: str
-    start_param: str | None
-    initial_value: Any = None
-    lag: float = 0.0
-    used_in_placeholders: bool = False
-
-    @property
-    def filters(self) -> bool:
-        """Whether the API is asked for changed records only."""
-        return self.start_param is not None or self.used_in_placeholders
 
 
 @dataclass(frozen=True)
@@ -73,6 +49,7 @@ class ResourceSpec:
     paginator: BasePaginator
     auth: Any
     cursor: CursorSpec | None
+    window: WindowSpec | None = None
     ignored: tuple[Mapping[str, Any], ...] = ()
     parent: str | None = None
     resolved_params: tuple[ResolvedParam, ...] = ()
@@ -178,7 +155,8 @@ def _resource_spec(
         data_selector=endpoint.get("data_selector"),
         paginator=_paginator(name, client, endpoint),
         auth=create_auth(endpoint.get("auth", client.get("auth"))),
-        cursor=_cursor(name, endpoint),
+        cursor=read_cursor(name, endpoint),
+        window=read_window(name, endpoint, depends=bool(resolved)),
         ignored=_ignored(name, endpoint),
         parent=resolved[0].resolve_config["resource"] if resolved else None,
         resolved_params=tuple(resolved),
@@ -223,26 +201,6 @@ def _paginator(name: str, client: Mapping[str, Any], endpoint: Mapping[str, Any]
 
 def _is_bound(param: Any) -> bool:
     return isinstance(param, dict) and param.get("type") in ("incremental", "resolve")
-
-
-def _cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
-    incremental, param, convert = setup_incremental_object(
-        endpoint.get("params") or {}, endpoint.get("incremental")
-    )
-    if incremental is None:
-        return None
-    if convert is not None or incremental.end_value is not None or (param and param.end):
-        raise SourceError(f"resource `{name}`: `convert`, `end_value` and `end_param` are not supported here.")
-    spec = CursorSpec(
-        path=str(incremental.cursor_path),
-        start_param=param.start if param else None,
-        initial_value=incremental.initial_value,
-        lag=float(incremental.lag or 0.0),
-        used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
-    )
-    if spec.used_in_placeholders and spec.initial_value is None:
-        raise SourceError(f"resource `{name}` uses `{{incremental.…}}` and so needs `initial_value`.")
-    return spec
 
 
 def _ignored(name: str, endpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -58,23 +58,8 @@ class Spelling:
         return re.compile(self._source.encode("utf-8", "surrogatepass"))
 
 
-def spellings(secret: str) -> Iterator[Spelling]:
-    """Every pattern for one secret; the whole value comes before its parts."""
-    for value in _values(secret):
-        if len(value) < SHORTEST_IN_TEXT:
-            if value:
-                yield Spelling(f"(?<==){_written(value)}{_ENDS_QUERY_VALUE}", _probe(value), in_data=False)
-            continue
-        least = SHORTEST_NUMBER_IN_DATA if value.isdigit() else SHORTEST_IN_DATA
-        in_data = len(value) >= least
-        yield Spelling(_written(value), _probe(value), in_data=in_data)
-        for encoding in ("utf-8", "latin-1"):
-            if encoding == "utf-8" or (not value.isascii() and max(value) <= "\xff"):
-                yield from _base64(value.encode(encoding, "surrogatepass"), in_data=in_data)
-
-
-def _values(secret: str) -> list[str]:
-    """The secret and what of it is secret by itself: of `Token abc` also `abc`, of `Basic …` the password."""
+def values_of(secret: str) -> list[str]:
+    """The secret and its secret parts: of `Token abc` also `abc`, of `Basic …` what is encoded."""
     values = [secret]
     parts = secret.split()
     if len(parts) == 1:
@@ -82,19 +67,35 @@ def _values(secret: str) -> list[str]:
     elif len(parts) == 2 and _SCHEME.fullmatch(parts[0]):
         values.append(parts[1])
         if parts[0].lower() == "basic":
-            values += _encoded_pair(parts[1])
+            values.append(_decoded(parts[1]))
     else:
         values += [part for part in parts if len(part) >= SHORTEST_IN_DATA]
     values += [value.strip("\"',") for part in parts for _, found, value in [part.partition("=")] if found]
     return list(dict.fromkeys(value for value in values if value == secret or len(value) >= SHORTEST_IN_TEXT))
 
 
-def _encoded_pair(encoded: str) -> list[str]:
+def findable_in_data(value: str) -> bool:
+    """Whether a value is too long to stand in an invoice by chance."""
+    return len(value) >= (SHORTEST_NUMBER_IN_DATA if value.isdigit() else SHORTEST_IN_DATA)
+
+
+def spellings(value: str) -> Iterator[Spelling]:
+    """Every pattern for one value."""
+    if len(value) < SHORTEST_IN_TEXT:
+        yield Spelling(f"(?<==){_written(value)}{_ENDS_QUERY_VALUE}", _probe(value), in_data=False)
+        return
+    in_data = findable_in_data(value)
+    yield Spelling(_written(value), _probe(value), in_data=in_data)
+    yield from _base64(value.encode("utf-8", "surrogatepass"), in_data=in_data)
+    if not value.isascii() and max(value) <= "\xff":
+        yield from _base64(value.encode("latin-1"), in_data=in_data)
+
+
+def _decoded(encoded: str) -> str:
     try:
-        pair = b64decode(encoded, validate=True).decode()
+        return b64decode(encoded, validate=True).decode()
     except ValueError:
-        return []
-    return [pair, pair.partition(":")[2]]
+        return ""
 
 
 def _probe(value: str) -> str:
@@ -136,8 +137,7 @@ def _character(char: str) -> str:
         "".join(f"{_PERCENT}{_hex(byte)}" for byte in utf8),
         "".join(f"{_ESCAPE}x{_hex(byte)}" for byte in utf8),
         "".join(
-            f"{_ESCAPE}u{_hex(high)}{_hex(low)}"
-            for high, low in zip(units[::2], units[1::2], strict=True)
+            f"{_ESCAPE}u{_hex(high)}{_hex(low)}" for high, low in zip(units[::2], units[1::2], strict=True)
         ),
         f"{_AMPERSAND}#0{{0,6}}{code};",
         f"{_AMPERSAND}#[xX]0{{0,6}}{''.join(_either_case(digit) for digit in f'{code:x}')};",

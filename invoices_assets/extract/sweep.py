@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.cursor import CursorReader
+from invoices_assets.extract.dates import DateReader, DateWindow
 from invoices_assets.extract.errors import IncompleteSweep
 from invoices_assets.extract.paging import walk
 from invoices_assets.extract.source import ResourceSpec
@@ -43,6 +44,8 @@ class Swept:
         total: the API's total; None where it gives none.
         complete: whether the pass was read to its proven end; False for a trial with a limit.
         seconds: wall time.
+        cursor: what was read of the change stamps.
+        outside: records outside of the date window that was asked for.
     """
 
     rows: int = 0
@@ -53,6 +56,7 @@ class Swept:
     complete: bool = False
     seconds: float = 0.0
     cursor: CursorReader | None = field(default=None, repr=False)
+    outside: int = 0
 
 
 Progress = Callable[[Tally, float], None]
@@ -65,6 +69,7 @@ def sweep(
     sink: Sink,
     *,
     start: Any = None,
+    dates: DateWindow | None = None,
     window: int = 8,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -77,6 +82,7 @@ def sweep(
         asker: asks for its pages.
         sink: gets the records, page by page; after an error it holds an unfinished pass.
         start: where the cursor starts, in the API's notation; None for everything.
+        dates: the stretch of time to ask for; None for all of it.
         window: pages in flight together, for counted paging.
         limit: stop after about this many records; the sweep then is not complete.
         progress: told after each page.
@@ -89,15 +95,16 @@ def sweep(
     began = time.monotonic()
     identities = identities_of(spec.primary_key, spec.columns)
     position = getattr(spec.paginator, "param_name", None) or "the page's position"
-    request = asker.request(start, parent_values)
+    request = asker.request(start, parent_values, dates)
     moved = ""
     for number in range(1, PASSES + 1):
         tally = Tally(identities, position)
-        cursor = CursorReader(spec, start)
+        cursor, moments = CursorReader(spec, start), DateReader(spec, dates)
         sink.start_over()
         try:
             for page in walk(asker, spec.paginator, request, tally, window):
                 cursor.read(page.records)
+                moments.read(page.records)
                 sink.add(page.records)
                 if progress is not None:
                     progress(tally, time.monotonic() - began)
@@ -112,6 +119,7 @@ def sweep(
                 complete=limit is None or tally.rows < limit,
                 seconds=time.monotonic() - began,
                 cursor=cursor,
+                outside=moments.outside,
             )
         except RecordsMoved as error:
             moved = str(error)

@@ -118,6 +118,11 @@ class Tally:
         first, last = self.sizes
         return self._fingerprint(page) == self._last_fingerprint and self.pages > 1 and last < first
 
+    def are_same(self, one: Any, other: Any) -> bool:
+        """Whether two records are one and the same."""
+        first, second = self._identities([one, other])
+        return one == other if first is None else first == second
+
     def add(self, page: Page) -> None:
         """Counts a page that has records."""
         self._last_fingerprint = self._fingerprint(page)

@@ -255,12 +255,10 @@ def destination(session: Session, path: Path) -> DuckDbDestination:
         _capabilities: DestinationCapabilitiesContext | None = None
 
         def capabilities(self, config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
-            # dlt asks some thirty times in a load and resolves its whole configuration each time
-            if naming is None or self._capabilities is None:
-                found = super().capabilities(config, naming)
-                if naming is None:
-                    return found
-                self._capabilities = found
+            # dlt asks some thirty times in a load and resolves its configuration each time; the answer depends
+            # on neither argument, for dlt's default naming is not case sensitive
+            if self._capabilities is None:
+                self._capabilities = super().capabilities(config, naming)
             return copy(self._capabilities)
 
         def configuration(self, initial_config: Any, accept_partial: bool = False) -> Any:

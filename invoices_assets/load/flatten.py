@@ -173,9 +173,9 @@ def merged(fields: Sequence[Field], target: str, reject: Reject) -> Field:
 def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
     """Key -> one value per record. Where all have the same keys, no Python loop is needed."""
     first = records[0] if records else _NOTHING
-    if len(first) > 1 and set(map(len, records)) == {len(first)}:
+    if set(map(len, records)) == {len(first)}:
         try:
-            return dict(zip(first, zip(*map(itemgetter(*first), records), strict=True), strict=True))
+            return {key: list(map(itemgetter(key), records)) for key in first}
         except KeyError:
             pass  # as many keys, but others
     keys = dict.fromkeys(chain.from_iterable(records))

@@ -18,6 +18,7 @@ from invoices_assets.load.delta_files import Files, write_files
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.evolution import plan_tables, widen
 from invoices_assets.load.hints import normalized
+from invoices_assets.load.missed import Watermark, count_missed
 from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.state import merged_state, read_state, stored_state
@@ -34,6 +35,8 @@ class LoadResult:
         new, changed, returned, unchanged: records of the sweep; each is one of these. `returned` ones were
             marked as deleted before.
         deleted: records that got their `deleted_at` in this load.
+        missed: new or changed records that incremental refreshes should have found, or could not; None where it
+            was not asked for, or cannot be told.
         rejected: records of the sweep that could not be stored as declared.
         table_rows: rows of the main table afterwards; live_rows: those without `deleted_at`.
         load_id: dlt's id of the load, None when nothing differed and nothing was written.
@@ -47,6 +50,7 @@ class LoadResult:
     deleted: int = 0
     returned: int = 0
     unchanged: int = 0
+    missed: int | None = None
     rejected: int = 0
     table_rows: int = 0
     live_rows: int = 0
@@ -75,6 +79,7 @@ def load_sweep(
     state_update: Mapping[str, Any] | None,
     working_dir: Path,
     max_deleted_share: float = 0.2,
+    watermark: Watermark | None = None,
     now: datetime | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> LoadResult:
@@ -90,6 +95,7 @@ def load_sweep(
         state_update: merged into dlt's state of the resource, committed with the rows.
         working_dir: of this run.
         max_deleted_share: the largest believable share of live rows that vanish at once, 0 to 1.
+        watermark: where an incremental refresh would have started; for a sweep of everything.
         now: the time for `deleted_at` and `rejected_at`; the clock's by default.
 
     Raises:
@@ -113,6 +119,13 @@ def load_sweep(
                 counts = delta.compare(
                     complete=complete, everything=everything, max_deleted_share=max_deleted_share
                 )
+                if watermark is not None:
+                    result.missed = count_missed(delta, watermark)
+                    if result.missed is None:
+                        result.remarks.append(
+                            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a "
+                            "timestamp, date or number"
+                        )
             for name in ("new", "changed", "deleted", "returned", "unchanged"):
                 setattr(result, name, getattr(counts, name))
             state = _if_changed(stored_state(connection, settings, spec.name), state_update)

@@ -17,10 +17,11 @@ from invoices_assets.extract.cursor import comparable
 from invoices_assets.extract.dependents import sweep_dependent
 from invoices_assets.extract.errors import IncompleteSweep, SourceError
 from invoices_assets.extract.http import HttpClient, HttpStats
-from invoices_assets.extract.notation import Notation, parse_since
+from invoices_assets.extract.notation import Notation, parse_since, stamp_column
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Swept, sweep
 from invoices_assets.extract.tally import Tally
+from invoices_assets.load.missed import Watermark
 from invoices_assets.load.pipeline import LoadResult, load_sweep, read_state
 from invoices_assets.load.records import Converter
 from invoices_assets.load.settings import WarehouseSettings
@@ -115,6 +116,7 @@ def refresh(
                 spec=spec,
                 complete=everything and request.mode == "reconcile",
                 everything=everything,
+                watermark=_watermark(spec, before) if everything and request.mode != "incremental" else None,
                 state_update=_state(spec, after),
                 working_dir=working_dir,
                 max_deleted_share=request.max_deleted_share,
@@ -224,6 +226,18 @@ def _cursor_after(spec: ResourceSpec, swept: Swept, before: Any, start: Any) -> 
         return before
     leaves_gap = held is not None and comparable(began, held) and began > held  # type: ignore[operator]
     return before if leaves_gap else swept.cursor.last_value
+
+
+def _watermark(spec: ResourceSpec, before: Any) -> Watermark | None:
+    """Where a refresh would have started; None where refreshes ask for everything anyway."""
+    if spec.cursor is None or not spec.cursor.filters or before is None:
+        return None
+    notation = Notation(spec)
+    if notation.moment(before) is None:
+        return None
+    start = notation.local(notation.start_after(before))
+    column, _ = stamp_column(spec, spec.cursor.path)
+    return None if start is None else Watermark(column, start)
 
 
 def _state(spec: ResourceSpec, last_value: Any) -> dict[str, Any] | None:

@@ -1,0 +1,125 @@
+"""Measures this project against other ways to write it, side by side, and prints Markdown tables.
+
+    python -m benchmarks                       # the cases of the README; takes about half an hour
+    python -m benchmarks --records 2000 --rounds 1 --cases load     # a quick look, also for CI
+
+Figures are medians over the rounds; the contenders take turns within a round, so that a machine whose speed
+drifts is fair to all. `ratio` is the contender's time divided by this project's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.measuring import Fixture, Measured, fixture, measure
+
+OURS = "this project"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contenders", nargs="*", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--chart", type=Path, help="draw the first case into this PNG (needs matplotlib)")
+    chosen = parser.parse_args()
+    for case in chosen.cases:
+        CASES[case](chosen)
+
+
+def load(chosen: argparse.Namespace) -> None:
+    """First and second load, no latency."""
+    runs: dict[tuple[str, str], list[Measured]] = {}
+    with fixture(chosen.records) as server:
+        for _ in range(chosen.rounds):
+            for name in chosen.contenders:
+                with tempfile.TemporaryDirectory() as folder:
+                    for turn in ("first", "second"):
+                        runs.setdefault((name, turn), []).append(measure(name, server, Path(folder)))
+    for turn in ("first", "second"):
+        medians = {name: runs[name, turn] for name in chosen.contenders}
+        _table(f"{chosen.records:,} invoices, no latency, {turn} load", medians)
+    if chosen.chart:
+        _chart(chosen.chart, {name: _median(runs[name, "first"], "wall") for name in chosen.contenders})
+
+
+def latency(chosen: argparse.Namespace) -> None:
+    """50 ms for each page: pages in flight together against one after the other."""
+    records = min(chosen.records, 10_000)
+    with fixture(records, latency=0.05) as server:
+        _alternate(f"{records:,} invoices, 50 ms a page", chosen, server)
+
+
+def refresh(chosen: argparse.Namespace) -> None:
+    """What a refresh costs when little changed in a large table."""
+    records = chosen.records * 10
+    with fixture(records) as server, tempfile.TemporaryDirectory() as folder:
+        first = measure(OURS, server, Path(folder))
+        nothing = [measure(OURS, server, Path(folder)) for _ in range(chosen.rounds)]
+        server.let_time_pass()
+        changed = measure(OURS, server, Path(folder))
+        _table(f"refresh in {records:,} invoices", {"first load": [first], "nothing new": nothing, "172 new": [changed]})
+
+
+def growth(chosen: argparse.Namespace) -> None:
+    """From a tenth to ten times as many rows."""
+    runs = {}
+    for records in (chosen.records // 10, chosen.records, chosen.records * 10):
+        with fixture(records) as server, tempfile.TemporaryDirectory() as folder:
+            runs[f"{records:,} invoices"] = [measure(OURS, server, Path(folder))]
+    _table("growth", runs)
+
+
+CASES = {"load": load, "latency": latency, "refresh": refresh, "growth": growth}
+
+
+def _alternate(title: str, chosen: argparse.Namespace, server: Fixture) -> None:
+    runs: dict[str, list[Measured]] = {}
+    for _ in range(chosen.rounds):
+        for name in chosen.contenders:
+            with tempfile.TemporaryDirectory() as folder:
+                runs.setdefault(name, []).append(measure(name, server, Path(folder)))
+    _table(title, runs)
+
+
+def _median(runs: list[Measured], figure: str) -> float:
+    return statistics.median(getattr(run, figure) for run in runs)
+
+
+def _table(title: str, runs: dict[str, list[Measured]]) -> None:
+    ours = _median(runs[OURS], "wall") if OURS in runs else None
+    print(f"\n### {title}\n")
+    print("| | wall s | ratio | CPU s | peak MB | rows/s | rows and sum right |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    for name, measured in runs.items():
+        wall = _median(measured, "wall")
+        ratio = f"{wall / ours:.1f}" if ours else ""
+        cpu, memory = _median(measured, "cpu"), _median(measured, "memory") / 1e6
+        right = "yes" if all(run.right for run in measured) else "**no**"
+        rate = measured[0].rows / wall
+        print(f"| {name} | {wall:.1f} | {ratio} | {cpu:.1f} | {memory:,.0f} | {rate:,.0f} | {right} |", flush=True)
+
+
+def _chart(path: Path, seconds: dict[str, float]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = sorted(seconds, key=lambda name: seconds[name])
+    figure, axes = pyplot.subplots(figsize=(7, 2.6), layout="constrained")
+    bars = axes.barh(names, [seconds[name] for name in names])
+    axes.bar_label(bars, fmt="%.1f s", padding=3)
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds, whole process")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Runs one contender as a process and says what it took and whether its rows are right."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+JOB = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
+
+
+@dataclass
+class Fixture:
+    """A running fixture server."""
+
+    url: str
+    key: str
+    rows: int
+    total: Decimal
+    process: subprocess.Popen[str]
+
+    def let_time_pass(self) -> None:
+        """About 50 invoices change, and 120 are new."""
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.5)
+
+
+@dataclass
+class Measured:
+    """One run of one contender: seconds, bytes, and whether rows and sum are those of the API."""
+
+    wall: float
+    cpu: float
+    memory: int
+    work: float | None
+    rows: int
+    right: bool
+
+
+@contextmanager
+def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) -> Iterator[Fixture]:
+    """Starts the fixture server in a process of its own and ends it."""
+    command = [sys.executable, "-m", "benchmarks.server", "--records", str(records), "--latency", str(latency)]
+    if rate:
+        command += ["--rate", str(rate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told: dict[str, Any] = json.loads(process.stdout.readline())
+            yield Fixture(told["url"], told["key"], told["rows"], Decimal(told["total"]), process)
+        finally:
+            process.terminate()
+
+
+def measure(contender: str, server: Fixture, folder: Path) -> Measured:
+    """Runs a contender on a warehouse in a folder; a second run in the same folder is a second load."""
+    path = folder / "warehouse.duckdb"
+    arguments = ["-m", "benchmarks.contenders", contender, "--url", server.url, "--key", server.key]
+    command = JOB if contender == "this project" else [*arguments, "--path", str(path)]
+    environment = os.environ | {
+        "INVOICES_API_BASE_URL": server.url,
+        "INVOICES_API_KEY": server.key,
+        "INVOICES_DUCKDB_PATH": str(path),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "PYTHONPATH": os.getcwd(),
+    }
+    log = folder / "output.txt"
+    with log.open("w") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=output, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+    text = log.read_text()
+    if status:
+        raise RuntimeError(f"{contender} failed:\n{text[-3000:]}")
+    last = text.strip().rpartition("\n")[2].split()
+    work = float(last[1]) if last and last[0] == "work" else None
+    rows, right = _compare(path, server)
+    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, work, rows, right)
+
+
+def _compare(path: Path, server: Fixture) -> tuple[int, bool]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        columns = [row[0] for row in connection.execute("DESCRIBE invoicing.invoices").fetchall()]
+        row = connection.execute("SELECT count(*), sum(total) FROM invoicing.invoices").fetchone()
+    assert row is not None
+    exact = row[0] == server.rows and Decimal(str(row[1])) == server.total
+    return row[0], exact and not any("__v_" in name for name in columns)

@@ -1,0 +1,64 @@
+"""The fixture server, in a process of its own: invoices that stand still, so that every contender reads the same.
+
+    python -m benchmarks.server --records 100000 --latency 0.05
+
+Prints one JSON line, `{"url": ..., "key": ..., "rows": ..., "total": "..."}`, and serves until it is ended.
+SIGUSR1 lets 25 minutes pass, in which about 50 invoices change and 120 are new.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from invoices_assets.sandbox import SANDBOX_KEY, Faults, LiveBook, faults, serve
+
+STANDSTILL = datetime(2026, 11, 16, tzinfo=timezone.utc)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = STANDSTILL
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self) -> None:
+        self.now += timedelta(minutes=25)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, required=True)
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--rate", type=float)
+    chosen = parser.parse_args()
+    clock = Clock()
+    book = LiveBook(records=chosen.records, clock=clock)
+    switches: list[Any] = []
+    if chosen.latency:
+        switches.append(faults.latency(chosen.latency))
+    if chosen.rate:
+        switches.append(faults.rate_limit(chosen.rate, burst=chosen.rate))
+    with serve(book=book, faults=Faults(*switches), record=False) as server:
+        rows = book.rows()
+        total = Decimal(0)
+        for start in range(0, len(rows), 1000):
+            for text in rows.texts(range(start, min(start + 1000, len(rows)))):
+                total += json.loads(text, parse_float=Decimal)["total"]
+        print(json.dumps({"url": server.url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}), flush=True)
+        ended = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+        signal.signal(signal.SIGUSR1, lambda *_: clock.move())
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The course of a refresh: where its sweep starts, what that sweep covers, and where the cursor is afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from invoices_assets.extract.cursor import comparable
+from invoices_assets.extract.dates import DateWindow
+from invoices_assets.extract.errors import SourceError
+from invoices_assets.extract.notation import Notation, parse_since, stamp_column
+from invoices_assets.extract.source import ResourceSpec
+from invoices_assets.extract.sweep import Swept
+from invoices_assets.load.missed import Watermark
+from invoices_assets.load.state import cursor_state
+
+Mode = Literal["incremental", "full", "reconcile"]
+
+
+@dataclass(frozen=True)
+class RefreshRequest:
+    """What a run is asked to do.
+
+    Parameters:
+        mode: `incremental` asks for what changed, `full` for everything, `reconcile` for everything and marks
+            what the API no longer has as deleted.
+        since: ask for what changed since this moment instead of the stored cursor; ISO 8601.
+        limit: stop after about so many records, for a trial; the cursor stays where it is.
+        dry_run: fetch and report, load nothing.
+        max_deleted_share: fail instead of marking more than this share of the rows as deleted, 0 to 1.
+        dates: ask for this stretch of the history only; nothing is marked as deleted and the cursor stays.
+    """
+
+    mode: Mode = "incremental"
+    since: str | None = None
+    limit: int | None = None
+    dry_run: bool = False
+    max_deleted_share: float = 0.2
+    dates: DateWindow | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a request means for a resource, given its stored cursor.
+
+    Parameters:
+        before: the stored cursor, in the API's notation; None where there is none.
+        start: where the sweep starts on the cursor, in the API's notation; None for no such filter.
+    """
+
+    spec: ResourceSpec
+    request: RefreshRequest
+    before: Any
+    start: Any
+
+    @classmethod
+    def of(cls, spec: ResourceSpec, request: RefreshRequest, before: Any) -> Course:
+        """The course for a request.
+
+        Raises:
+            SourceError: the request contradicts itself or the source.
+        """
+        if request.dates is not None and (request.since is not None or request.mode == "reconcile"):
+            raise SourceError(
+                "A run for a partition loads one stretch of the history; it takes neither `since` nor the mode "
+                "`reconcile`, which belong to a run without partition."
+            )
+        return cls(spec, request, before, _start(spec, request, before))
+
+    @property
+    def covers_everything(self) -> bool:
+        """Whether a complete sweep has every record of the API."""
+        first = self.spec.cursor.initial_value if self.spec.cursor is not None else None
+        return self.request.dates is None and self.start in (None, first)
+
+    def cursor_after(self, swept: Swept) -> Any:
+        """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""
+        if not swept.complete or swept.cursor is None or self.request.dates is not None:
+            return self.before
+        notation = Notation(self.spec)
+        furthest = swept.cursor.last_value if swept.cursor.last_value is not None else self._given_start()
+        reached, held, began = (notation.moment(value) for value in (furthest, self.before, self.start))
+        if reached is None:
+            return self.before
+        if held is not None and (not comparable(reached, held) or reached <= held):  # type: ignore[operator]
+            return self.before
+        leaves_gap = held is not None and comparable(began, held) and began > held  # type: ignore[operator]
+        return self.before if leaves_gap else furthest
+
+    def state(self, last_value: Any) -> dict[str, Any] | None:
+        """dlt's state with this cursor; None where there is no cursor."""
+        if self.spec.cursor is None or last_value is None:
+            return None
+        return cursor_state(self.spec.cursor.path, self.spec.cursor.initial_value, last_value)
+
+    @property
+    def watermark(self) -> Watermark | None:
+        """Where an incremental refresh would have started; None where that tells nothing."""
+        cursor = self.spec.cursor
+        if cursor is None or not cursor.filters or self.request.mode == "incremental":
+            return None
+        notation = Notation(self.spec)
+        if not self.covers_everything or notation.moment(self.before) is None:
+            return None
+        start = notation.local(notation.start_after(self.before))
+        column, _ = stamp_column(self.spec, cursor.path)
+        return None if start is None else Watermark(column, start)
+
+    def _given_start(self) -> Any:
+        """The `since` of the run: where nothing came, everything up to it is covered."""
+        if self.request.since is None:
+            return None
+        moment = Notation(self.spec).as_datetime(self.start)
+        is_past = moment is not None and moment <= datetime.now(timezone.utc)
+        return str(self.start) if is_past and isinstance(self.start, str) else self.start if is_past else None
+
+
+def _start(spec: ResourceSpec, request: RefreshRequest, before: Any) -> Any:
+    if spec.cursor is None or not spec.cursor.filters:
+        if request.since is not None:
+            raise SourceError(f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor.")
+        return None
+    if request.since is not None:
+        return parse_since(spec, request.since, like=before or spec.cursor.initial_value)
+    if request.mode == "incremental" and before is not None and request.dates is None:
+        return Notation(spec).start_after(before)
+    return Notation(spec).as_text(spec.cursor.initial_value)

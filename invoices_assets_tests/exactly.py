@@ -1,0 +1,139 @@
+"""What the warehouse holds, against what the server has: row by row, digit by digit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from invoices_assets.extract import connection
+from invoices_assets.extract.http import HttpClient
+from invoices_assets.sandbox import Book, serve
+from invoices_assets_tests.fake_clock import FakeClock
+from invoices_assets_tests.running import Project
+
+Row = tuple[Any, ...]
+
+NEUTRAL = "id, number, status, currency, issue_date, due_date, total, amount_paid, amount_due, created_at, updated_at"
+"""The columns that the default source file declares."""
+
+_OTHERS = "customer__id, customer__name, customer__vat_id, note, subtotal, tax_amount, paid_at"
+_LINES = "description, quantity, unit_price, tax_rate, amount"
+
+
+def loaded(project: Project, columns: str = f"{NEUTRAL}, {_OTHERS}") -> list[Row]:
+    """The rows of `invoices`, by id."""
+    return project.query(f"SELECT {columns} FROM invoices ORDER BY id")
+
+
+def loaded_lines(project: Project) -> list[Row]:
+    """The line items with the id of their invoice and their position."""
+    return project.query(
+        f"SELECT i.id, l._dlt_list_idx, {', '.join('l.' + name for name in _LINES.split(', '))} "
+        "FROM invoices__line_items l JOIN invoices i ON i._dlt_id = l._dlt_parent_id ORDER BY 1, 2"
+    )
+
+
+def invoices(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows that these records of the sandbox must become, see `loaded`."""
+    return sorted(_row(record) for record in records)
+
+
+def neutral(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The same for the columns of `NEUTRAL`."""
+    return [row[: len(NEUTRAL.split(","))] for row in invoices(records)]
+
+
+def lines(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows that the line items of these records must become, see `loaded_lines`."""
+    return sorted(
+        (record["id"], at, item["description"], *(Decimal(item[name]) for name in _LINES.split(", ")[1:]))
+        for record in records
+        for at, item in enumerate(record["line_items"])
+    )
+
+
+def assert_same_as(project: Project, book: Book) -> None:
+    """The warehouse has what the server has: every invoice, every line, to the last digit."""
+    assert loaded(project) == invoices(book.records)
+    assert loaded_lines(project) == lines(book.records)
+
+
+@contextmanager
+def untouched(project: Project) -> Iterator[None]:
+    """The warehouse is byte for byte the same afterwards, and there is none if there was none."""
+    before = fingerprint(project.warehouse)
+    yield
+    assert fingerprint(project.warehouse) == before
+    assert not Path(f"{project.warehouse}.wal").exists()
+    assert not Path(f"{project.warehouse}.runs").exists()
+
+
+def fingerprint(path: Path) -> str | None:
+    """Of a file; None where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def put_rows(project: Project, count: int) -> None:
+    """Gives a project a warehouse that an earlier run has filled with the first invoices of `Book.of`."""
+    project.warehouse.parent.mkdir(exist_ok=True)
+    project.warehouse.write_bytes(_filled(count))
+
+
+@lru_cache(maxsize=4)
+def _filled(count: int) -> bytes:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, serve(Book.of(count)) as server:
+        project = Project(patch, Path(folder), server.url)
+        assert project.run().success
+        return project.warehouse.read_bytes()
+
+
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Lets the waits of all clients take no time; returns the clock that they wait by."""
+    clock = FakeClock()
+
+    def client(**settings: Any) -> HttpClient:
+        return HttpClient(**settings, sleep=clock.sleep, clock=clock)
+
+    monkeypatch.setattr(connection, "HttpClient", client)
+    return clock
+
+
+def _row(record: Mapping[str, Any]) -> Row:
+    customer = record["customer"]
+    return (
+        record["id"],
+        record["number"],
+        record["status"],
+        record["currency"],
+        _day(record["issue_date"]),
+        _day(record["due_date"]),
+        *(Decimal(record[name]) for name in ("total", "amount_paid", "amount_due")),
+        _moment(record["created_at"]),
+        _moment(record["updated_at"]),
+        customer["id"],
+        customer["name"],
+        customer["vat_id"],
+        record["note"],
+        Decimal(record["subtotal"]),
+        Decimal(record["tax_amount"]),
+        record["paid_at"],
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)

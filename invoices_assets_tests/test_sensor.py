@@ -1,0 +1,383 @@
+"""The sensor: a run when something changed, once, and never a surprise for the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster import DagsterRunStatus
+
+from invoices_assets import automation
+from invoices_assets.automation import RUN_KEY_TAG, Memory
+from invoices_assets.extract.glance import EVERYTHING, Glance
+from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Paging, Sandbox, Total, faults, serve
+from invoices_assets_tests.running import Project
+from invoices_assets_tests.sweeping import config
+
+
+class Clock:
+    """The sensor's clock: it stands still between ticks."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Watch:
+    """A project whose sensor ticks when told to, and what Dagster's daemon would do then.
+
+    Attributes:
+        reason: why the last tick was skipped.
+        requests: how many HTTP requests the last tick sent.
+        runs_succeed: where False, runs that the sensor asks for fail before they load anything.
+    """
+
+    def __init__(self, project: Project, server: Sandbox, clock: Clock) -> None:
+        self.project = project
+        self.server = server
+        self.clock = clock
+        self.cursor: str | None = None
+        self.reason = ""
+        self.requests = 0
+        self.runs_succeed = True
+        self.sensor = project.definitions().resolve_sensor_def("invoices_changed_sensor")
+        self.job = project.definitions().resolve_job_def("refresh_invoices")
+        self._keys: set[str] = set()
+
+    @property
+    def book(self) -> Book:
+        assert isinstance(self.server.book, Book)
+        return self.server.book
+
+    def tick(self, after: float = 60.0) -> bool:
+        """One evaluation, so many seconds after the last, and the run if it asks for one; whether it did.
+
+        A run whose key was used before is not started, as in Dagster.
+        """
+        self.clock.now += after
+        asked = len(self.server.requests)
+        with dg.build_sensor_context(instance=self.project.instance, cursor=self.cursor) as context:
+            data = self.sensor.evaluate_tick(context)
+        self.cursor, self.reason = data.cursor, data.skip_message or ""
+        self.requests = len(self.server.requests) - asked
+        for request in data.run_requests or []:
+            assert request.run_key not in self._keys
+            self._keys.add(str(request.run_key))
+            self.run(str(request.run_key))
+        return bool(data.run_requests)
+
+    def ticks(self, count: int) -> list[bool]:
+        return [self.tick() for _ in range(count)]
+
+    def run(self, key: str) -> None:
+        tags = {RUN_KEY_TAG: key}
+        if self.runs_succeed:
+            assert self.job.execute_in_process(instance=self.project.instance, tags=tags).success
+        else:
+            self.add_run(DagsterRunStatus.FAILURE, tags=tags)
+
+    def add_run(self, status: DagsterRunStatus, job: str = "refresh_invoices", **run: Any) -> dg.DagsterRun:
+        """A run as Dagster's storage would hold it."""
+        return self.project.instance.add_run(dg.DagsterRun(job_name=job, status=status, **run))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(automation, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def server() -> Iterator[Sandbox]:
+    with serve(book=Book.of(30)) as server:
+        yield server
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, clock: Clock) -> Watch:
+    return Watch(Project(monkeypatch, tmp_path, server.url), server, clock)
+
+
+@pytest.fixture
+def loaded(watch: Watch) -> Watch:
+    """The same, with everything loaded, and a tick after that."""
+    assert watch.project.run().success
+    assert not watch.tick()
+    return watch
+
+
+def test_where_nothing_was_loaded_yet_a_run_is_asked_for(watch: Watch) -> None:
+    assert watch.tick()
+    assert watch.project.query("SELECT count(*) FROM invoices") == [(30,)]
+
+
+def test_while_nothing_changes_no_run_is_asked_for_and_the_reason_says_so(watch: Watch) -> None:
+    assert watch.project.run().success
+    assert watch.ticks(3) == [False, False, False]
+    assert watch.reason == "Nothing changed since the last load."
+
+
+def test_a_change_brings_one_run_and_no_second_one(loaded: Watch) -> None:
+    loaded.book.update("inv_0000007", status="void")
+    assert loaded.ticks(4) == [True, False, False, False]
+    assert loaded.project.query("SELECT status FROM invoices WHERE id = 'inv_0000007'") == [("void",)]
+
+
+def test_a_tick_sends_exactly_one_request(loaded: Watch) -> None:
+    loaded.tick()
+    assert loaded.requests == 1
+
+
+def test_a_tick_makes_no_file_and_opens_no_database(loaded: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def files() -> list[Path]:
+        return sorted(loaded.project.folder.rglob("*"))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a tick opened a database")
+
+    before = files()
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    loaded.tick()
+    assert loaded.reason == "Nothing changed since the last load."
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        DagsterRunStatus.QUEUED,
+        DagsterRunStatus.NOT_STARTED,
+        DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED,
+        DagsterRunStatus.CANCELING,
+    ],
+)
+def test_while_a_run_is_under_way_the_api_is_not_asked(loaded: Watch, status: DagsterRunStatus) -> None:
+    run = loaded.add_run(status)
+    loaded.book.update("inv_0000007", status="void")
+    assert not loaded.tick()
+    assert loaded.reason == f"Run {run.run_id} is under way."
+    assert loaded.requests == 0
+
+
+def test_a_materialization_from_the_page_of_the_asset_counts_as_a_run_under_way(loaded: Watch) -> None:
+    key = dg.AssetKey(["invoicing", "invoices"])
+    loaded.add_run(DagsterRunStatus.STARTED, "__ASSET_JOB", asset_selection=frozenset({key}))
+    assert not loaded.tick()
+    assert loaded.requests == 0
+
+
+def test_runs_of_other_jobs_do_not_matter(loaded: Watch) -> None:
+    loaded.add_run(DagsterRunStatus.STARTED, "another_job")
+    loaded.book.update("inv_0000007", status="void")
+    assert loaded.tick()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.status(401, body="{key} at {url}"), "401"),
+        (faults.status(500, body="{key} at {url}"), "500"),
+        (faults.status(429, retry_after=1), "429"),
+        (faults.answer("no JSON, {key}"), "not a complete JSON document"),
+        (faults.answer({"error": "over quota"}), "no `data`"),
+    ],
+    ids=["401", "500", "429", "no JSON", "no data"],
+)
+def test_a_tick_that_fails_is_skipped_with_a_reason_and_without_the_key(
+    loaded: Watch, fault: faults.Fault, said: str
+) -> None:
+    loaded.server.faults.append(fault)
+    assert not loaded.tick()
+    assert loaded.requests == 1
+    assert said in loaded.reason
+    assert SANDBOX_KEY not in loaded.reason + str(loaded.cursor)
+
+
+def test_a_refused_connection_is_a_skipped_tick(loaded: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOICES_API_BASE_URL", "http://127.0.0.1:9")
+    assert not loaded.tick()
+    assert "127.0.0.1:9" in loaded.reason
+
+
+def test_a_missing_key_is_a_skipped_tick_that_names_it(loaded: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INVOICES_API_KEY")
+    assert not loaded.tick()
+    assert "INVOICES_API_KEY" in loaded.reason
+    assert loaded.requests == 0
+
+
+def test_failing_ticks_ask_less_and_less_often_and_then_recover(loaded: Watch) -> None:
+    loaded.server.faults.append(faults.status(500))
+    asked = [(loaded.tick(), loaded.requests)[1] for _ in range(64)]
+    assert [minute for minute, requests in enumerate(asked) if requests] == [0, 1, 3, 7, 15, 31, 63]
+    loaded.server.faults.clear()
+    loaded.book.update("inv_0000007", status="void")
+    assert not loaded.tick()
+    assert "Backing off" in loaded.reason
+    assert loaded.tick(after=3600)
+    assert loaded.ticks(2) == [False, False]
+    assert loaded.requests == 1
+
+
+def test_a_failed_run_is_asked_for_again_later_until_one_succeeds(loaded: Watch) -> None:
+    loaded.runs_succeed = False
+    loaded.book.update("inv_0000007", status="void")
+    asked = loaded.ticks(16)
+    assert [minute for minute, run in enumerate(asked) if run] == [0, 2, 5, 10]
+    loaded.runs_succeed = True
+    assert loaded.tick(after=3600)
+    assert loaded.ticks(3) == [False, False, False]
+    assert loaded.project.query("SELECT status FROM invoices WHERE id = 'inv_0000007'") == [("void",)]
+
+
+def test_failed_runs_of_an_api_that_changes_all_the_time_are_backed_off_too(loaded: Watch) -> None:
+    loaded.runs_succeed = False
+    asked = []
+    for minute in range(16):
+        loaded.book.update("inv_0000007", note=f"change {minute}")
+        asked.append(loaded.tick())
+    assert sum(asked) <= 5
+
+
+@pytest.mark.parametrize("trial", [{"limit": 1}, {"dry_run": True}, {"since": "2099-01-01T00:00:00Z"}], ids=str)
+def test_a_trial_does_not_count_as_the_run_that_failed(loaded: Watch, trial: dict[str, Any]) -> None:
+    loaded.runs_succeed = False
+    loaded.book.update("inv_0000007", status="void")
+    assert loaded.tick()
+    assert loaded.project.run(**trial).success
+    loaded.runs_succeed = True
+    assert loaded.ticks(4).count(True) == 1
+    assert loaded.project.query("SELECT status FROM invoices WHERE id = 'inv_0000007'") == [("void",)]
+
+
+def test_a_scheduled_run_in_between_makes_another_one_unnecessary(loaded: Watch) -> None:
+    loaded.book.update("inv_0000007", status="void")
+    assert loaded.project.run().success
+    assert loaded.ticks(2) == [False, False]
+
+
+def test_records_with_stamps_in_the_future_start_no_run_at_each_tick(loaded: Watch) -> None:
+    loaded.book.update("inv_0000007", status="void", updated_at="2099-01-01T00:00:00Z")
+    assert loaded.ticks(4) == [True, False, False, False]
+    assert loaded.project.query("SELECT status FROM invoices WHERE id = 'inv_0000007'") == [("void",)]
+    loaded.book.update("inv_0000008", status="void")
+    assert loaded.ticks(4) == [True, False, False, False]
+
+
+def test_an_answer_that_was_no_news_becomes_news_when_its_stamps_are_no_longer_in_the_future() -> None:
+    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
+    assert not memory.is_news(Glance("since noon", "abc", newer=False), "run")
+    assert memory.is_news(Glance("since noon", "abc", newer=True), "run")
+
+
+def test_a_late_record_with_an_older_stamp_is_news_where_the_answer_shows_it() -> None:
+    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
+    assert memory.is_news(Glance("since noon", "other total", newer=False), "run")
+
+
+def test_after_a_load_another_answer_to_another_question_is_no_news() -> None:
+    memory = Memory().asking_for_run(Glance("since noon", "abc", newer=True), "run 1")
+    assert not memory.is_news(Glance("since one", "def", newer=False), "run 2")
+
+
+def test_what_was_never_seen_of_an_api_without_a_filter_is_news() -> None:
+    assert Memory().is_news(Glance(EVERYTHING, "abc", newer=False), "run")
+
+
+@pytest.mark.parametrize("cursor", ["", "garbage", "[]", '{"seen": 1}', "null"])
+def test_a_cursor_of_somebody_else_is_forgotten(cursor: str) -> None:
+    assert Memory.read(cursor) == Memory()
+
+
+def test_what_is_remembered_survives_the_way_through_dagsters_cursor() -> None:
+    memory = Memory("since noon", "abc", "key", 3, 1.5)
+    assert Memory.read(memory.written()) == memory
+
+
+def update(book: Book) -> None:
+    book.update("inv_0000007", status="void")
+
+
+def insert(book: Book) -> None:
+    book.insert(book.records[0] | {"id": "inv_new"})
+
+
+def epoch(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"updated_at": 1_700_000_000}
+
+
+@pytest.mark.parametrize(
+    ("contract", "content", "change"),
+    [
+        (Contract(total=Total(body=None)), config(), update),
+        (Contract(total=Total(form="minus_one")), config(), update),
+        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), update),
+        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), insert),
+        (Contract(filters=()), config(incremental=None), insert),
+        (Contract(filters=(), total=Total(body=None)), config(incremental=None), insert),
+        (
+            Contract(paging=Paging(style="page", position="page")),
+            config(paginator={"type": "page_number", "base_page": 1, "total_path": None}),
+            update,
+        ),
+        (
+            Contract(paging=Paging(style="cursor", position="cursor")),
+            config(paginator={"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}),
+            update,
+        ),
+        (Contract(stamps="epoch_s"), config(), update),
+    ],
+    ids=[
+        "no total",
+        "total -1",
+        "no filter",
+        "no filter, new record",
+        "no cursor",
+        "no cursor, no total",
+        "page numbers",
+        "page tokens",
+        "epoch",
+    ],
+)
+def test_apis_of_all_kinds_get_a_run_for_a_change_and_none_without(
+    contract: Contract,
+    content: dict[str, Any],
+    change: Callable[[Book], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    clock: Clock,
+) -> None:
+    if contract.stamps == "epoch_s":
+        content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
+    with serve(book=Book.of(30), contract=contract) as server:
+        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
+        assert watch.ticks(3) == [True, False, False]
+        change(watch.book)
+        assert watch.ticks(3) == [True, False, False]
+        assert watch.requests == 1
+
+
+def test_an_api_that_answers_404_where_nothing_changed_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
+) -> None:
+    content = config(response_actions=[{"status_code": 404, "action": "ignore"}])
+    with serve(book=Book.of(30)) as server:
+        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
+        assert watch.tick()
+        server.faults.append(faults.status(404))
+        assert watch.ticks(2) == [False, False]
+        assert watch.reason == "Nothing changed since the last load."
+
+
+def test_the_sandbox_can_be_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> None:
+    with serve(book=Book.of(1)) as nobody:
+        assert Watch(Project(monkeypatch, tmp_path), nobody, clock).tick()
+        assert nobody.requests == []

@@ -94,7 +94,7 @@ def test_each_data_type_has_the_arrow_type_that_dlt_gives_it(
     ],
 )
 def test_a_hint_that_cannot_be_followed_is_refused_by_name(hints: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match="^Column `total` has ") as refused:
+    with pytest.raises(ValueError, match=r"^Column `total` has ") as refused:
         parsed(**hints)
     assert str(refused.value).startswith(sentence)
 
@@ -119,7 +119,7 @@ def test_columns_may_be_a_list_of_hints_with_names() -> None:
 
 @pytest.mark.parametrize("columns", [[{"data_type": "text"}], ["id"], {"id": "text"}])
 def test_columns_of_another_shape_are_refused(columns: Any) -> None:
-    with pytest.raises(ValueError, match="must (be an object with a `name`|have an object of hints)"):
+    with pytest.raises(ValueError, match=r"must (be an object with a `name`|have an object of hints)"):
         parse_columns(columns)
 
 

@@ -106,7 +106,14 @@ def test_a_declared_whole_number_that_becomes_a_decimal_widens_its_column(loader
 
 
 REFUSALS = {
-    "double to decimal": ("total", {"data_type": "double"}, COLUMNS["total"], 1, "DOUBLE", r"DECIMAL\(38,9\)"),
+    "double to decimal": (
+        "total",
+        {"data_type": "double"},
+        COLUMNS["total"],
+        1,
+        "DOUBLE",
+        r"DECIMAL\(38,9\)",
+    ),
     "decimal to whole": ("total", COLUMNS["total"], {"data_type": "bigint"}, 1, None, None),
     "fewer digits": (
         "total",
@@ -116,7 +123,14 @@ REFUSALS = {
         None,
         None,
     ),
-    "date to stamp": ("due", {"data_type": "date"}, {"data_type": "timestamp"}, "2026-01-01", "DATE", "TIMESTAMP"),
+    "date to stamp": (
+        "due",
+        {"data_type": "date"},
+        {"data_type": "timestamp"},
+        "2026-01-01",
+        "DATE",
+        "TIMESTAMP",
+    ),
     "text to number": ("total", {"data_type": "text"}, COLUMNS["total"], 1, "VARCHAR", "DECIMAL"),
     "key to number": ("id", {"data_type": "text"}, {"data_type": "bigint"}, 1, "VARCHAR", "BIGINT"),
 }

@@ -25,8 +25,8 @@ from invoices_assets_tests.loading import Loader, invoice, rows
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["invoices_assets_tests.loading", "invoices_assets.load.dlt_run"])
-SIZE = 3000
-KILLS = 14
+SIZE = 2000
+KILLS = 10
 
 
 @pytest.fixture
@@ -113,7 +113,9 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     seen = set()
     while run.is_alive():
         try:
-            seen.add(rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0])
+            seen.add(
+                rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0]
+            )
         except duckdb.IOException as busy:
             assert "lock" in str(busy)  # noqa: PT017
     run.join(60)
@@ -124,32 +126,31 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     }
 
 
-STATEMENTS = 40
-
-
-@pytest.mark.parametrize("failing", range(0, STATEMENTS, 5))
 def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(
-    loader: Loader, monkeypatch: pytest.MonkeyPatch, failing: int
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first(loader, 20)
     before = summary(loader)
-    real, count = SessionSqlClient.execute_query, iter(range(1000))
+    real = SessionSqlClient.execute_query
+    left = 0
 
     def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Any:
-        return real(self, "SELECT error('the disk is odd')" if next(count) == failing else query, *args, **kwargs)
+        nonlocal left
+        left -= 1
+        return real(self, "SELECT error('odd')") if left == -1 else real(self, query, *args, **kwargs)
 
     monkeypatch.setattr(SessionSqlClient, "execute_query", execute_query)
-    if failing < 10:
-        with pytest.raises(LoadFailed, match="the disk is odd"):
-            second(loader, 20)
-    else:
+    for statement in range(100):
+        left = statement
         try:
             second(loader, 20)
-        except LoadFailed:
-            pass
+        except LoadFailed as error:
+            assert "odd" in str(error)  # noqa: PT017
+            assert summary(loader) == before
         else:
-            pytest.skip(f"a load has fewer than {failing} statements")
-    assert summary(loader) == before
+            break
+    assert statement > 5
+    assert summary(loader) != before
 
 
 def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(
@@ -170,7 +171,9 @@ def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(
 def test_nothing_but_the_tables_is_left_in_the_warehouse(loader: Loader) -> None:
     first(loader, 20)
     second(loader, 20)
-    made = loader.rows("SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'w' ORDER BY 2")
+    made = loader.rows(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'w' ORDER BY 2"
+    )
     assert made == [
         ("invoicing", name)
         for name in (
@@ -184,7 +187,9 @@ def test_nothing_but_the_tables_is_left_in_the_warehouse(loader: Loader) -> None
     ]
     assert loader.rows("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'w' AND NOT internal "
                        "AND schema_name <> 'main'") == [("invoicing",)]  # fmt: skip
-    assert loader.rows("SELECT count(*) FROM duckdb_views() WHERE database_name = 'w' AND NOT internal") == [(0,)]
+    assert loader.rows("SELECT count(*) FROM duckdb_views() WHERE database_name = 'w' AND NOT internal") == [
+        (0,)
+    ]
 
 
 def test_nothing_is_left_beside_the_warehouse_or_at_home(
@@ -238,15 +243,14 @@ def test_a_file_held_open_for_too_long_is_one_sentence(loader: Loader) -> None:
     other.join(60)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database", bytes(20_000)], ids=["empty", "text", "zeros"])
-def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(loader: Loader, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"not a database", bytes(20_000)], ids=["text", "zeros"])
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(
+    loader: Loader, content: bytes
+) -> None:
     loader.path.write_bytes(content)
-    if content:
-        with pytest.raises(WarehouseUnusable, match="is not a readable DuckDB database"):
-            loader.load([invoice(1)])
-        assert loader.path.read_bytes() == content
-    else:
-        assert loader.load([invoice(1)]).new == 1
+    with pytest.raises(WarehouseUnusable, match="is not a readable DuckDB database"):
+        loader.load([invoice(1)])
+    assert loader.path.read_bytes() == content
 
 
 def load_with_little_room(loader: Loader, room: int, result: Any) -> None:
@@ -263,7 +267,7 @@ def load_with_little_room(loader: Loader, room: int, result: Any) -> None:
         result.put(None)
 
 
-@pytest.mark.parametrize("room", [10_000, 300_000, 700_000])
+@pytest.mark.parametrize("room", [10_000, 500_000], ids=["for the spool", "for the transaction"])
 def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(
     loader: Loader, states: tuple[Path, Any, Any, float], room: int
 ) -> None:
@@ -276,5 +280,5 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(
     run.join(60)
     assert found is not None
     assert found[0] == "WarehouseUnusable"
-    assert "\n" not in found[1]
+    assert "is full; nothing was loaded" in found[1]
     assert summary(loader) == before

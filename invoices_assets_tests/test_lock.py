@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
+from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -118,12 +120,27 @@ def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
         pytest.fail("locked")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o500)
-    with (
-        pytest.raises(WarehouseUnusable, match="INVOICES_DUCKDB_PATH"),
-        warehouse_lock(folder / "invoices.duckdb", limit_seconds=1, log=quiet),
-    ):
-        pytest.fail("locked")
+def lock_without_rights(path: Path, said: Queue[str]) -> None:
+    if os.geteuid() == 0:
+        os.setuid(65534)  # root may write anywhere
+    try:
+        with warehouse_lock(path, limit_seconds=1, log=quiet):
+            said.put("locked")
+    except WarehouseUnusable as error:
+        said.put(str(error))
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_cannot_be_written_is_one_sentence(what: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "invoices.duckdb"
+        path.touch(mode=0o444)
+        folder.chmod(0o555 if what == "folder" else 0o777)
+        said: Queue[str] = PROCESSES.Queue()
+        run = PROCESSES.Process(target=lock_without_rights, args=(path, said))
+        run.start()
+        assert f"the {what} " in (sentence := said.get(timeout=60))
+        assert "INVOICES_DUCKDB_PATH" in sentence
+        run.join(60)
+        folder.chmod(0o755)

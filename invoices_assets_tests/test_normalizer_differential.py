@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 Tables = dict[str, dict[str, Row]]
 """Table name -> `_dlt_id` -> the values of the row that are not null."""
 
-PAGES = [
+PAGES: list[list[Row]] = [
     [
         {
             "id": "inv_1",
@@ -84,10 +84,10 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def loaded_by_dlt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
+def loaded_by_dlt(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """PAGES in a DuckDB file, written by a pipeline of dlt alone."""
     folder = tmp_path_factory.mktemp("dlt")
-    yield load_with_dlt(folder, PAGES, ["id"])
+    return load_with_dlt(folder, PAGES, ["id"])
 
 
 def test_a_pipeline_of_dlt_makes_the_same_tables(loaded_by_dlt: Tables) -> None:

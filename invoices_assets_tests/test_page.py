@@ -75,7 +75,7 @@ def test_an_answer_without_the_data_names_its_keys_and_never_their_values() -> N
     assert "secret-words" not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"data": [', b'{"data": [NaN]}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"data": [', b'{"data": [NaN]}', b'{"data": [1e99999999999999999999]}', b"[" * 100_000])
 def test_a_body_that_is_no_json_document_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
         page(body)

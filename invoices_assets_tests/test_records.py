@@ -226,7 +226,7 @@ def test_an_id_of_more_than_64_bits_is_still_an_id() -> None:
 
 
 def test_a_float_is_an_error_of_the_caller() -> None:
-    with pytest.raises(TypeError, match="Field `total` holds .*float"):
+    with pytest.raises(TypeError, match=r"Field `total` holds .*float"):
         convert([{"id": 1, "total": 0.5}])
 
 

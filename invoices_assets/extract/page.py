@@ -50,7 +50,7 @@ def read_json(body: bytes, content_type: str) -> Any:
         return json.loads(
             body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal, parse_constant=_refuse_constant
         )
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         kind = content_type.partition(";")[0] or "no content type"
         raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
 

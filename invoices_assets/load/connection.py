@@ -110,7 +110,8 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
         return error
     text = " ".join(str(error).split())
     low = text.lower()
-    if "no space left" in low or "disk full" in low or "could not write all bytes" in low or "quota" in low:
+    full = ("no space left", "disk full", "could not write", "error writing", "file too large", "quota")
+    if any(sign in low for sign in full):
         return WarehouseUnusable(
             f"the disk of {path.parent} is full; nothing was loaded and the warehouse is as it was"
         )

@@ -108,12 +108,11 @@ class Course:
         return None if start is None else Watermark(column, start)
 
     def _given_start(self) -> Any:
-        """The `since` of the run: where nothing came, everything up to it is covered."""
-        if self.request.since is None:
+        """The `since` of the run, if it has passed: an answer without a stamp covers everything up to it."""
+        moment = Notation(self.spec).as_datetime(self.start) if self.request.since is not None else None
+        if moment is None or moment > datetime.now(timezone.utc):
             return None
-        moment = Notation(self.spec).as_datetime(self.start)
-        is_past = moment is not None and moment <= datetime.now(timezone.utc)
-        return str(self.start) if is_past and isinstance(self.start, str) else self.start if is_past else None
+        return str(self.start) if isinstance(self.start, str) else self.start
 
 
 def _start(spec: ResourceSpec, request: RefreshRequest, before: Any) -> Any:

@@ -9,49 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.connection import Connection
-from invoices_assets.extract.cursor import comparable
+from invoices_assets.extract.cursor import CursorReader
 from invoices_assets.extract.dependents import sweep_dependent
-from invoices_assets.extract.errors import IncompleteSweep, SourceError
+from invoices_assets.extract.errors import IncompleteSweep
 from invoices_assets.extract.http import HttpClient, HttpStats
-from invoices_assets.extract.notation import Notation, parse_since, stamp_column
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Swept, sweep
 from invoices_assets.extract.tally import Tally
-from invoices_assets.load.missed import Watermark
+from invoices_assets.load.course import Course, RefreshRequest
 from invoices_assets.load.pipeline import LoadResult, load_sweep, read_state
 from invoices_assets.load.records import Converter
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
-from invoices_assets.load.state import cursor_state
+from invoices_assets.load.state import has_live_rows
 
-Mode = Literal["incremental", "full", "reconcile"]
 PROGRESS_EVERY_SECONDS = 5.0
 
+__all__ = ["Refreshed", "RefreshRequest", "refresh"]
+
 _log = logging.getLogger("invoices_assets")
-
-
-@dataclass(frozen=True)
-class RefreshRequest:
-    """What a run is asked to do.
-
-    Parameters:
-        mode: `incremental` asks for what changed, `full` for everything, `reconcile` for everything and marks
-            what the API no longer has as deleted.
-        since: ask for what changed since this moment instead of the stored cursor; ISO 8601.
-        limit: stop after about so many records, for a trial; the cursor stays where it is.
-        dry_run: fetch and report, load nothing.
-        max_deleted_share: fail instead of marking more than this share of the rows as deleted, 0 to 1.
-    """
-
-    mode: Mode = "incremental"
-    since: str | None = None
-    limit: int | None = None
-    dry_run: bool = False
-    max_deleted_share: float = 0.2
 
 
 @dataclass
@@ -91,47 +70,49 @@ def refresh(
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    before = _stored_cursor(spec, settings)
-    start = _start(spec, request, before)
+    course = Course.of(spec, request, _stored_cursor(spec, settings))
     with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
-        asker = connection.asker(http, spec)
-        progress = _Progress(spec.name, tell)
-        common = dict(start=start, limit=request.limit, window=connection.window, progress=progress)
+        common: Any = dict(
+            start=course.start,
+            limit=request.limit,
+            window=connection.window,
+            progress=_Progress(spec.name, tell),
+        )
         if spec.parent is None:
-            swept = sweep(spec, asker, spools, **common)
+            swept = sweep(spec, connection.asker(http, spec), spools, dates=request.dates, **common)
         else:
             swept = sweep_dependent(spec, specs[spec.parent], connection, http, spools, **common)
         spooled = spools.finish()
-        everything = swept.complete and (start is None or (spec.cursor is not None and start == spec.cursor.initial_value))
-        if start is not None and swept.rows == 0 and swept.complete:
-            _prove_alive(spec, asker)
-        seconds = {"sweep": swept.seconds}
-        loaded = None
-        after = before
-        if not request.dry_run:
-            after = _cursor_after(spec, swept, before, start)
-            loaded = load_sweep(
-                spooled,
-                settings=settings,
-                spec=spec,
-                complete=everything and request.mode == "reconcile",
-                everything=everything,
-                watermark=_watermark(spec, before) if everything and request.mode != "incremental" else None,
-                state_update=_state(spec, after),
-                working_dir=working_dir,
-                max_deleted_share=request.max_deleted_share,
-                log=tell,
-            )
-            seconds |= loaded.seconds
-        return Refreshed(
+        if swept.rows == 0 and swept.complete and (course.start is not None or request.dates is not None):
+            _prove_alive(spec, specs, connection, http, settings)
+        done = Refreshed(
             swept=swept,
             stats=http.stats,
-            loaded=loaded,
-            cursor_before=before,
-            cursor_after=after,
-            remarks=[*(loaded.remarks if loaded else []), *_remarks(spec, swept)],
-            seconds=seconds,
+            loaded=None,
+            cursor_before=course.before,
+            cursor_after=course.before,
+            remarks=_remarks(spec, swept),
+            seconds={"sweep": swept.seconds},
         )
+        if request.dry_run:
+            return done
+        everything = swept.complete and course.covers_everything
+        done.cursor_after = course.cursor_after(swept)
+        done.loaded = load_sweep(
+            spooled,
+            settings=settings,
+            spec=spec,
+            complete=everything and request.mode == "reconcile",
+            everything=everything,
+            watermark=course.watermark if everything else None,
+            state_update=course.state(done.cursor_after),
+            working_dir=working_dir,
+            max_deleted_share=request.max_deleted_share,
+            log=tell,
+        )
+        done.remarks = [*done.loaded.remarks, *done.remarks]
+        done.seconds |= done.loaded.seconds
+        return done
 
 
 class _Spools:
@@ -203,76 +184,46 @@ def _stored_cursor(spec: ResourceSpec, settings: WarehouseSettings) -> Any:
     return state.get("incremental", {}).get(spec.cursor.path, {}).get("last_value")
 
 
-def _start(spec: ResourceSpec, request: RefreshRequest, before: Any) -> Any:
-    """Where the sweep starts, in the API's notation; None for everything."""
-    if spec.cursor is None or not spec.cursor.filters:
-        if request.since is not None:
-            raise SourceError(f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor.")
-        return None
-    if request.since is not None:
-        return parse_since(spec, request.since, like=before or spec.cursor.initial_value)
-    if request.mode == "incremental" and before is not None:
-        return Notation(spec).start_after(before)
-    return Notation(spec).as_text(spec.cursor.initial_value)
-
-
-def _cursor_after(spec: ResourceSpec, swept: Swept, before: Any, start: Any) -> Any:
-    """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""
-    if spec.cursor is None or not swept.complete or swept.cursor is None or swept.cursor.last_value is None:
-        return before
-    notation = Notation(spec)
-    reached, held, began = (notation.moment(value) for value in (swept.cursor.last_value, before, start))
-    if held is not None and (not comparable(reached, held) or reached <= held):  # type: ignore[operator]
-        return before
-    leaves_gap = held is not None and comparable(began, held) and began > held  # type: ignore[operator]
-    return before if leaves_gap else swept.cursor.last_value
-
-
-def _watermark(spec: ResourceSpec, before: Any) -> Watermark | None:
-    """Where a refresh would have started; None where refreshes ask for everything anyway."""
-    if spec.cursor is None or not spec.cursor.filters or before is None:
-        return None
-    notation = Notation(spec)
-    if notation.moment(before) is None:
-        return None
-    start = notation.local(notation.start_after(before))
-    column, _ = stamp_column(spec, spec.cursor.path)
-    return None if start is None else Watermark(column, start)
-
-
-def _state(spec: ResourceSpec, last_value: Any) -> dict[str, Any] | None:
-    if spec.cursor is None or last_value is None:
-        return None
-    return cursor_state(spec.cursor.path, spec.cursor.initial_value, last_value)
-
-
-def _prove_alive(spec: ResourceSpec, asker: Asker) -> None:
-    """An incremental answer without a record, where the overlap should bring some, may be a refused key.
+def _prove_alive(
+    spec: ResourceSpec,
+    specs: dict[str, ResourceSpec],
+    connection: Connection,
+    http: HttpClient,
+    settings: WarehouseSettings,
+) -> None:
+    """An answer without a record to a question for some of them may be the answer to a refused key.
 
     Raises:
-        IncompleteSweep: the API shows nothing at all.
+        IncompleteSweep: the API shows nothing at all, though there are rows in the warehouse.
     """
 
     class Nowhere:
         def start_over(self) -> None: ...
         def add(self, records: list[Any]) -> None: ...
 
-    initial = spec.cursor.initial_value if spec.cursor is not None else None
-    if sweep(spec, asker, Nowhere(), start=initial, window=1, limit=1).rows == 0:
+    shown = specs[spec.parent] if spec.parent is not None else spec
+    initial = shown.cursor.initial_value if shown.cursor is not None else None
+    swept = sweep(shown, connection.asker(http, shown), Nowhere(), start=initial, window=1, limit=1)
+    if swept.rows == 0 and has_live_rows(settings, spec.name):
         raise IncompleteSweep(
-            f"The API shows no `{spec.name}` at all, though some were loaded before: some APIs answer so to a key "
+            f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to a key "
             "without rights. Nothing was changed."
         )
 
 
 def _remarks(spec: ResourceSpec, swept: Swept) -> list[str]:
-    if spec.cursor is None or swept.cursor is None:
-        return []
-    read = swept.cursor
     remarks = {
-        f"records without `{spec.cursor.path}`": read.without_stamp,
-        f"records with `{spec.cursor.path}` in the future, which did not move the cursor": read.in_future,
-        f"records older than asked for: the API ignores or widens its filter on `{spec.cursor.path}`": read.before_start,
+        "records outside of the partition: the API ignores or widens its date window": swept.outside,
     }
+    if spec.cursor is not None and swept.cursor is not None:
+        remarks |= _cursor_remarks(spec.cursor.path, swept.cursor)
     return [f"{sentence} ({count} rows)" for sentence, count in remarks.items() if count]
+
+
+def _cursor_remarks(path: str, read: CursorReader) -> dict[str, int]:
+    return {
+        f"records without `{path}`": read.without_stamp,
+        f"records with `{path}` in the future, which did not move the cursor": read.in_future,
+        f"records older than asked for: the API ignores or widens its filter on `{path}`": read.before_start,
+    }
 

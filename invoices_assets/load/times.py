@@ -172,9 +172,9 @@ def _from_parts(found: re.Match[str], value: Any) -> datetime:
     fraction = (fraction or "").ljust(6, "0")
     if fraction[6:].strip("0"):
         raise Unreadable(f"is finer than a microsecond: {shown(value)}")
-    numbers = [int(part or 0) for part in (year, month, day, hour, minute, second, fraction[:6])]
+    moment = (int(hour or 0), int(minute or 0), int(second or 0), int(fraction[:6]))
     try:
-        return datetime(*numbers, tzinfo=_offset(zone))  # type: ignore[arg-type]
+        return datetime(int(year), int(month), int(day), *moment, tzinfo=_offset(zone))
     except ValueError:
         raise Unreadable(f"is not a day or time that exists: {shown(value)}") from None
 

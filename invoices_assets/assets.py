@@ -11,6 +11,7 @@ from dagster_dlt import DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
+from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.source import Source
 from invoices_assets.load.errors import WarehouseError
@@ -55,9 +56,11 @@ class RefreshConfig(dg.Config):
         description="Fail if more than this share of the rows would be marked as deleted.",
     )
 
-    def request(self) -> RefreshRequest:
-        """The same, for the loader."""
-        return RefreshRequest(self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share)
+    def request(self, dates: DateWindow | None = None) -> RefreshRequest:
+        """The same, for the loader; `dates` is the partition that is asked for."""
+        return RefreshRequest(
+            self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates
+        )
 
 
 class ResourceTranslator(DagsterDltTranslator):
@@ -88,21 +91,42 @@ class ResourceTranslator(DagsterDltTranslator):
         )
 
 
-def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
-    """The assets of a source file.
+def build_assets(source: Source, dataset: str) -> list[dg.AssetsDefinition]:
+    """The assets of a source file; those of resources with a date window have monthly partitions.
 
     Parameters:
         source: what to fetch.
         dataset: `invoicing`, or `sandbox` for the embedded one.
     """
+    windows = source.windows
+    months = _months([window.first_month for window in windows.values()]) if windows else None
+    by_month = [name for name in source.resource_names if name in windows]
+    others = [name for name in source.resource_names if name not in windows]
+    main, more = f"{dataset}_resources", f"{dataset}_other_resources"
+    if source.main_resource in windows:
+        groups = [(main, by_month, months), (more, others, None)]
+    else:
+        groups = [(main, others, None), (more, by_month, months)]
+    return [_assets_of(source, dataset, *group) for group in groups if group[1]]
 
+
+def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
+    # one for all, because a job cannot have several; with the present month, which a history ends in
+    return dg.MonthlyPartitionsDefinition(start_date=min(first_months), end_offset=1)
+
+
+def _assets_of(
+    source: Source, dataset: str, op_name: str, names: list[str], months: dg.PartitionsDefinition | None
+) -> dg.AssetsDefinition:
     # No pipeline object here: dlt would create its working folder while the code location loads.
     @dlt_assets(
-        dlt_source=source.dlt_source(dataset),
+        dlt_source=source.dlt_source(dataset).with_resources(*names),
         dlt_pipeline=None,  # type: ignore[arg-type]
-        name=f"{dataset}_resources",
+        name=op_name,
         group_name=dataset,
         dagster_dlt_translator=ResourceTranslator(dataset, source),
+        partitions_def=months,
+        backfill_policy=dg.BackfillPolicy.multi_run(1) if months is not None else None,
         pool=POOL,
     )
     def resources(
@@ -120,7 +144,7 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
                 warehouse.turn(settings, context.log.warning, dry_run=config.dry_run) as working_dir,
             ):
                 specs = connection.resources(source)
-                for name in source.resource_names:
+                for name in names:
                     key = dg.AssetKey([dataset, name])
                     if key in context.selected_asset_keys:
                         began = time.monotonic()
@@ -129,7 +153,7 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
                             specs,
                             connection,
                             settings,
-                            config.request(),
+                            config.request(_dates(context)),
                             working_dir,
                             tell=context.log.info,
                         )
@@ -149,6 +173,15 @@ def build_assets(source: Source, dataset: str) -> dg.AssetsDefinition:
         raise failure
 
     return resources
+
+
+def _dates(context: dg.AssetExecutionContext) -> DateWindow | None:
+    """The partition of the run, or its range; None for a run without, and for assets without partitions."""
+    asked = context.has_partition_key or context.has_partition_key_range
+    if context.assets_def.partitions_def is None or not asked:
+        return None
+    window = context.partition_time_window
+    return DateWindow(window.start, window.end)
 
 
 def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from time import time
@@ -13,6 +13,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from invoices_assets.assets import NO_CURSOR
+from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.glance import EVERYTHING, Glance, glance
 from invoices_assets.extract.source import Source
 from invoices_assets.resources import InvoicesApi
@@ -36,10 +37,10 @@ _UNDER_WAY = [
 ]
 
 
-def build_jobs(assets: dg.AssetsDefinition) -> list[Any]:
+def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
     """`refresh_invoices` (what changed) and `reconcile_invoices` (everything, marks deletions)."""
-    selection = dg.AssetSelection.assets(*assets.keys)
-    reconcile = {"ops": {assets.op.name: {"config": {"mode": "reconcile"}}}}
+    selection = dg.AssetSelection.assets(*(key for each in assets for key in each.keys))
+    reconcile = {"ops": {each.op.name: {"config": {"mode": "reconcile"}} for each in assets}}
     return [
         dg.define_asset_job(
             REFRESH,
@@ -68,7 +69,7 @@ def build_schedules(jobs: list[Any]) -> list[dg.ScheduleDefinition]:
 
 def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
     """`invoices_changed_sensor`: one request per tick, and a run only when something changed."""
-    watched = "invoices" if "invoices" in source.resource_names else source.resource_names[0]
+    watched = source.main_resource
     key = dg.AssetKey([dataset, watched])
 
     @dg.sensor(
@@ -87,8 +88,7 @@ def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
             return dg.SkipReason(f"Backing off for another {memory.not_before - now():.0f} s.")
         loaded, cursor = _last_load(context.instance, key)
         try:
-            api = InvoicesApi.from_environment().process_config_and_initialize()
-            with api.connect() as connection:
+            with InvoicesApi.of_the_moment().connect() as connection:
                 seen = glance(connection, connection.resources(source)[watched], cursor)
         except Exception as error:
             return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")
@@ -197,6 +197,5 @@ def _last_load(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[str | No
 
 
 def _sentence(error: Exception) -> str:
-    """The line of an error that says what is wrong; Dagster's own begin with a frame around the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
-    return next((line for line in lines if "environment variable" in line), lines[0])
+    sentence = " ".join(str(error).split())
+    return sentence if isinstance(error, ExtractError) else f"{type(error).__name__}: {sentence}"

@@ -13,7 +13,7 @@ _assets = build_assets(_source, _dataset)
 _jobs = build_jobs(_assets)
 
 defs = dg.Definitions(
-    assets=[_assets],
+    assets=_assets,
     asset_checks=build_checks(_source, _dataset),
     jobs=_jobs,
     schedules=build_schedules(_jobs),

@@ -68,6 +68,11 @@ class InvoicesApi(dg.ConfigurableResource):
             return cls()
         return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY))
 
+    @classmethod
+    def of_the_moment(cls) -> InvoicesApi:
+        """The same with the secret in place, for the sensor: Dagster resolves an `EnvVar` for runs only."""
+        return cls(base_url=os.environ.get(BASE_URL, ""), api_key=os.environ.get(API_KEY, ""))
+
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.

@@ -65,13 +65,17 @@ class Project:
 
         return importlib.reload(definitions).defs
 
-    def run(self, job: str = "refresh_invoices", **config: Any) -> dg.ExecuteInProcessResult:
+    def run(
+        self, job: str = "refresh_invoices", *, partition: str | None = None, **config: Any
+    ) -> dg.ExecuteInProcessResult:
         """Runs a job; `config` are fields of `RefreshConfig`. A failed run is returned, not raised."""
         run_config: Mapping[str, Any] | None = None
         if config:
             run_config = {"ops": {f"{self.dataset}_resources": {"config": config}}}
         job_def = self.definitions().resolve_job_def(job)
-        return job_def.execute_in_process(instance=self.instance, run_config=run_config, raise_on_error=False)
+        return job_def.execute_in_process(
+            instance=self.instance, run_config=run_config, raise_on_error=False, partition_key=partition
+        )
 
     def failure(self, result: dg.ExecuteInProcessResult) -> str:
         """The sentence that a failed run says."""

@@ -48,7 +48,7 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "query by requests": lambda key: str(
         requests.Request("GET", "http://h/", params={"k": key}).prepare().url
     ),
-    "query by urllib3": lambda key: "?k=" + requote_uri(quote(key, safe="!#$%&'()*+,/:;=?@[]~")),
+    "query by urllib3": lambda key: "?k=" + requote_uri(quote(key, safe="!#$&'()*+,/:;=?@[]~")),
     "query by JavaScript": lambda key: "?k=" + quote(key, safe="!'()*"),
     "query of a query": lambda key: "?next=" + quote("/v1?k=" + quote(key, safe=""), safe=""),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),

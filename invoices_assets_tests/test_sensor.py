@@ -46,8 +46,9 @@ class Watch:
         self.reason = ""
         self.requests = 0
         self.runs_succeed = True
-        self.sensor = project.definitions().resolve_sensor_def("invoices_changed_sensor")
-        self.job = project.definitions().resolve_job_def("refresh_invoices")
+        definitions = project.definitions()
+        self.sensor = definitions.resolve_sensor_def("invoices_changed_sensor")
+        self.job = definitions.resolve_job_def("refresh_invoices")
         self._keys: set[str] = set()
 
     @property

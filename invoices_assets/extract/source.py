@@ -88,6 +88,21 @@ class Source:
         """Names in the order of the file."""
         return [_name_of(resource) for resource in self.config["resources"]]
 
+    @cached_property
+    def main_resource(self) -> str:
+        """`invoices`, or the first one in a file without it."""
+        return "invoices" if "invoices" in self.resource_names else self.resource_names[0]
+
+    @cached_property
+    def windows(self) -> dict[str, WindowSpec]:
+        """The date windows of the resources that have one, by name.
+
+        Raises:
+            SourceError: as `resources`.
+        """
+        specs = self.resources("http://unset.invalid", "unset")
+        return {name: spec.window for name, spec in specs.items() if spec.window is not None}
+
     def resources(self, base_url: str, secret: str) -> dict[str, ResourceSpec]:
         """The resources, ready to be asked for, by name.
 

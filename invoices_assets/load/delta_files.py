@@ -22,7 +22,7 @@ from invoices_assets.load.tables import (
 
 # dlt makes a job of each file; beyond so many, one new file is cheaper
 MOST_FILES = 8
-PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440)"
+PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
 
 
 @dataclass(frozen=True)

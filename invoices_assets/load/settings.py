@@ -27,7 +27,7 @@ class WarehouseSettings:
     dataset: str
     destination: str = DUCKDB
     duckdb_path: Path | None = None
-    memory_limit: str = "384MB"
+    memory_limit: str = "256MB"
     threads: int | None = None
     open_wait_seconds: float = 60.0
     credentials: Any = None

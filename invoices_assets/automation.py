@@ -46,14 +46,12 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
             REFRESH,
             selection,
             description="Loads what changed since the last complete refresh.",
-            executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
             RECONCILE,
             selection,
             description="Reads everything again; finds late changes, and marks what the API no longer has.",
             config=reconcile,
-            executor_def=dg.in_process_executor,
         ),
     ]
 

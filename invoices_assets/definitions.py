@@ -18,5 +18,7 @@ defs = dg.Definitions(
     jobs=_jobs,
     schedules=build_schedules(_jobs),
     sensors=[build_sensor(_source, _dataset, _jobs[0])],
+    # also for what is materialized from an asset's page: a process for each step costs more than the step
+    executor=dg.in_process_executor,
     resources={"api": InvoicesApi.from_environment(), "warehouse": Warehouse()},
 )

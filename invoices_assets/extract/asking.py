@@ -70,6 +70,15 @@ class Asker:
             values["incremental"] = SimpleNamespace(
                 start_value=start, last_value=start, initial_value=spec.cursor.initial_value, end_value=None
             )
+        try:
+            return self._filled_in(values, start, dates)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise SourceError(f"a placeholder of resource `{spec.name}` cannot be filled in: {error}.") from None
+
+    def _filled_in(
+        self, values: Mapping[str, Any], start: Any, dates: DateWindow | None
+    ) -> requests.Request:
+        spec = self._spec
         params = expand_placeholders(deepcopy(dict(spec.params)), values)
         if spec.cursor is not None and spec.cursor.start_param and start is not None:
             params[spec.cursor.start_param] = start
@@ -78,7 +87,7 @@ class Asker:
         return requests.Request(
             method=spec.method,
             url=join_url(self._base_url, expand_placeholders(spec.path, values)),
-            headers=expand_placeholders(dict(spec.headers), values),
+            headers={**spec.client_headers, **expand_placeholders(dict(spec.headers), values)},
             params=params,
             json=expand_placeholders(deepcopy(spec.json), values, preserve_value_type=True),
             data=expand_placeholders(deepcopy(spec.data), values),

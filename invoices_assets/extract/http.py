@@ -81,7 +81,7 @@ class HttpClient:
         self._transport = Transport(pool, timeout)
         self._gate = Gate(pool, requests_per_second, self._sleep_or_stop, clock)
         self._tally = Tally()
-        self._retrying = retrying(policy, sleep=self._wait, before_wait=self._before_wait)
+        self._retrying = retrying(policy, sleep=self._sleep_or_stop, before_wait=self._before_wait)
         self._authorization: str | bytes = ""
         self._first_url: str | None = None
         self._refused: dict[str, KeyRefused] = {}
@@ -121,7 +121,7 @@ class HttpClient:
         """
         seconds = self._policy.wait(attempt + 1, None)
         self._before_wait(Outcome(reason=why), attempt + 1, seconds)
-        self._wait(seconds)
+        self._sleep_or_stop(seconds)
 
     def send(self, request: requests.Request) -> requests.Response:
         """Sends a request and reads its answer.
@@ -254,16 +254,13 @@ class HttpClient:
 
     def _before_wait(self, outcome: Outcome, failed: int, seconds: float) -> None:
         self._tally.repeated()
-        if outcome.status == 429 or (outcome.status == 503 and outcome.retry_after):
+        self._tally.waits(self._clock(), seconds)
+        if outcome.throttled:
             self._gate.pause(seconds)
         _log.warning(
             "%s: %s; trying again in %s s (attempt %d of %d)",
             *(outcome.line, outcome.reason, f"{seconds:,.3g}", failed + 1, self._policy.attempts),
         )
-
-    def _wait(self, seconds: float) -> None:
-        self._tally.waits(self._clock(), seconds)
-        self._sleep_or_stop(seconds)
 
     def _sleep_or_stop(self, seconds: float) -> None:
         if self._sleep is not None:

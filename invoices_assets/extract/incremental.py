@@ -25,6 +25,8 @@ class CursorSpec:
         initial_value: where the very first sweep starts, in the API's own notation.
         lag: overlap, in the units of dlt's `lag` (seconds for stamps, days for dates).
         used_in_placeholders: whether the endpoint mentions `{incremental.…}`.
+        shows_unstamped: the API's filter also shows records without a stamp (dlt's `on_cursor_value_missing:
+            include`), so that they are no reason to ask for everything.
     """
 
     path: str
@@ -32,6 +34,7 @@ class CursorSpec:
     initial_value: Any = None
     lag: float = 0.0
     used_in_placeholders: bool = False
+    shows_unstamped: bool = False
 
     @property
     def filters(self) -> bool:
@@ -81,6 +84,7 @@ def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
         initial_value=_as_text(incremental.initial_value),
         lag=float(incremental.lag or 0.0),
         used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
+        shows_unstamped=incremental.on_cursor_value_missing == "include",
     )
     if spec.used_in_placeholders and spec.initial_value is None:
         raise SourceError(f"resource `{name}` uses `{{incremental.…}}` and so needs `initial_value`.")

@@ -12,7 +12,12 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client.paginators import BasePaginator, OffsetPaginator, RangePaginator
+from dlt.sources.helpers.rest_client.paginators import (
+    BasePaginator,
+    BaseReferencePaginator,
+    OffsetPaginator,
+    RangePaginator,
+)
 
 from invoices_assets.extract.asking import Answer, Asker
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
@@ -107,7 +112,7 @@ class _Range:
 
     def reached_end(self, page: Page, tally: Tally) -> bool:
         if self.paginator.maximum_value is not None and self.position(tally) >= self.paginator.maximum_value:
-            return True
+            return self._reached_maximum(tally)
         if self._says_no_more(page) and (tally.total is None or tally.rows >= tally.total):
             return True
         total = tally.total
@@ -118,6 +123,14 @@ class _Range:
         if self.by_offset:
             return tally.rows > total or (tally.rows == total and last_is_shorter)
         return tally.pages == total or (tally.rows == total and last_is_shorter)
+
+    def _reached_maximum(self, tally: Tally) -> bool:
+        if tally.total is None or tally.total_may_be_a_page_count:
+            raise IncompleteSweep(
+                f"The source file ends the reading at the {self.paginator.param_name} "
+                f"{self.paginator.maximum_value}, after {tally.rows} records, and nothing proves that these are all."
+            )
+        return True
 
     def may_go_on(self, tally: Tally) -> bool:
         """Whether an empty page contradicts what the API said of its total."""
@@ -230,7 +243,9 @@ def _walk_links(
                 raise tally.repetition_error()
             tally.add(page)
             yield page
-        paginator.update_state(answer.response, page.records)
+        if answer.response.status_code == requests.codes.not_modified:
+            break
+        _read_reference(paginator, answer)
         if not paginator.has_next_page:
             break
         paginator.update_request(request)
@@ -238,6 +253,26 @@ def _walk_links(
         if _spelled(request) in asked:
             raise IncompleteSweep(f"The API's next page, after {tally.rows} records, is one that was read before.")
     tally.prove(tally.total)
+
+
+def _read_reference(paginator: BasePaginator, answer: Answer) -> None:
+    """Lets dlt's paginator read where the next page is; also where its place is a key with dots or `@`.
+
+    dlt takes `@odata.nextLink` for a path of two keys, finds nothing, and would stop after the first page.
+
+    Raises:
+        BadAnswer: the answer does not say what the paginator must know.
+    """
+    try:
+        paginator.update_state(answer.response, answer.page.records)
+    except (ValueError, TypeError, AttributeError):
+        # dlt's own sentence repeats the whole answer
+        raise BadAnswer("the answer does not tell where the next page is, or whether there is one") from None
+    if isinstance(paginator, BaseReferencePaginator) and not paginator._next_reference:
+        place = getattr(paginator, "next_url_path", None) or getattr(paginator, "cursor_path", None)
+        body = answer.page.body
+        found = body.get(str(place)) if place is not None and isinstance(body, dict) else None
+        paginator._next_reference = found or None
 
 
 def _spelled(request: requests.Request) -> str:

@@ -68,6 +68,11 @@ class Outcome:
     retry_after: float | None = None
     line: str = ""
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the API is too busy for any request, not only for this one."""
+        return self.status == 429 or (self.status == 503 and self.retry_after is not None)
+
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:
     """Seconds of a `Retry-After` header (RFC 9110, section 10.2.3), or None where it asks for no wait.
@@ -100,7 +105,8 @@ def retrying(
     """Tenacity's loop for this policy; it ends with the last Outcome, whatever it is.
 
     Parameters:
-        before_wait: called with the outcome, the failures so far and the seconds about to be waited.
+        sleep: waits; not called for a throttled outcome, whose wait all requests share.
+        before_wait: called with the outcome, the failures so far and the seconds to be waited.
     """
 
     def outcome_of(state: RetryCallState) -> Outcome:
@@ -111,15 +117,14 @@ def retrying(
     def wait(state: RetryCallState) -> float:
         return policy.wait(state.attempt_number, outcome_of(state).retry_after)
 
-    def announce(state: RetryCallState) -> None:
-        assert state.next_action is not None
-        before_wait(outcome_of(state), state.attempt_number, state.next_action.sleep)
+    def before_sleep(state: RetryCallState) -> None:
+        before_wait(outcome_of(state), state.attempt_number, wait(state))
 
     return Retrying(
         stop=stop_after_attempt(policy.attempts),
-        wait=wait,
-        sleep=sleep,
+        wait=lambda state: 0.0 if outcome_of(state).throttled else wait(state),
+        sleep=lambda seconds: sleep(seconds) if seconds else None,
         retry=retry_if_result(lambda outcome: bool(outcome.reason)),
-        before_sleep=announce,
+        before_sleep=before_sleep,
         retry_error_callback=outcome_of,
     )

@@ -42,6 +42,7 @@ class ResourceSpec:
     method: str
     path: str
     params: Mapping[str, Any]
+    client_headers: Mapping[str, Any]
     headers: Mapping[str, Any]
     json: Any
     data: Any
@@ -54,6 +55,7 @@ class ResourceSpec:
     parent: str | None = None
     resolved_params: tuple[ResolvedParam, ...] = ()
     include_from_parent: tuple[str, ...] = ()
+    history: bool = False
     description: str | None = None
 
 
@@ -164,7 +166,8 @@ def _resource_spec(
         method=endpoint.get("method") or "GET",
         path=endpoint["path"],
         params={key: value for key, value in (endpoint.get("params") or {}).items() if not _is_bound(value)},
-        headers={**(client.get("headers") or {}), **(endpoint.get("headers") or {})},
+        client_headers=client.get("headers") or {},
+        headers=endpoint.get("headers") or {},
         json=endpoint.get("json"),
         data=endpoint.get("data"),
         data_selector=endpoint.get("data_selector"),
@@ -176,6 +179,7 @@ def _resource_spec(
         parent=resolved[0].resolve_config["resource"] if resolved else None,
         resolved_params=tuple(resolved),
         include_from_parent=tuple(resource.get("include_from_parent") or ()),
+        history=_history(name, resource),
         description=resource.get("description"),
     )
 
@@ -194,6 +198,20 @@ def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
             "without them a repeated record cannot be told from a new one."
         )
     return key
+
+
+def _history(name: str, resource: Mapping[str, Any]) -> bool:
+    """Whether every version is kept, which dlt calls the merge strategy `scd2`."""
+    disposition = resource.get("write_disposition")
+    if not isinstance(disposition, dict):
+        return False
+    strategy = disposition.get("strategy", "delete-insert")
+    if strategy not in ("delete-insert", "upsert", "scd2") or disposition.keys() - {"disposition", "strategy"}:
+        raise SourceError(
+            f"resource `{name}`: of `write_disposition`, only `disposition: merge` and the strategy `delete-insert`, "
+            "`upsert` or `scd2` (keeps every version) work."
+        )
+    return strategy == "scd2"
 
 
 def _columns(columns: Any) -> dict[str, Mapping[str, Any]]:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from invoices_assets.extract.errors import RequestFailed
 
-_SPACING = 1.03
-"""Requests are spaced this much wider than the rate asks, so that one that left late can be made up for by
-the
-next ones without any two of them ever being closer than the rate allows."""
+_SPACING = 1.08
+"""Requests are spaced this much wider than the rate asks: on their way they come closer to each other."""
+
+_LEAST_SPACING = 1.06
+"""How close a request may follow one that left late, to make up for that."""
 
 _ROUNDS_TO_GROW = 4
 """The window grows by one after as many undisturbed answers as this times its size."""
@@ -84,7 +85,7 @@ class Gate:
                 self._under_way += 1
                 if self._spacing:
                     self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
-                    self._earliest = now + self._spacing
+                    self._earliest = now + self._spacing * _LEAST_SPACING
                 return self._storm
             finally:
                 self._queue.remove(me)

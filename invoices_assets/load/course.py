@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -16,6 +17,10 @@ from invoices_assets.load.missed import Watermark
 from invoices_assets.load.state import cursor_state
 
 Mode = Literal["incremental", "full", "reconcile"]
+
+UNSTAMPED = "unstamped"
+"""In dlt's state: the last sweep of everything met records without a change stamp, such as those that were never
+edited. A filter by change shows neither them nor new ones of their kind, so refreshes ask for everything."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,18 @@ class Course:
     Parameters:
         before: the stored cursor, in the API's notation; None where there is none.
         start: where the sweep starts on the cursor, in the API's notation; None for no such filter.
+        stored: what dlt's state holds of the resource.
     """
 
     spec: ResourceSpec
     request: RefreshRequest
     before: Any
     start: Any
+    stored: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: ResourceSpec, request: RefreshRequest, before: Any) -> Course:
-        """The course for a request.
+    def of(cls, spec: ResourceSpec, request: RefreshRequest, stored: Mapping[str, Any]) -> Course:
+        """The course for a request, by what dlt's state holds of the resource.
 
         Raises:
             SourceError: the request contradicts itself or the source.
@@ -66,7 +73,9 @@ class Course:
                 "A run for a partition loads one stretch of the history; it takes neither `since` nor the mode "
                 "`reconcile`, which belong to a run without partition."
             )
-        return cls(spec, request, before, _start(spec, request, before))
+        path = spec.cursor.path if spec.cursor is not None else None
+        before = stored.get("incremental", {}).get(path, {}).get("last_value")
+        return cls(spec, request, before, _start(spec, request, before, bool(stored.get(UNSTAMPED))), stored)
 
     @property
     def covers_everything(self) -> bool:
@@ -88,11 +97,16 @@ class Course:
         leaves_gap = held is not None and comparable(began, held) and began > held  # type: ignore[operator]
         return self.before if leaves_gap else furthest
 
-    def state(self, last_value: Any) -> dict[str, Any] | None:
-        """dlt's state with this cursor; None where there is no cursor."""
+    def state(self, last_value: Any, swept: Swept) -> dict[str, Any] | None:
+        """dlt's state with this cursor, after a sweep; None where there is no cursor."""
         if self.spec.cursor is None or last_value is None:
             return None
-        return cursor_state(self.spec.cursor.path, self.spec.cursor.initial_value, last_value)
+        state = cursor_state(self.spec.cursor.path, self.spec.cursor.initial_value, last_value)
+        if swept.complete and self.covers_everything and swept.cursor is not None:
+            hidden = swept.cursor.without_stamp > 0 and not self.spec.cursor.shows_unstamped
+            if hidden or UNSTAMPED in self.stored:
+                state[UNSTAMPED] = hidden
+        return state
 
     @property
     def watermark(self) -> Watermark | None:
@@ -115,13 +129,14 @@ class Course:
         return str(self.start) if isinstance(self.start, str) else self.start
 
 
-def _start(spec: ResourceSpec, request: RefreshRequest, before: Any) -> Any:
+def _start(spec: ResourceSpec, request: RefreshRequest, before: Any, some_unstamped: bool) -> Any:
     if spec.cursor is None or not spec.cursor.filters:
         if request.since is not None:
             raise SourceError(f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor.")
         return None
     if request.since is not None:
         return parse_since(spec, request.since, like=before or spec.cursor.initial_value)
-    if request.mode == "incremental" and before is not None and request.dates is None:
+    filtered = request.mode == "incremental" and request.dates is None and not some_unstamped
+    if filtered and before is not None:
         return Notation(spec).start_after(before)
     return Notation(spec).as_text(spec.cursor.initial_value)

@@ -46,11 +46,13 @@ def write_files(delta: Delta, directory: Path, load_id: str) -> dict[str, Files]
     if delta.counts.main:
         for table in delta.plan.tables.values():
             path = directory / f"{table.name}.delta.parquet"
-            files[table.name] = _as_spooled(delta, table) or _copy(delta, _rows(delta, table, load_id), path)
+            files[table.name] = _as_spooled(delta, table) or copy_rows(
+                delta, rows_to_load(delta, table, load_id), path
+            )
     if delta.counts.rejected_new:
         select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM {REJECTED}"
         name = rejected_table(delta.sweep.root)
-        files[name] = _copy(delta, select, directory / f"{name}.delta.parquet")
+        files[name] = copy_rows(delta, select, directory / f"{name}.delta.parquet")
     return files
 
 
@@ -66,7 +68,7 @@ def _as_spooled(delta: Delta, table: TablePlan) -> Files | None:
     return Files([path for path, _ in files], delta.sweep.table_rows[table.name])
 
 
-def _rows(delta: Delta, table: TablePlan, load_id: str) -> str:
+def rows_to_load(delta: Delta, table: TablePlan, load_id: str) -> str:
     """SQL for the rows of one table that are to be loaded."""
     is_root = table is delta.plan.root
     owner = ident(ROW_ID if is_root else ROOT_ID)
@@ -90,6 +92,10 @@ def _rows(delta: Delta, table: TablePlan, load_id: str) -> str:
     return select
 
 
-def _copy(delta: Delta, select: str, path: Path) -> Files:
+def copy_rows(delta: Delta, select: str, path: Path) -> Files:
+    """Write the rows of a query into a Parquet file."""
+    # DuckDB would otherwise now and then hold the wide rows in memory and look the few ids up among them
+    delta.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     row = delta.connection.execute(f"COPY ({select}) TO {literal(str(path))} {PARQUET}").fetchone()
+    delta.connection.execute("RESET disabled_optimizers")
     return Files([path], int(row[0]) if row else 0)

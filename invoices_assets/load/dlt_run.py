@@ -16,7 +16,7 @@ from typing import Any, cast
 import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema import Schema
-from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column
+from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, new_table
 from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package_state
 from dlt.extract.hints import make_hints
 from dlt.extract.resource import DltResource
@@ -26,6 +26,8 @@ from dlt.pipeline.pipeline import Pipeline
 from invoices_assets.load.connection import explain
 from invoices_assets.load.delta_files import Files
 from invoices_assets.load.hints import Column, parse_columns
+from invoices_assets.load.history import STATE as HISTORY_STATE
+from invoices_assets.load.history import VALID_FROM, VALID_TO, merge_key
 from invoices_assets.load.kinds import dlt_hints
 from invoices_assets.load.settings import ResourceLike, WarehouseSettings
 from invoices_assets.load.state import merged_state
@@ -152,7 +154,10 @@ def _source(
         if state_update:
             state = dlt.current.resource_state(resource.name)
             state.update(merged_state(state, state_update))
-        files.update(write(cast(Any, load_package_state())["load_id"]))
+        load_id = cast(Any, load_package_state())["load_id"]
+        files.update(write(load_id))
+        if plan.history is not None and plan.history.name in files:
+            dlt.current.resource_state(resource.name)[HISTORY_STATE] = {"load_id": load_id}
         yield from imported(plan.root.name)
 
     def imported(table: str) -> Iterator[Any]:
@@ -167,7 +172,14 @@ def _source(
         DltResource.from_data(main, resource.name, hints=_main_hints(plan, resource)),
         DltResource.from_data(lambda: imported(rejected), rejected, hints=_rejected_hints(rejected)),
     ]
-    return DltSource(Schema(settings.dataset), settings.dataset, resources)
+    schema = Schema(settings.dataset)
+    if plan.history is not None:
+        name = plan.history.name
+        # dlt's hints of a row version have no type, for dlt takes it from data that it reads itself
+        schema.update_table(new_table(name, columns=[dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)]))
+        hints = _history_hints(plan.history, resource)
+        resources.append(DltResource.from_data(lambda: imported(name), name, hints=hints))
+    return DltSource(schema, settings.dataset, resources)
 
 
 def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
@@ -228,6 +240,18 @@ def _main_hints(plan: Plan, resource: ResourceLike) -> Any:
         additional_table_hints=description,  # type: ignore[arg-type]
         nested_hints=nested or None,
     )
+
+
+def _history_hints(table: TablePlan, resource: ResourceLike) -> Any:
+    columns = _columns(table, parse_columns(resource.columns))
+    columns[VALID_FROM]["description"] = "when this version of the record was first loaded"
+    columns[VALID_TO]["description"] = "when another version took its place; null for the present one"
+    scd2: Any = {
+        "disposition": "merge",
+        "strategy": "scd2",
+        "validity_column_names": [VALID_FROM, VALID_TO],
+    }
+    return make_hints(table.name, write_disposition=scd2, columns=columns, merge_key=merge_key(resource))
 
 
 def _rejected_hints(name: str) -> Any:

@@ -14,7 +14,7 @@ load/load.py.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, cast
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import (
+    FollowupJobRequest,
     HasFollowupJobs,
     LoadJob,
     RunnableLoadJob,
@@ -40,6 +41,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import raise_database_error
 
 from invoices_assets.load.connection import CATALOG, ident, literal
+from invoices_assets.load.merge import DistinctMergeJob
 from invoices_assets.load.spool import SEQ
 from invoices_assets.load.tables import LOAD_ID, table_exists
 
@@ -203,6 +205,11 @@ class SessionClient(DuckDbClient):
         if file_path.endswith(".parquet") and name and self.should_load_data_to_staging_dataset(name):
             return StageParquetJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
+
+    def _create_merge_followup_jobs(
+        self, table_chain: Sequence[PreparedTableSchema]
+    ) -> list[FollowupJobRequest]:
+        return [DistinctMergeJob.from_table_chain(table_chain, self.sql_client)]
 
     def make_staging_view(self, table: str, file: str | None, load_id: str = "") -> None:
         """The staging view of `table` over its Parquet files so far, and over nothing without a file.

@@ -61,14 +61,14 @@ def plan_tables(
             if len(set(types)) > 1:
                 names = " and as ".join(dict.fromkeys(types))
                 plan.remarks.append(f"{name}.{column} came as {names}; it is stored as {came[column]}")
-        plan.tables[name] = _merged(dataset, name, stored.get(name, {}), came, hints, plan.remarks)
+        plan.tables[name] = merged(dataset, name, stored.get(name, {}), came, hints, plan.remarks)
     _add_own_columns(dataset, plan, resource)
     return plan
 
 
 def widen(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Change the types of existing columns, within the transaction of the load."""
-    for table in plan.tables.values():
+    for table in (*plan.tables.values(), *([plan.history] if plan.history else [])):
         for statement in table.widening:
             connection.execute(statement)
 
@@ -101,7 +101,7 @@ def _declared_type(came: str, hint: Column | None) -> str:
     return JSON if hint is not None and hint.kind == "json" and came == VARCHAR else came
 
 
-def _merged(
+def merged(
     dataset: str,
     table: str,
     stored: Stored,

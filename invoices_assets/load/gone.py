@@ -89,9 +89,7 @@ def _rejected_keys(connection: duckdb.DuckDBPyConnection, sweep: SpooledSweep, w
     keys: set[tuple[str, ...]] = set()
     for path in sweep.rejected_files:
         for key in pq.read_table(path, columns=["key"])["key"].to_pylist():
-            parts = [key] if width == 1 else _parts(key)
-            if key is not None and len(parts) == width:
-                keys.update({tuple(parts), tuple(map(_plain, parts))})
+            keys |= key_spellings(key, width)
     if not keys:
         return None
     table = "temp.main._delta_rejected_keys"
@@ -102,8 +100,16 @@ def _rejected_keys(connection: duckdb.DuckDBPyConnection, sweep: SpooledSweep, w
     return table
 
 
-def _parts(key: str | None) -> list[str]:
-    values = json.loads(key, parse_float=str, parse_int=str) if key else []
+def key_spellings(key: str | None, width: int) -> set[tuple[str, ...]]:
+    """How the key of a rejected record, of so many columns, may read as texts of the main table's columns."""
+    if key is None:
+        return set()
+    parts = [key] if width == 1 else _parts(key)
+    return {tuple(parts), tuple(map(_plain, parts))} if len(parts) == width else set()
+
+
+def _parts(key: str) -> list[str]:
+    values = json.loads(key, parse_float=str, parse_int=str)
     return [value if isinstance(value, str) else json.dumps(value) for value in values]
 
 

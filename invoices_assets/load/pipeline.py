@@ -14,11 +14,13 @@ import duckdb
 
 from invoices_assets.load.connection import explain, open_warehouse
 from invoices_assets.load.delta import Delta
-from invoices_assets.load.delta_files import Files, write_files
+from invoices_assets.load.delta_files import Files, copy_rows, write_files
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.evolution import plan_tables, widen
 from invoices_assets.load.hints import normalized
+from invoices_assets.load.history import is_behind, plan_history, versions_to_load
 from invoices_assets.load.missed import Watermark, count_missed
+from invoices_assets.load.rejections import settle_rejections
 from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.state import merged_state, read_state, stored_state
@@ -106,7 +108,7 @@ def load_sweep(
     result = LoadResult(rejected=sweep.rejected)
     result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
     moment = now or datetime.now(timezone.utc)
-    spec = Resource(spec.name, [normalized(key) for key in spec.primary_key], spec.columns, spec.description)
+    spec = Resource(spec.name, [normalized(key) for key in spec.primary_key], spec.columns, spec.description, spec.history)
     try:
         with contextlib.ExitStack() as stack:
             with result.timed("open"):
@@ -114,6 +116,7 @@ def load_sweep(
             connection.begin()
             with result.timed("compare"):
                 plan = plan_tables(connection, settings.dataset, sweep, spec)
+                plan.history = plan_history(connection, settings.dataset, plan, spec)
                 widen(connection, plan)
                 delta = Delta(connection, settings.dataset, sweep, plan, spec.primary_key, moment)
                 counts = delta.compare(
@@ -126,12 +129,15 @@ def load_sweep(
                             f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a "
                             "timestamp, date or number"
                         )
+                settled = settle_rejections(delta, spec.primary_key, everything=everything or complete)
             for name in ("new", "changed", "deleted", "returned", "unchanged"):
                 setattr(result, name, getattr(counts, name))
-            state = _if_changed(stored_state(connection, settings, spec.name), state_update)
-            if counts.any or state:
+            stored = stored_state(connection, settings, spec.name)
+            state = _if_changed(stored, state_update)
+            behind = is_behind(connection, settings.dataset, plan, stored)
+            if counts.any or state or settled or behind:
                 _note(result, plan, counts.rekeyed)
-                _load(connection, settings, spec, plan, delta, state, working_dir, result)
+                _load(connection, settings, spec, plan, delta, state, behind, working_dir, result)
                 with result.timed("commit"):
                     connection.commit()
             else:
@@ -162,6 +168,7 @@ def _load(
     plan: Plan,
     delta: Delta,
     state: Mapping[str, Any] | None,
+    behind: bool,
     working_dir: Path,
     result: LoadResult,
 ) -> None:
@@ -172,7 +179,12 @@ def _load(
 
     def write(load_id: str) -> dict[str, Files]:
         with result.timed("write"):
-            return write_files(delta, working_dir, load_id)
+            files = write_files(delta, working_dir, load_id)
+            if plan.history is not None and (delta.counts.main or behind):
+                select = versions_to_load(delta, spec.primary_key, load_id, behind=behind)
+                path = working_dir / f"{plan.history.name}.delta.parquet"
+                files[plan.history.name] = copy_rows(delta, select, path)
+            return files
 
     bound = destination(Session(connection, working_dir), settings.path)
     with dlt_run.plain_errors(settings.path), contextlib.ExitStack() as stack:

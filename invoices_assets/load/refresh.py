@@ -70,7 +70,8 @@ def refresh(
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    course = Course.of(spec, request, _stored_cursor(spec, settings))
+    stored = read_state(settings, spec.name) if spec.cursor is not None else {}
+    course = Course.of(spec, request, stored)
     with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
         common: Any = dict(
             start=course.start,
@@ -105,7 +106,7 @@ def refresh(
             complete=everything and request.mode == "reconcile",
             everything=everything,
             watermark=course.watermark if everything else None,
-            state_update=course.state(done.cursor_after),
+            state_update=course.state(done.cursor_after, swept),
             working_dir=working_dir,
             max_deleted_share=request.max_deleted_share,
             log=tell,
@@ -175,13 +176,6 @@ def _http(connection: Connection, spec: ResourceSpec) -> Iterator[HttpClient]:
         yield http
     finally:
         http.close()
-
-
-def _stored_cursor(spec: ResourceSpec, settings: WarehouseSettings) -> Any:
-    if spec.cursor is None:
-        return None
-    state = read_state(settings, spec.name)
-    return state.get("incremental", {}).get(spec.cursor.path, {}).get("last_value")
 
 
 def _prove_alive(

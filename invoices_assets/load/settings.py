@@ -71,6 +71,11 @@ class ResourceLike(Protocol):
         """Of the table, for dlt's schema."""
         ...
 
+    @property
+    def history(self) -> bool:
+        """Whether every version of a main row is kept, in a table of its own."""
+        ...
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -80,3 +85,4 @@ class Resource:
     primary_key: Sequence[str]
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     description: str | None = None
+    history: bool = False

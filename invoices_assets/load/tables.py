@@ -53,10 +53,11 @@ class TablePlan:
 
 @dataclass
 class Plan:
-    """All tables of a resource, the main one first, and what has to be told about them."""
+    """All tables of a resource, the main one first, its history, and what has to be told about them."""
 
     tables: dict[str, TablePlan]
     remarks: list[str]
+    history: TablePlan | None = None
 
     @property
     def root(self) -> TablePlan:
@@ -76,6 +77,11 @@ Stored = Mapping[str, tuple[str, bool]]
 def rejected_table(root: str) -> str:
     """The table of the records that could not be stored as declared."""
     return f"{root}_rejected"
+
+
+def history_table(root: str) -> str:
+    """The table of the versions of the main rows."""
+    return f"{root}_history"
 
 
 def qualified(dataset: str, table: str) -> str:

@@ -1,8 +1,7 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
 import time
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -15,14 +14,13 @@ from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.source import Source
 from invoices_assets.load.errors import WarehouseError
-from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
+from invoices_assets.load.hints import normalized
+from invoices_assets.load.refresh import RefreshRequest, refresh
+from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
 from invoices_assets.resources import InvoicesApi, Warehouse
 
 POOL = "invoices_warehouse"
 """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
-
-NO_CURSOR = "none"
-"""What metadata say where there is no cursor, or no total."""
 
 
 class Mode(Enum):
@@ -158,13 +156,14 @@ def _assets_of(
                             tell=context.log.info,
                         )
                         done.seconds["total"] = time.monotonic() - began
-                        context.log.info(sentence_of(done, dataset, name))
-                        metadata = connection.redactor.value(metadata_of(done, settings.relation(name)))
+                        table = normalized(name)
+                        context.log.info(sentence_of(done, name, f"{dataset}.{table}"))
+                        metadata = connection.redactor.value(metadata_of(done, settings.relation(table)))
                         if done.loaded is None:
                             # no materialization, for it would make the asset look fresh
                             context.log_event(dg.AssetObservation(key, metadata=metadata))
                             continue
-                        metadata |= schema_metadata(done.loaded.columns.get(name, {}), specs[name].columns)
+                        metadata |= schema_metadata(done.loaded.columns.get(table, {}), specs[name].columns)
                         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         except (ExtractError, WarehouseError) as error:
             failure = dg.Failure(description=str(error), allow_retries=False)
@@ -182,106 +181,3 @@ def _dates(context: dg.AssetExecutionContext) -> DateWindow | None:
         return None
     window = context.partition_time_window
     return DateWindow(window.start, window.end)
-
-
-def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
-    """The declared columns, as Dagster shows them."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=name,
-                type=str(hints.get("data_type", "inferred")),
-                description=hints.get("description"),
-                constraints=dg.TableColumnConstraints(nullable=hints.get("nullable", True)),
-            )
-            for name, hints in columns.items()
-        ]
-    )
-
-
-def schema_metadata(
-    columns: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dg.TableSchema]:
-    """The columns of the main table as they are in the warehouse.
-
-    Parameters:
-        columns: name -> DuckDB type.
-        declared: name -> hints, for their descriptions.
-    """
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(name=name, type=kind, description=declared.get(name, {}).get("description"))
-                for name, kind in columns.items()
-            ]
-        )
-    }
-
-
-def sentence_of(done: Refreshed, dataset: str, name: str) -> str:
-    """What a refresh did, for the event log."""
-    swept, loaded = done.swept, done.loaded
-    if loaded is None:
-        said = f"a dry run fetched {swept.rows:,} rows and loaded none"
-    else:
-        counts = {
-            "new": loaded.new,
-            "changed": loaded.changed,
-            "returned": loaded.returned,
-            "deleted": loaded.deleted,
-            "rejected": loaded.rejected,
-            "missed by incremental": loaded.missed,
-        }
-        shown = [f"{count:,} {what}" for what, count in counts.items() if count or what in ("new", "changed")]
-        said = f"{', '.join(shown)}, {loaded.table_rows:,} rows in {dataset}.{name}"
-    trial = "" if swept.complete else ", a trial that did not read everything"
-    return f"{name}: {said}; {swept.pages:,} pages, {done.seconds['total']:.1f} s{trial}"
-
-
-def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
-    """What a materialization says of itself; true also for a run that had nothing to load.
-
-    Parameters:
-        done: the refresh.
-        relation: the table's full name in the warehouse.
-    """
-    swept, stats, loaded = done.swept, done.stats, done.loaded
-    metadata: dict[str, Any] = {
-        "dagster/table_name": relation,
-        "rows_fetched": swept.rows,
-        "pages": swept.pages,
-        "passes": swept.passes,
-        "requests": stats.requests,
-        "retries": stats.retries,
-        "seconds_waited": round(stats.seconds_waited, 3),
-        "bytes": stats.bytes_received,
-        "api_total": swept.total,
-        "complete": swept.complete,
-        "cursor_before": done.cursor_before,
-        "cursor_after": done.cursor_after,
-        "seconds": {stage: round(value, 3) for stage, value in done.seconds.items()},
-        "remarks": done.remarks,
-        "loaded": loaded is not None,
-    }
-    if loaded is not None:
-        metadata |= {
-            "dagster/row_count": loaded.table_rows,
-            "rows_new": loaded.new,
-            "rows_changed": loaded.changed,
-            "rows_unchanged": loaded.unchanged,
-            "rows_deleted": loaded.deleted,
-            "rows_returned": loaded.returned,
-            "rows_rejected": loaded.rejected,
-            "table_rows": loaded.table_rows,
-            "load_id": loaded.load_id,
-        }
-        if loaded.missed is not None:
-            metadata["missed_by_incremental"] = loaded.missed
-    return {key: _shown(value) for key, value in metadata.items()}
-
-
-def _shown(value: Any) -> Any:
-    """A value that Dagster can keep."""
-    if value is None:
-        return NO_CURSOR
-    return float(value) if isinstance(value, Decimal) else value

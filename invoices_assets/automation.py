@@ -12,10 +12,11 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from invoices_assets.assets import NO_CURSOR
+from invoices_assets.checks import NOTHING_MISSED
 from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.glance import EVERYTHING, Glance, glance
 from invoices_assets.extract.source import Source
+from invoices_assets.metadata import NO_CURSOR
 from invoices_assets.resources import InvoicesApi
 
 REFRESH = "refresh_invoices"
@@ -39,12 +40,15 @@ _UNDER_WAY = [
 
 def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
     """`refresh_invoices` (what changed) and `reconcile_invoices` (everything, marks deletions)."""
-    selection = dg.AssetSelection.assets(*(key for each in assets for key in each.keys))
+    keys = [key for each in assets for key in each.keys]
+    selection = dg.AssetSelection.assets(*keys)
+    # a refresh cannot tell what refreshes miss; what the last complete sweep found stays in sight
+    missed = dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NOTHING_MISSED) for key in keys))
     reconcile = {"ops": {each.op.name: {"config": {"mode": "reconcile"}} for each in assets}}
     return [
         dg.define_asset_job(
             REFRESH,
-            selection,
+            selection - missed,
             description="Loads what changed since the last complete refresh.",
         ),
         dg.define_asset_job(

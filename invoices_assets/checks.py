@@ -3,8 +3,13 @@
 import dagster as dg
 
 from invoices_assets.extract.source import Source
+from invoices_assets.load.hints import normalized
 from invoices_assets.load.rejections import open_rejections
 from invoices_assets.resources import Warehouse
+
+NOTHING_MISSED = "nothing_missed_by_incremental"
+LOOK_BACK = 100
+"""How many loads a check looks back for a complete sweep."""
 
 
 def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]:
@@ -17,17 +22,19 @@ def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]
 
 
 def _no_rejected_records(name: str, dataset: str) -> dg.AssetChecksDefinition:
+    table = normalized(name)
+
     @dg.asset_check(
         asset=dg.AssetKey([dataset, name]),
         name="no_rejected_records",
-        description=f"Every record that the API sent is in the table; the others are in `{name}_rejected`.",
+        description=f"Every record that the API sent is in the table; the others are in `{table}_rejected`.",
     )
     def no_rejected_records(warehouse: Warehouse) -> dg.AssetCheckResult:
-        rejected = open_rejections(warehouse.settings(dataset), name)
+        rejected = open_rejections(warehouse.settings(dataset), table)
         return dg.AssetCheckResult(
             passed=not rejected.count,
             metadata={"rejected_records": rejected.count, "reasons": rejected.reasons},
-            description=f"{rejected.count} records cannot be stored as declared: {dataset}.{name}_rejected."
+            description=f"{rejected.count} records cannot be stored as declared: {dataset}.{table}_rejected."
             if rejected.count
             else "No record is waiting there.",
         )
@@ -40,16 +47,11 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
 
     @dg.asset_check(
         asset=key,
-        name="nothing_missed_by_incremental",
+        name=NOTHING_MISSED,
         description="The last complete sweep found nothing that the refreshes before it should have found.",
     )
     def nothing_missed_by_incremental(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        event = context.instance.get_latest_materialization_event(key)
-        materialization = event.asset_materialization if event is not None else None
-        metadata = materialization.metadata if materialization is not None else {}
-        missed = (
-            int(str(metadata["missed_by_incremental"].value)) if "missed_by_incremental" in metadata else 0
-        )
+        missed = _missed(context.instance, key)
         return dg.AssetCheckResult(
             passed=missed == 0,
             severity=dg.AssetCheckSeverity.WARN,
@@ -57,3 +59,13 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
         )
 
     return nothing_missed_by_incremental
+
+
+def _missed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """What the last complete sweep missed, where it is among the last loads; refreshes tell nothing of it."""
+    for record in instance.fetch_materializations(key, limit=LOOK_BACK).records:
+        materialization = record.asset_materialization
+        told = materialization.metadata.get("missed_by_incremental") if materialization else None
+        if told is not None:
+            return int(str(told.value))
+    return 0

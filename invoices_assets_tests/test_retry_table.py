@@ -281,7 +281,9 @@ def test_each_retry_is_logged_with_its_reason_wait_and_number(
     ]
 
 
-def test_a_wait_asked_for_by_the_reader_follows_the_same_table(clock: FakeClock) -> None:
+def test_a_wait_asked_for_by_the_reader_follows_the_same_table(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     http = client(clock)
 
     for attempt in range(3):
@@ -289,3 +291,4 @@ def test_a_wait_asked_for_by_the_reader_follows_the_same_table(clock: FakeClock)
 
     assert clock.sleeps == [2, 4, 8]
     assert http.stats.seconds_waited == 14
+    assert caplog.messages[0] == "GET /v1/invoices: the page is empty; trying again in 2 s (attempt 2 of 4)"

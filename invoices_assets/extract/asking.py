@@ -17,6 +17,7 @@ from dlt.sources.rest_api.config_setup import expand_placeholders
 from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, SourceError
 from invoices_assets.extract.http import HttpClient
+from invoices_assets.extract.notation import Notation
 from invoices_assets.extract.page import Page, UnreadableBody, read_page
 from invoices_assets.extract.source import ResourceSpec
 
@@ -60,13 +61,14 @@ class Asker:
         """The request for the first page, without paging parameters and without the secret.
 
         Parameters:
-            start: where the cursor starts, in the API's notation, or None.
+            start: where the cursor starts, in the API's notation; None for its initial value.
             parent_values: values of `{resources.…}` placeholders, for a dependent resource.
             dates: the stretch of time to ask for; None for all of it.
         """
         spec = self._spec
         values: dict[str, Any] = dict(parent_values or {})
         if spec.cursor is not None:
+            start = Notation(spec).as_text(spec.cursor.initial_value if start is None else start)
             values["incremental"] = SimpleNamespace(
                 start_value=start, last_value=start, initial_value=spec.cursor.initial_value, end_value=None
             )

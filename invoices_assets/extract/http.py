@@ -84,6 +84,7 @@ class HttpClient:
         self._retrying = retrying(policy, sleep=self._sleep_or_stop, before_wait=self._before_wait)
         self._authorization: str | bytes = ""
         self._first_url: str | None = None
+        self._upgrades: dict[str, str] = {}
         self._refused: dict[str, KeyRefused] = {}
 
     @property
@@ -94,10 +95,6 @@ class HttpClient:
     @property
     def policy(self) -> RetryPolicy:
         return self._policy
-
-    def times_throttled(self) -> int:
-        """How many answers were 429."""
-        return self._tally.answers_with(429)
 
     @property
     def window(self) -> int:
@@ -215,7 +212,11 @@ class HttpClient:
 
     def _astray(self, request: requests.Request) -> Outcome | None:
         """Keeps the key on the host that it was first sent to, whatever the links in answers say."""
-        first, url = self._first_url, url_of(request)
+        url = url_of(request)
+        origin = failures.origin_of(url)
+        if origin in self._upgrades:
+            request.url = url = self._upgrades[origin] + url.removeprefix(origin)
+        first = self._first_url
         if first is None or may_have_key(first, url):
             return None
         if upgraded := secured(first, url):
@@ -247,10 +248,17 @@ class HttpClient:
         status = response.status_code
         target = target_of(response)
         if may_have_key(url_of(request), target):
+            self._remember_upgrade(failures.origin_of(url_of(request)), failures.origin_of(target))
             return redirected(request, target, status)
         place = self._redactor.text(difference(url_of(request), target))
         message = f"{line} answers with a redirect to {place}; the key is not sent there"
         return Outcome(error=ApiStatusError(status, message))
+
+    def _remember_upgrade(self, origin: str, target: str) -> None:
+        """Sends later requests by TLS at once, lest each one sends the key unprotected first."""
+        if target.startswith("https:") and not origin.startswith("https:"):
+            self._upgrades[origin] = target
+            _log.warning("%s redirects to %s, which should be the address of the API", origin, target)
 
     def _before_wait(self, outcome: Outcome, failed: int, seconds: float) -> None:
         self._tally.repeated()
@@ -258,8 +266,11 @@ class HttpClient:
         if outcome.throttled:
             self._gate.pause(seconds)
         _log.warning(
-            "%s: %s; trying again in %s s (attempt %d of %d)",
-            *(outcome.line, outcome.reason, f"{seconds:,.3g}", failed + 1, self._policy.attempts),
+            "%s; trying again in %s s (attempt %d of %d)",
+            f"{outcome.line}: {outcome.reason}" if outcome.line else outcome.reason,
+            f"{seconds:,.3g}",
+            failed + 1,
+            self._policy.attempts,
         )
 
     def _sleep_or_stop(self, seconds: float) -> None:

@@ -84,8 +84,7 @@ class Redactor:
         return data
 
     def value(self, value: T) -> T:
-        """A metadata value without secrets, in keys and values at any depth; the same object where it holds
-        none.
+        """A metadata value without secrets at any depth, keys included; the same object where it holds none.
 
         Texts, bytes, mappings, sequences, sets, named tuples and dataclasses are searched; others are
         returned as they are.

@@ -116,10 +116,12 @@ class Source:
             _, endpoints, resolved = build_resource_dependency_graph(
                 config.get("resource_defaults") or {}, config["resources"]
             )
-            return {
+            specs = {
                 name: _resource_spec(name, config["client"], resource, resolved[name] or [])  # type: ignore[arg-type]
                 for name, resource in endpoints.items()
             }
+            _refuse_shared_tables(specs)
+            return specs
         except SourceError as error:
             raise self._refusal(error) from None
         except (ValueError, TypeError, KeyError, DictValidationException) as error:
@@ -198,6 +200,12 @@ def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
             "without them a repeated record cannot be told from a new one."
         )
     return key
+
+
+def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:
+    for name, spec in specs.items():
+        if spec.history and f"{name}_history" in specs:
+            raise SourceError(f"resource `{name}_history` has the name of the table that `{name}` keeps its history in.")
 
 
 def _history(name: str, resource: Mapping[str, Any]) -> bool:

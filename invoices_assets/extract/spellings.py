@@ -1,7 +1,6 @@
-"""How a secret may be spelled where it turns up: raw, percent-encoded, base64, or escaped for JSON, Python or
-HTML.
+"""How a secret may be spelled where it turns up.
 
-A secret is found by a pattern that allows every spelling of each of its characters, so that mixtures
+It may be there as it is, percent-encoded, in base64, or escaped for JSON, Python or HTML. A secret is found by a pattern that allows every spelling of each of its characters, so that mixtures
 (a percent-encoded URL inside JSON inside a log line) are found like the pure forms.
 """
 
@@ -38,8 +37,7 @@ class Spelling:
 
     Parameters:
         source: the regular expression; pure ASCII except for characters of the secret itself.
-        probe: a text that every match holds; searching for it first makes the usual case, nothing to find,
-            cheap.
+        probe: a text that every match holds; with it, finding nothing, which is usual, is cheap.
         in_data: whether it may be replaced in the bodies of answers.
     """
 
@@ -176,8 +174,7 @@ def _base64(value: bytes, *, in_data: bool) -> Iterator[Spelling]:
             written = "".join({"+": _plus, "/": _slash}.get(char, char) for char in inner)
             edge = _BASE64_EDGE if before else ""
             source = f"{edge}{written}{_BASE64_EDGE}(?:=|{_PERCENT}3[dD]){{0,2}}"
-            # Inside a longer text a body would hold it only as the header sent, which the client adds as a
-            # secret.
+            # Inside a longer text a body holds it only as the header sent, which is a secret of its own.
             yield Spelling(source, _probe(inner), in_data=in_data and before == 0)
 
 

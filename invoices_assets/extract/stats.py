@@ -58,9 +58,6 @@ class Tally:
             self._waited += max(0.0, end - max(start, self._waited_until))
             self._waited_until = max(self._waited_until, end)
 
-    def answers_with(self, status: int) -> int:
-        return self._statuses[status]
-
     def snapshot(self) -> HttpStats:
         with self._lock:
             return HttpStats(self._requests, self._retries, self._waited, self._bytes, dict(self._statuses))

@@ -23,8 +23,7 @@ class Gate:
     """Lets requests pass one by one.
 
     Parameters:
-        window: requests under way at once. It is halved when the API answers 429 and grows back by one at a
-            time.
+        window: requests under way at once; halved when the API answers 429, it grows back one by one.
         requests_per_second: at most, over all threads, evenly spaced; None for no limit.
         sleep: waits so many seconds, or until the client is closed.
         clock: seconds, monotonic.

@@ -6,7 +6,7 @@ deleted), unchanged, or, after a complete sweep, gone. Gone rows stay, with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -35,6 +35,9 @@ LAST = "temp.main._delta_last"
 REJECTED = "temp.main._delta_rejected"
 # below this share of a table, child rows are looked up by their record instead of read as a whole
 LOOKUP_SHARE = 0.1
+LONG_TYPES = ("VARCHAR", "JSON", "BLOB")
+MOST_EXACT = 32
+DIGEST = ident("_dlt_digest")
 
 
 @dataclass
@@ -126,6 +129,8 @@ class Delta:
         else:
             self.all_new = True
             self.counts.new = self._count(f"SELECT count(*) FROM {spool_view(root)}")
+        if self.counts.new:
+            self._drop_orphans()
         self.counts.rejected_new = self._compare_rejected()
         return self.counts
 
@@ -155,14 +160,14 @@ class Delta:
     def _compare_root(self) -> None:
         root = self.plan.root
         row_id = ident(ROW_ID)
-        deleted = f"e.{ident(DELETED_AT)} IS NOT NULL" if DELETED_AT in root.existing else "false"
         on = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self._key)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT s.{row_id} AS id, "
-            f"CASE WHEN e.{row_id} IS NULL THEN {NEW} WHEN {deleted} THEN {RETURNED} "
+            f"CASE WHEN e.{row_id} IS NULL THEN {NEW} WHEN e.{ident(DELETED_AT)} IS NOT NULL THEN {RETURNED} "
             f"WHEN s.{row_id} <> e.{row_id} OR {_differs(root)} THEN {CHANGED} ELSE {UNCHANGED} END AS kind, "
             f"s.{row_id} <> e.{row_id} AS rekeyed "
-            f"FROM {spool_view(root)} s LEFT JOIN {self._table(root)} e ON {on}"
+            f"FROM ({self._spooled(root, *self._key)}) s "
+            f"LEFT JOIN ({self._stored(root, *self._key, DELETED_AT)}) e ON {on}"
         )
         # a table that plain dlt appended to may hold an id more than once; one row is to remain
         if self._count(f"SELECT count(*) > count(DISTINCT id) FROM {IDS}"):
@@ -182,8 +187,8 @@ class Delta:
                 restricted = f" WHERE {root_id} IN (SELECT id FROM {IDS} WHERE kind = {UNCHANGED})"
             differing = (
                 f"SELECT coalesce(s.{root_id}, e.{root_id}) AS id "
-                f"FROM (SELECT * FROM {spool_view(child)}{restricted}) s "
-                f"FULL JOIN (SELECT * FROM {self._table(child)}{restricted}) e ON s.{row_id} = e.{row_id} "
+                f"FROM ({self._spooled(child, ROOT_ID)}{restricted}) s "
+                f"FULL JOIN ({self._stored(child, ROOT_ID)}{restricted}) e ON s.{row_id} = e.{row_id} "
                 f"WHERE s.{row_id} IS NULL OR e.{row_id} IS NULL OR {_differs(child)}"
             )
         else:
@@ -191,6 +196,19 @@ class Delta:
         self.connection.execute(
             f"UPDATE {IDS} SET kind = {CHANGED} WHERE kind = {UNCHANGED} AND id IN ({differing})"
         )
+
+    def _spooled(self, table: TablePlan, *keys: str) -> str:
+        return _comparable(table, spool_view(table), table.columns, keys)
+
+    def _stored(self, table: TablePlan, *keys: str) -> str:
+        return _comparable(table, self._table(table), table.existing, keys)
+
+    def _drop_orphans(self) -> None:
+        """Child rows of new records are left over from main rows that somebody has removed by hand."""
+        for child in self.plan.children:
+            if child.exists:
+                new = f" WHERE {ident(ROOT_ID)} IN (SELECT id FROM {IDS} WHERE kind = {NEW})"
+                self.connection.execute(f"DELETE FROM {self._table(child)}{'' if self.all_new else new}")
 
     def _is_small(self) -> bool:
         stored = self._count(f"SELECT count(*) FROM {self._table(self.plan.root)}")
@@ -226,13 +244,34 @@ class Delta:
         return qualified(self.dataset, table.name)
 
 
+def _compared(table: TablePlan) -> tuple[list[str], list[str]]:
+    """The columns of the API that are compared value by value, and those of which only a hash is.
+
+    A join in which whole rows meet takes more memory than any limit when the rows are wide, or their texts long.
+    Numbers, dates and the like are compared as they are. Of texts it is DuckDB's hash of 64 bits: two rows that
+    differ in a text look equal once in 18,446,744,073,709,551,616 times.
+    """
+    exact = [c for c in table.data_columns if table.columns[c] not in LONG_TYPES][:MOST_EXACT]
+    return exact, [c for c in table.data_columns if c not in exact]
+
+
+def _comparable(table: TablePlan, source: str, there: Container[str], keys: Sequence[str]) -> str:
+    """SQL that reads what is compared of the rows of `source`; a column that is not `there` is null."""
+    exact, hashed = _compared(table)
+
+    def value(column: str) -> str:
+        return ident(column) if column in there else f"CAST(NULL AS {table.columns[column]})"
+
+    columns = [f"{value(c)} AS {ident(c)}" for c in dict.fromkeys((ROW_ID, *keys, *exact))]
+    digest = f"hash({', '.join(map(value, hashed))})" if hashed else "0"
+    return f"SELECT {', '.join(columns)}, {digest} AS {DIGEST} FROM {source}"
+
+
 def _differs(table: TablePlan) -> str:
     """SQL that is true when the spooled row `s` and the stored row `e` differ in a column of the API."""
-    parts = [
-        f"s.{ident(c)} IS DISTINCT FROM e.{ident(c)}" if c in table.existing else f"s.{ident(c)} IS NOT NULL"
-        for c in table.data_columns
-    ]
-    return f"({' OR '.join(parts)})" if parts else "false"
+    exact, _ = _compared(table)
+    parts = [f"s.{ident(c)} IS DISTINCT FROM e.{ident(c)}" for c in exact]
+    return f"({' OR '.join([*parts, f's.{DIGEST} <> e.{DIGEST}'])})"
 
 
 def _raw(table: TablePlan) -> str:

@@ -176,7 +176,8 @@ class SessionClient(DuckDbClient):
         force: bool = False,
     ) -> TSchemaTables | None:
         if not self.in_staging_dataset_mode:
-            return super().update_stored_schema(only_tables, expected_update, force)  # type: ignore[arg-type]
+            # dlt would take its stored schema's word for tables that somebody has moved away
+            return super().update_stored_schema(only_tables, expected_update, True)  # type: ignore[arg-type]
         # a table without rows in this load gets no job, but the merge reads its staging table
         for table in only_tables or ():
             if table != self.schema.version_table_name:

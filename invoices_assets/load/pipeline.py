@@ -18,7 +18,7 @@ from invoices_assets.load.delta_files import Files, copy_rows, write_files
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.evolution import plan_tables, widen
 from invoices_assets.load.hints import normalized
-from invoices_assets.load.history import is_behind, plan_history, versions_to_load
+from invoices_assets.load.history import count_versions, is_behind, plan_history, versions_to_load
 from invoices_assets.load.missed import Watermark, count_missed
 from invoices_assets.load.rejections import settle_rejections
 from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
@@ -40,6 +40,7 @@ class LoadResult:
         missed: new or changed records that incremental refreshes should have found, or could not; None where it
             was not asked for, or cannot be told.
         rejected: records of the sweep that could not be stored as declared.
+        versions: rows that the history of the main table got; None where there is no history.
         table_rows: rows of the main table afterwards; live_rows: those without `deleted_at`.
         load_id: dlt's id of the load, None when nothing differed and nothing was written.
         columns: table -> column -> DuckDB type, afterwards.
@@ -54,6 +55,7 @@ class LoadResult:
     unchanged: int = 0
     missed: int | None = None
     rejected: int = 0
+    versions: int | None = None
     table_rows: int = 0
     live_rows: int = 0
     load_id: str | None = None
@@ -192,6 +194,8 @@ def _load(
             pipeline = stack.enter_context(dlt_run.new_pipeline(settings, bound, working_dir / "dlt"))
         with result.timed("dlt_run"):
             result.load_id = dlt_run.run(pipeline, settings, spec, plan, state, write)
+    if plan.history is not None:
+        result.versions = count_versions(connection, settings.dataset, plan.history, result.load_id)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, result: LoadResult) -> None:

@@ -20,11 +20,11 @@ from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Swept, sweep
 from invoices_assets.extract.tally import Tally
 from invoices_assets.load.course import Course, RefreshRequest
-from invoices_assets.load.pipeline import LoadResult, load_sweep, read_state
+from invoices_assets.load.pipeline import LoadResult, load_sweep
 from invoices_assets.load.records import Converter
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
-from invoices_assets.load.state import has_live_rows
+from invoices_assets.load.trust import Trusted, has_live_rows, trusted_state
 
 PROGRESS_EVERY_SECONDS = 5.0
 
@@ -70,8 +70,8 @@ def refresh(
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    stored = read_state(settings, spec.name) if spec.cursor is not None else {}
-    course = Course.of(spec, request, stored)
+    trusted = trusted_state(settings, spec.name) if spec.cursor is not None else Trusted()
+    course = Course.of(spec, request, trusted.state)
     with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
         common: Any = dict(
             start=course.start,
@@ -92,7 +92,7 @@ def refresh(
             loaded=None,
             cursor_before=course.before,
             cursor_after=course.before,
-            remarks=_remarks(spec, swept),
+            remarks=[*_remarks(spec, swept), *_doubts(trusted)],
             seconds={"sweep": swept.seconds},
         )
         if request.dry_run:
@@ -203,6 +203,10 @@ def _prove_alive(
             f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to a key "
             "without rights. Nothing was changed."
         )
+
+
+def _doubts(trusted: Trusted) -> list[str]:
+    return [f"the stored cursor was not relied on: {trusted.doubt}"] if trusted.doubt else []
 
 
 def _remarks(spec: ResourceSpec, swept: Swept) -> list[str]:

@@ -9,7 +9,6 @@ import duckdb
 
 from invoices_assets.load.connection import CATALOG, ident, open_warehouse
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables
 
 
 def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
@@ -49,21 +48,6 @@ def stored_state(
 
     sources: Any = decompress_state(row[0]).get("sources", {})
     return sources.get(settings.dataset, {}).get("resources", {}).get(resource, {})
-
-
-def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
-    """Whether the warehouse has records of `resource` that are not marked as deleted.
-
-    Raises:
-        WarehouseError: the file is there and cannot be read.
-    """
-    if not settings.path.exists():
-        return False
-    with open_warehouse(settings, read_only=True) as connection:
-        columns = stored_tables(connection, settings.dataset, resource).get(resource, {})
-        live = f"WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
-        query = f"SELECT 1 FROM {qualified(settings.dataset, resource)} {live} LIMIT 1"
-        return bool(columns) and connection.execute(query).fetchone() is not None
 
 
 def merged_state(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from invoices_assets.extract.connection import Connection
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.source import DEFAULT_SOURCE, Source, read_source
+from invoices_assets.load.hints import parse_columns
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
 
@@ -46,9 +47,11 @@ def configured_source() -> Source:
         ClickException: it cannot be used; Dagster's command line prints its sentence, and no frames.
     """
     try:
-        return read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
+        source = read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
+        source.check_columns(parse_columns)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
+    return source
 
 
 class InvoicesApi(dg.ConfigurableResource):

@@ -21,6 +21,19 @@ from invoices_assets_tests.conftest import PROJECT
 T = TypeVar("T")
 
 REPOSITORY = {"repositoryLocationName": "invoices_assets.definitions", "repositoryName": "__repository__"}
+QUICK_REPOSITORY = REPOSITORY | {"repositoryLocationName": "quick"}
+
+QUICK = """
+from invoices_assets import automation
+
+automation.SENSOR_INTERVAL_SECONDS = 5
+
+from invoices_assets.definitions import defs
+"""
+QUICK_WORKSPACE = """
+load_from:
+  - python_file: {relative_path: quick.py, location_name: quick}
+"""
 
 
 @dataclass
@@ -53,15 +66,21 @@ class Dev:
     def finished(self, run_id: str) -> str:
         """Waits for the end of a run; returns its status."""
         ends = ("SUCCESS", "FAILURE", "CANCELED")
-        return self.wait(lambda: status if (status := self.ask(STATUS, id=run_id)["status"]) in ends else None)
-
-    def sensor(self) -> Any:
-        """The state of the sensor, with its ticks, the last one first."""
-        return self.ask(SENSOR, selector=REPOSITORY | {"sensorName": "invoices_changed_sensor"})["sensorState"]
+        return self.wait(
+            lambda: status if (status := self.ask(STATUS, id=run_id)["status"]) in ends else None
+        )
 
     def start_sensor(self) -> None:
-        started = self.ask(START_SENSOR, selector=REPOSITORY | {"sensorName": "invoices_changed_sensor"})
+        """Switches the sensor on, as the UI does; the one that ticks every 5 s."""
+        started = self.ask(
+            START_SENSOR, selector=QUICK_REPOSITORY | {"sensorName": "invoices_changed_sensor"}
+        )
         assert started["__typename"] == "Sensor", started
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """The finished ticks of that sensor, the last one first."""
+        sensor = self.ask(SENSOR, selector=QUICK_REPOSITORY | {"sensorName": "invoices_changed_sensor"})
+        return [tick for tick in sensor["sensorState"]["ticks"] if tick["status"] != "STARTED"]
 
     def wait(self, until: Callable[[], T | None], limit: float = 120.0) -> T:
         """Asks until there is an answer.
@@ -75,7 +94,9 @@ class Dev:
             if value:
                 return value
             time.sleep(0.25)
-        raise AssertionError(f"nothing after {limit:g} s; the end of the log:\n{self.log.read_text()[-5000:]}")
+        raise AssertionError(
+            f"nothing after {limit:g} s; the end of the log:\n{self.log.read_text()[-5000:]}"
+        )
 
 
 LAUNCH = """mutation LaunchPipelineExecution($params: ExecutionParams!) {
@@ -91,7 +112,7 @@ STATUS = """query RunStatus($id: ID!) { runOrError(runId: $id) { ... on Run { st
 
 SENSOR = """query SensorState($selector: SensorSelector!) {
   sensorOrError(sensorSelector: $selector) {
-    ... on Sensor { sensorState { status ticks(limit: 20) { status skipReason runIds error { message } } } }
+    ... on Sensor { sensorState { ticks(limit: 50) { status skipReason runIds error { message } } } }
   }
 }"""
 
@@ -101,7 +122,7 @@ START_SENSOR = """mutation StartSensor($selector: SensorSelector!) {
 
 LOCATIONS = """query Locations {
   workspaceOrError {
-    ... on Workspace { locationEntries { name locationOrLoadError { __typename ... on PythonError { message } } } }
+    ... on Workspace { locationEntries { locationOrLoadError { __typename ... on PythonError { message } } } }
   }
 }"""
 
@@ -109,6 +130,8 @@ LOCATIONS = """query Locations {
 @contextmanager
 def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
     """Runs `dagster dev` on the project's workspace in a folder, and ends all its processes.
+
+    The same definitions are there once more as the code location `quick`, whose sensor may tick every 5 s.
 
     Parameters:
         folder: an empty one, where its processes run and Dagster keeps its history.
@@ -119,10 +142,12 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
         port = free.getsockname()[1]
     home = folder / "dagster_home"
     home.mkdir()
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
+    (folder / "quick.py").write_text(QUICK)
+    (folder / "quick.yaml").write_text(QUICK_WORKSPACE)
+    workspaces = ["-w", str(PROJECT / "workspace.yaml"), "-w", str(folder / "quick.yaml")]
     with (folder / "dagster_dev.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "dagster", "dev", *workspaces, "-h", "127.0.0.1", "-p", str(port)],
             cwd=folder,
             env=_environment(home) | environment,
             stdin=subprocess.DEVNULL,
@@ -139,7 +164,9 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
 
 
 def _environment(home: Path) -> Mapping[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("INVOICES_", "DAGSTER_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("INVOICES_", "DAGSTER_"))
+    }
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return kept | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -164,12 +191,9 @@ def _is_ready(dev: Dev, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asks the whole process group to end, as Ctrl-C does, and makes it."""
-    for number, patience in ((signal.SIGINT, 20.0), (signal.SIGKILL, 10.0)):
-        end = time.monotonic() + patience
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-            while time.monotonic() < end:
-                process.poll()
-                os.killpg(process.pid, 0)
-                time.sleep(0.1)
+    """Ends the process and all that it started, which are of its group, and waits until none is left."""
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.poll()
+            time.sleep(0.05)

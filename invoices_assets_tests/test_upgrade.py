@@ -143,7 +143,7 @@ def test_plain_dlt_can_go_on_with_a_warehouse_of_this_project(
         ("ALTER TABLE invoicing.invoices DROP COLUMN total", "the table invoicing.invoices has lost total"),
         (
             "DROP TABLE invoicing.invoices__line_items",
-            "the table invoicing.invoices__line_items has lost its place",
+            "the table invoicing.invoices__line_items is missing",
         ),
         ("DROP TABLE invoicing._dlt_pipeline_state", None),
         ("DROP TABLE invoicing._dlt_loads", None),

@@ -40,7 +40,7 @@ class Asker:
     """
 
     def __init__(self, http: HttpClient, spec: ResourceSpec, base_url: str) -> None:
-        if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc:
+        if not _is_address(base_url):
             raise SourceError("INVOICES_API_BASE_URL must start with http:// or https:// and name a host.")
         self._http = http
         self._spec = spec
@@ -142,3 +142,11 @@ class Asker:
 
     def _name(self) -> str:
         return f"{self._spec.method} {self._spec.path}"
+
+
+def _is_address(base_url: str) -> bool:
+    try:
+        parts = urlsplit(base_url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

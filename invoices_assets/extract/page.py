@@ -87,6 +87,17 @@ def select(document: Any, path: str) -> Any:
     return value
 
 
+def checked_path(path: str | None) -> str | None:
+    """The path itself, if it can be read.
+
+    Raises:
+        SourceError: it is neither a key nor a JSONPath.
+    """
+    if path is not None and not _is_plain(path):
+        _compiled(path)
+    return path
+
+
 def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)
 
@@ -141,12 +152,21 @@ def _count(value: Any) -> int | None:
     return count if count >= 0 else None
 
 
+def _keys(path: str) -> list[str]:
+    return path.removeprefix("$.").split(".")
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path is keys with dots between them, or a single key."""
+    return all(key and not set(key) & set("[]*?@'\"$ ") for key in _keys(path))
+
+
 @lru_cache(maxsize=256)
 def _reader(path: str) -> Callable[[Any], Any]:
     """Reads a path as a literal key first, so that `@odata.count` needs no quoting; then as a JSONPath."""
     literal = path.strip("'\"")
-    keys = literal.removeprefix("$.").split(".")
-    plain = all(key and not set(key) & set("[]*?@'\"$ ") for key in keys)
+    keys = _keys(literal)
+    plain = _is_plain(literal)
 
     def read(document: Any) -> Any:
         if isinstance(document, dict) and literal in document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from dlt.sources.rest_api.typing import ResolvedParam
 from invoices_assets.extract.credentials import with_credentials
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.extract.incremental import CursorSpec, WindowSpec, read_cursor, read_window
+from invoices_assets.extract.page import checked_path
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
 """The description of the default contract, used unless INVOICES_SOURCE names another file."""
@@ -79,8 +80,8 @@ class Source:
         Raises:
             SourceError: dlt does not accept the configuration; its complaint is in the message.
         """
-        config = with_credentials(self.config, "http://unset.invalid", "unset")
         try:
+            config = with_credentials(self.config, "http://unset.invalid", "unset")
             return rest_api_source(config, name=name)  # type: ignore[arg-type]
         except Exception as error:
             raise self._refusal(error) from None
@@ -111,8 +112,8 @@ class Source:
         Raises:
             SourceError: something that cannot be loaded completely or exactly.
         """
-        config = with_credentials(self.config, base_url, secret)
         try:
+            config = with_credentials(self.config, base_url, secret)
             _, endpoints, resolved = build_resource_dependency_graph(
                 config.get("resource_defaults") or {}, config["resources"]
             )
@@ -126,6 +127,18 @@ class Source:
             raise self._refusal(error) from None
         except (ValueError, TypeError, KeyError, DictValidationException) as error:
             raise self._refusal(error) from None
+
+    def check_columns(self, check: Callable[[Mapping[str, Any]], object]) -> None:
+        """Lets the loader, which alone knows what hints it follows, look at the columns of each resource.
+
+        Raises:
+            SourceError: `check` raised a ValueError; its sentence is in the message.
+        """
+        for name, spec in self.resources("http://unset.invalid", "unset").items():
+            try:
+                check(spec.columns)
+            except ValueError as error:
+                raise self._refusal(SourceError(f"resource `{name}`: {error}")) from None
 
     def _refusal(self, error: Exception) -> SourceError:
         return SourceError(f"The source file {self.path.name} cannot be used: {_complaint(error)}")
@@ -172,7 +185,7 @@ def _resource_spec(
         headers=endpoint.get("headers") or {},
         json=endpoint.get("json"),
         data=endpoint.get("data"),
-        data_selector=endpoint.get("data_selector"),
+        data_selector=checked_path(endpoint.get("data_selector")),
         paginator=_paginator(name, client, endpoint),
         auth=create_auth(endpoint.get("auth", client.get("auth"))),
         cursor=read_cursor(name, endpoint),

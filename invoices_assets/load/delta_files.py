@@ -22,7 +22,8 @@ from invoices_assets.load.tables import (
 
 # dlt makes a job of each file; beyond so many, one new file is cheaper
 MOST_FILES = 8
-PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
+# each thread holds a row group in memory, and wide rows must fit in as well
+PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '16MB')"
 
 
 @dataclass(frozen=True)

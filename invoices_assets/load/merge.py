@@ -1,7 +1,7 @@
 """dlt's delete-insert merge for rows that are known to be distinct.
 
-dlt's own inserts only the rows whose id is in a list of the distinct ones. The rows of a delta are distinct by
-construction, and the look-up made DuckDB hold a whole table of wide rows in memory as the side to look up in.
+dlt's own inserts only the rows whose id is in a list of the distinct ones. The rows of a delta are distinct
+by construction, and the look-up made DuckDB hold a whole table of wide rows in memory, to look up in that.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def _doubt(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> st
     for name, columns in _known_columns(connection, dataset, root).items():
         lost = columns - tables.get(name, {}).keys()
         if lost:
-            return f"the table {dataset}.{name} has lost {', '.join(sorted(lost)) if name in tables else 'its place'}"
+            what = f"has lost {', '.join(sorted(lost))}" if name in tables else "is missing"
+            return f"the table {dataset}.{name} {what}"
     return None
 
 

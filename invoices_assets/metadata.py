@@ -70,7 +70,7 @@ def sentence_of(done: Refreshed, name: str, table: str) -> str:
         shown = [f"{count:,} {what}" for what, count in counts.items() if count or what in ("new", "changed")]
         said = f"{', '.join(shown)}, {loaded.table_rows:,} rows in {table}"
     trial = "" if swept.complete else ", a trial that did not read everything"
-    return f"{name}: {said}; {swept.pages:,} pages, {done.seconds['total']:.1f} s{trial}"
+    return f"{name}: {said}; {_counted(swept.pages, 'page')}, {done.seconds['total']:.1f} s{trial}"
 
 
 def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
@@ -115,6 +115,10 @@ def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
         if loaded.missed is not None:
             metadata["missed_by_incremental"] = loaded.missed
     return {key: _shown(value) for key, value in metadata.items()}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _shown(value: Any) -> Any:

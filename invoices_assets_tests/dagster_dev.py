@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Dev:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a GraphQL query with one field, which must not be an error."""
-        sent = {"query": query, "variables": variables}
+        sent: dict[str, Any] = {"query": query, "variables": variables}
         answer = requests.post(f"{self.url}/graphql", json=sent, timeout=60).json()
         assert "errors" not in answer, answer
         [value] = answer["data"].values()
@@ -163,7 +163,7 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
             _end(process)
 
 
-def _environment(home: Path) -> Mapping[str, str]:
+def _environment(home: Path) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("INVOICES_", "DAGSTER_"))
     }
@@ -193,7 +193,7 @@ def _is_ready(dev: Dev, process: subprocess.Popen[bytes]) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process and all that it started, which are of its group, and waits until none is left."""
     with suppress(ProcessLookupError):
-        while True:
+        for _ in range(200):  # in a container without init, dead processes stay in the group for ever
             os.killpg(process.pid, signal.SIGKILL)
             process.poll()
             time.sleep(0.05)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pytest
@@ -22,6 +22,14 @@ from invoices_assets_tests.fake_clock import FakeClock
 from invoices_assets_tests.running import Project
 
 Row = tuple[Any, ...]
+
+
+class HasWarehouse(Protocol):
+    """A project in this process, or one deployed elsewhere."""
+
+    @property
+    def warehouse(self) -> Path: ...
+
 
 NEUTRAL = "id, number, status, currency, issue_date, due_date, total, amount_paid, amount_due, created_at, updated_at"
 """The columns that the default source file declares."""
@@ -85,7 +93,7 @@ def assert_same_as(project: Project, book: Book) -> None:
 
 
 @contextmanager
-def untouched(project: Project) -> Iterator[None]:
+def untouched(project: HasWarehouse) -> Iterator[None]:
     """The warehouse is byte for byte the same afterwards, and there is none if there was none."""
     before = fingerprint(project.warehouse)
     yield
@@ -99,7 +107,7 @@ def fingerprint(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
-def put_rows(project: Project, count: int) -> None:
+def put_rows(project: HasWarehouse, count: int) -> None:
     """Gives a project a warehouse that an earlier run has filled with the first invoices of `Book.of`."""
     project.warehouse.parent.mkdir(exist_ok=True)
     project.warehouse.write_bytes(_filled(count))

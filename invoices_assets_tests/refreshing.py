@@ -14,6 +14,7 @@ from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.retry import RetryPolicy
 from invoices_assets.extract.source import DEFAULT_SOURCE, ResourceSpec, Source
 from invoices_assets.load.lock import warehouse_lock, working_folder
+from invoices_assets.load.pipeline import LoadResult
 from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.state import read_state
@@ -34,6 +35,12 @@ class ImpatientConnection(Connection):
             pool=max(1, self.window),
             sleep=lambda seconds: None,
         )
+
+
+def loaded(done: Refreshed) -> LoadResult:
+    """What a refresh that was no dry run has loaded."""
+    assert done.loaded is not None
+    return done.loaded
 
 
 @dataclass
@@ -63,6 +70,10 @@ class Loader:
         with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:
             todo = RefreshRequest(mode, **request)
             return refresh(specs["invoices"], specs, connection, self.settings, todo, folder)
+
+    def load(self, mode: Any = "incremental", **request: Any) -> LoadResult:
+        """As `refresh`, of which it gives what was loaded."""
+        return loaded(self.refresh(mode, **request))
 
     @property
     def cursor(self) -> Any:

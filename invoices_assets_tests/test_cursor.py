@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from dlt.common.versioned_state import decompress_state
 
@@ -19,9 +17,9 @@ from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.sandbox import Book, Contract, Faults, Filter, Sandbox, faults, serve
 from invoices_assets_tests.fake_api import Asked, FakeApi, Reply
-from invoices_assets_tests.refreshing import Loader
+from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
-from invoices_assets_tests.sweeping import config, spec_of, swept_from
+from invoices_assets_tests.sweeping import config, spec_of
 
 NOON = "2024-03-01T12:00:00Z"
 
@@ -39,7 +37,12 @@ def cursor_spec(
     *, lag: float = 600, path: str = "updated_at", initial_value: Any = None, **column: Any
 ) -> ResourceSpec:
     """The default source with another cursor, and `column` as the hints of its column."""
-    incremental = {"cursor_path": path, "start_param": "updated_since", "lag": lag, "initial_value": initial_value}
+    incremental = {
+        "cursor_path": path,
+        "start_param": "updated_since",
+        "lag": lag,
+        "initial_value": initial_value,
+    }
     content = config(incremental={key: value for key, value in incremental.items() if value is not None})
     content["resources"][0]["columns"]["updated_at"] = column or {"data_type": "timestamp"}
     return spec_of(content, "http://127.0.0.1:9")
@@ -77,7 +80,7 @@ def test_an_incomplete_sweep_leaves_the_cursor_where_it_was(tmp_path: Path) -> N
             loader.refresh()
         assert loader.cursor == NOON
         switches.clear()
-        assert loader.refresh().loaded.changed == 150
+        assert loader.load().changed == 150
         assert loader.cursor == stamped(60)
 
 
@@ -89,7 +92,7 @@ def test_a_load_that_is_refused_leaves_the_cursor_where_it_was(tmp_path: Path) -
         for at in range(8):
             book.delete(f"{at}")
         book.update("9", total=11, updated_at=stamped(60))
-        with pytest.raises(WarehouseError, match="marked as deleted|vanish|gone"):
+        with pytest.raises(WarehouseError, match="marked as deleted"):
             loader.refresh("reconcile")
         assert loader.cursor == NOON
         assert loader.query("SELECT total FROM invoices WHERE id = '9'") == [(Decimal(10),)]
@@ -152,7 +155,7 @@ def test_the_overlap_brings_a_record_that_was_written_late_with_an_older_stamp(t
         loader.refresh()
         book.insert(invoice("late", stamped(-599)))
         asked_since(server)
-        assert loader.refresh().loaded.new == 1
+        assert loader.load().new == 1
         assert asked_since(server) == {stamped(-600)}
 
 
@@ -163,8 +166,8 @@ def test_unchanged_rows_of_the_overlap_are_neither_counted_nor_rewritten(tmp_pat
         loader.refresh()
         before = dict(loader.query("SELECT id, _dlt_load_id FROM invoices"))
         book.update("3", total=99, updated_at=stamped(30))
-        loaded = loader.refresh().loaded
-        assert (loaded.new, loaded.changed, loaded.unchanged) == (0, 1, 19)
+        result = loader.load()
+        assert (result.new, result.changed, result.unchanged) == (0, 1, 19)
         after = dict(loader.query("SELECT id, _dlt_load_id FROM invoices"))
         assert {id for id in after if after[id] != before[id]} == {"3"}
 
@@ -176,7 +179,7 @@ def test_records_with_the_stamp_of_the_border_are_not_lost(tmp_path: Path) -> No
         loader.refresh()
         book.insert(invoice("same second"))
         asked_since(server)
-        assert loader.refresh().loaded.new == 1
+        assert loader.load().new == 1
         assert asked_since(server) == {NOON}
 
 
@@ -187,7 +190,7 @@ def test_an_exclusive_filter_loses_nothing_at_the_border_thanks_to_the_overlap(t
         loader.refresh()
         book.insert(invoice("same second"))
         done = loader.refresh()
-        assert (done.loaded.new, done.remarks) == (1, [])
+        assert (loaded(done).new, done.remarks) == (1, [])
 
 
 def test_an_answer_without_a_record_is_believed_only_of_an_api_that_shows_others(tmp_path: Path) -> None:
@@ -196,7 +199,7 @@ def test_an_answer_without_a_record_is_believed_only_of_an_api_that_shows_others
         loader = Loader(tmp_path, server.url, config(incremental=without_lag()))
         loader.refresh()
         done = loader.refresh()
-        assert (done.swept.rows, done.loaded.load_id, loader.cursor) == (0, None, NOON)
+        assert (done.swept.rows, loaded(done).load_id, loader.cursor) == (0, None, NOON)
         book.delete("a")
         with pytest.raises(ExtractError, match="shows no `invoices` at all"):
             loader.refresh()
@@ -216,9 +219,11 @@ def test_a_stamp_in_the_future_does_not_move_the_cursor(tmp_path: Path) -> None:
         loader = Loader(tmp_path, server.url)
         done = loader.refresh()
         assert loader.cursor == NOON
-        assert done.remarks == ["records with `updated_at` in the future, which did not move the cursor (1 rows)"]
+        assert done.remarks == [
+            "records with `updated_at` in the future, which did not move the cursor (1 rows)"
+        ]
         book.insert(invoice("b", stamped(60)))
-        assert loader.refresh().loaded.new == 1
+        assert loader.load().new == 1
         assert loader.query("SELECT count(*) FROM invoices") == [(3,)]
 
 
@@ -229,7 +234,7 @@ def test_records_without_a_stamp_are_loaded_and_told(tmp_path: Path) -> None:
     with serve(book=book) as server:
         loader = Loader(tmp_path, server.url, content)
         done = loader.refresh()
-        assert done.loaded.new == 4
+        assert loaded(done).new == 4
         assert done.remarks == ["records without `updated_at` (3 rows)"]
         assert loader.cursor == NOON
 
@@ -240,7 +245,7 @@ def test_without_any_stamp_each_refresh_asks_for_everything(tmp_path: Path) -> N
         loader = Loader(tmp_path, server.url)
         loader.refresh()
         book.insert(invoice("b", None))
-        assert loader.refresh().loaded.new == 1
+        assert loader.load().new == 1
         assert asked_since(server) == {None}
 
 
@@ -251,7 +256,7 @@ def test_an_api_that_ignores_the_filter_is_noticed_told_once_and_loaded_right(tm
         assert loader.refresh().remarks == []
         book.update("007", total=11, updated_at=stamped(8000))
         done = loader.refresh()
-        assert (done.swept.rows, done.loaded.changed, done.loaded.unchanged) == (250, 1, 249)
+        assert (done.swept.rows, loaded(done).changed, loaded(done).unchanged) == (250, 1, 249)
         assert done.remarks == [
             "records older than asked for: the API ignores or widens its filter on `updated_at` (248 rows)"
         ]
@@ -270,7 +275,9 @@ STYLES = {
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(style: str, tmp_path: Path) -> None:
+def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(
+    style: str, tmp_path: Path
+) -> None:
     hints, stored, asked = STYLES[style]
     content = config()
     content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", **hints}
@@ -283,7 +290,7 @@ def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(s
         book.update("a", total=11, updated_at=stamped(45))
         done = loader.refresh()
         assert asked_since(server) == {asked}
-        assert (done.swept.rows, done.loaded.changed, done.remarks) == (2, 1, [])
+        assert (done.swept.rows, loaded(done).changed, done.remarks) == (2, 1, [])
         assert loader.query("SELECT updated_at::VARCHAR FROM invoices WHERE id = 'a'") == [
             ("2024-03-01 12:00:45+00",)
         ]
@@ -301,7 +308,7 @@ def test_a_date_only_cursor_steps_back_by_days(tmp_path: Path) -> None:
         book.insert(invoice("late", stamped(0, "2024-02-28")))
         done = loader.refresh()
         assert asked_since(server) == {"2024-02-28"}
-        assert (done.swept.rows, done.loaded.new) == (2, 1)
+        assert (done.swept.rows, loaded(done).new) == (2, 1)
 
 
 def test_a_cursor_of_another_format_is_read_written_and_ordered_by_it(tmp_path: Path) -> None:
@@ -322,7 +329,7 @@ def test_a_cursor_of_another_format_is_read_written_and_ordered_by_it(tmp_path: 
         loader.refresh()
         assert loader.cursor == "02-02-2024"
         rows["c"] = "01-02-2024"
-        assert loader.refresh().loaded.new == 1
+        assert loader.load().new == 1
         assert api.asked[-1].query["updated_since"] == ["01-02-2024"]
 
 
@@ -352,7 +359,11 @@ def test_a_fraction_of_a_second_survives_the_warehouse(tmp_path: Path) -> None:
     [
         (["2024-03-01T12:00:00.9Z", "2024-03-01T12:00:00.10Z"], {}, "2024-03-01T12:00:00.9Z"),
         (["2024-03-01T13:00:00+02:00", "2024-03-01T12:00:00+00:00"], {}, "2024-03-01T12:00:00+00:00"),
-        (["31-01-2024 12:00:00Z", "01-02-2024 12:00:00Z"], {"x-format": "%d-%m-%Y %H:%M:%SZ"}, "01-02-2024 12:00:00Z"),
+        (
+            ["31-01-2024 12:00:00Z", "01-02-2024 12:00:00Z"],
+            {"x-format": "%d-%m-%Y %H:%M:%SZ"},
+            "01-02-2024 12:00:00Z",
+        ),
         ([9, 10, Decimal("9.5")], {}, 10),
         (["9", "10"], {}, "10"),
         ([1709294430, 10**18], {"x-format": "epoch_s"}, 1709294430),
@@ -419,7 +430,9 @@ def test_the_declaration_of_the_cursor_is_found_by_the_name_of_its_column(declar
         ("2024-03-01", None, {"data_type": "date", "x-format": "%d-%m-%Y"}, "01-03-2024"),
     ],
 )
-def test_since_is_written_as_the_api_writes(since: str, like: Any, column: dict[str, Any], start: Any) -> None:
+def test_since_is_written_as_the_api_writes(
+    since: str, like: Any, column: dict[str, Any], start: Any
+) -> None:
     assert parse_since(cursor_spec(**{"data_type": "timestamp", **column}), since, like) == start
 
 

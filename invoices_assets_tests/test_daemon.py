@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.dagster_dev import Dev, dagster_dev
 
 SECRET = "s3cret-key-of-the-daemon-test"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass
@@ -82,6 +85,41 @@ def test_a_run_launched_from_the_ui_loads_every_row(loaded: Deployment) -> None:
 
 def test_the_sensor_starts_a_run_for_a_change_and_the_row_changes(watched: Deployment) -> None:
     assert watched.query("SELECT status FROM invoicing.invoices WHERE id = 'inv_0000007'") == [("void",)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """A browser without a screen."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    return found
+
+
+def test_the_page_of_the_asset_shows_the_load_and_its_columns(watched: Deployment, browser: str) -> None:
+    def page() -> str | None:
+        shown = subprocess.run(
+            [
+                browser,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                f"--user-data-dir={watched.folder / 'browser'}",
+                "--window-size=1600,3000",
+                "--virtual-time-budget=30000",
+                "--dump-dom",
+                f"{watched.dev.url}/assets/invoicing/invoices",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
+        return shown if "Latest materialization" in shown and "DECIMAL(38,9)" in shown else None
+
+    shown = watched.dev.wait(page)
+    assert all(text in shown for text in ("Row count", ">250<", "customer__name", "Amount including tax"))
+    assert SECRET not in shown
 
 
 def test_no_second_run_follows_and_each_tick_is_skipped_with_its_reason(watched: Deployment) -> None:

@@ -18,7 +18,7 @@ from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ExtractError, SourceError
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.sandbox import Book, Contract, Faults, Filter, Key, Sandbox, faults, serve
-from invoices_assets_tests.refreshing import Loader
+from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config, source_file, spec_of
 from invoices_assets_tests.test_cursor import invoice, stamped
@@ -30,9 +30,7 @@ def by_month(first: Any = "2024-01-01", **changes: Any) -> dict[str, Any]:
     """The default source with a date window on `created_at`; `changes` are for the window."""
     window = {"cursor_path": "created_at", "start_param": "created_from", "end_param": "created_to"}
     cursor = {"type": "incremental", "cursor_path": "updated_at", "lag": 600}
-    return config(
-        params={"updated_since": cursor}, incremental={**window, "initial_value": first, **changes}
-    )
+    return config(params={"updated_since": cursor}, incremental={**window, "initial_value": first, **changes})
 
 
 def created(id: str, day: str, **fields: Any) -> dict[str, Any]:
@@ -50,7 +48,11 @@ def book() -> Book:
     """Three invoices in January, none in February, 250 in March, one in April."""
     march = (created(f"march {at}", "2024-03-15") for at in range(250))
     return Book(
-        [*(created(f"january {at}", f"2024-01-{at + 1:02}") for at in range(3)), *march, created("april", "2024-04-30")]
+        [
+            *(created(f"january {at}", f"2024-01-{at + 1:02}") for at in range(3)),
+            *march,
+            created("april", "2024-04-30"),
+        ]
     )
 
 
@@ -123,8 +125,8 @@ def test_a_backfill_of_every_month_loads_the_whole_history(project: Project, boo
 
 def test_dagster_materializes_a_partition_and_a_range_of_them(project: Project) -> None:
     defs = project.definitions()
-    assets, resources = list(defs.assets or []), dict(defs.resources or {})
-    common: dict[str, Any] = {"instance": project.instance, "resources": resources}
+    assets: Any = defs.assets
+    common: dict[str, Any] = {"instance": project.instance, "resources": defs.resources}
     assert dg.materialize(assets, partition_key="2024-04-01", **common).success
     assert ids(project) == {"april"}
     ends = {"dagster/asset_partition_range_start": MONTHS[0], "dagster/asset_partition_range_end": MONTHS[1]}
@@ -143,8 +145,8 @@ def test_jobs_schedules_and_sensor_work_without_a_partition(project: Project, bo
         [request] = defs.resolve_schedule_def(name).evaluate_tick(context).run_requests or []
         assert request.partition_key is None
     book.insert(created("new", "2024-05-01"))
-    with dg.build_sensor_context(instance=project.instance, repository_def=repository) as context:
-        tick = defs.resolve_sensor_def("invoices_changed_sensor").evaluate_tick(context)
+    with dg.build_sensor_context(instance=project.instance, repository_def=repository) as looking:
+        tick = defs.resolve_sensor_def("invoices_changed_sensor").evaluate_tick(looking)
         assert [request.partition_key for request in tick.run_requests or []] == [None]
 
 
@@ -179,7 +181,9 @@ def test_an_empty_window_is_fine(project: Project) -> None:
     assert (project.metadata(result)["rows_fetched"], project.metadata(result)["complete"]) == (0, True)
 
 
-def test_an_empty_window_of_an_api_that_shows_nothing_at_all_is_not_believed(tmp_path: Path, book: Book) -> None:
+def test_an_empty_window_of_an_api_that_shows_nothing_at_all_is_not_believed(
+    tmp_path: Path, book: Book
+) -> None:
     with serve(book=book) as server:
         loader = Loader(tmp_path, server.url, by_month())
         loader.refresh(dates=month(1))
@@ -197,7 +201,7 @@ def test_a_window_never_touches_the_cursor(loader: Loader, book: Book) -> None:
     book.insert(created("late", "2024-03-02", total=1))
     book.update("late", updated_at=stamped(0, "2025-01-01"))
     done = loader.refresh(dates=month(3))
-    assert done.loaded.new == 1
+    assert loaded(done).new == 1
     assert (done.cursor_after, loader.cursor) == ("2024-04-30T12:00:00Z", "2024-04-30T12:00:00Z")
 
 
@@ -231,7 +235,7 @@ def test_an_api_that_ignores_the_window_is_noticed_and_loaded_right(tmp_path: Pa
     with serve(book=book, contract=Contract(filters=(Filter(),))) as server:
         loader = Loader(tmp_path, server.url, by_month())
         done = loader.refresh(dates=month(3))
-        assert done.loaded.new == len(book)
+        assert loaded(done).new == len(book)
         assert done.remarks == [
             "records outside of the partition: the API ignores or widens its date window (4 rows)"
         ]
@@ -254,7 +258,7 @@ def test_a_refresh_since_the_backfill_began_sets_the_cursor(loader: Loader, book
         loader.refresh(dates=month(number))
     book.update("january 1", total=99, updated_at=stamped(0, "2024-06-01"))
     done = loader.refresh(since="2024-05-15T00:00:00Z")
-    assert (done.swept.rows, done.loaded.changed) == (1, 1)
+    assert (done.swept.rows, loaded(done).changed) == (1, 1)
     assert loader.cursor == stamped(0, "2024-06-01")
 
 
@@ -274,7 +278,9 @@ def test_since_in_the_future_does_not_move_the_cursor(loader: Loader) -> None:
 # Side by side
 
 
-def test_windows_side_by_side_take_turns_and_lose_nothing(tmp_path: Path, server: Sandbox, book: Book) -> None:
+def test_windows_side_by_side_take_turns_and_lose_nothing(
+    tmp_path: Path, server: Sandbox, book: Book
+) -> None:
     def load(number: int) -> None:
         Loader(tmp_path, server.url, by_month()).refresh(dates=month(number))
 
@@ -291,7 +297,11 @@ def test_processes_that_load_windows_of_one_warehouse_take_turns(project: Projec
     environment = {**os.environ, "PYTHONPATH": str(root)}
     runs = [
         subprocess.Popen(
-            [*command, key], cwd=project.folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, key],
+            cwd=project.folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for key in (MONTHS[0], MONTHS[2])
     ]
@@ -302,8 +312,8 @@ def test_processes_that_load_windows_of_one_warehouse_take_turns(project: Projec
 # How windows are written
 
 
-def window_of(content: dict[str, Any], window: DateWindow = month(3)) -> dict[str, Any]:
-    return window.parameters(spec_of(content, "http://127.0.0.1:9"))
+def march_of(content: dict[str, Any]) -> dict[str, Any]:
+    return month(3).parameters(spec_of(content, "http://127.0.0.1:9"))
 
 
 @pytest.mark.parametrize(
@@ -324,17 +334,17 @@ def test_windows_are_written_as_the_api_writes_moments(
 ) -> None:
     content = by_month(first)
     content["resources"][0]["columns"]["created_at"] = {"data_type": "timestamp", **column}
-    assert window_of(content) == {"created_from": start, "created_to": end}
+    assert march_of(content) == {"created_from": start, "created_to": end}
 
 
 def test_a_lag_makes_windows_overlap_for_an_api_whose_start_is_exclusive(tmp_path: Path) -> None:
-    assert window_of(by_month(lag=1)) == {"created_from": "2024-02-29", "created_to": "2024-04-01"}
-    assert window_of(by_month("2024-01-01T00:00:00Z", lag=1))["created_from"] == "2024-02-29T23:59:59Z"
+    assert march_of(by_month(lag=1)) == {"created_from": "2024-02-29", "created_to": "2024-04-01"}
+    assert march_of(by_month("2024-01-01T00:00:00Z", lag=1))["created_from"] == "2024-02-29T23:59:59Z"
     book = Book([{**created("a", "2024-03-01"), "created_at": "2024-03-01T00:00:00Z"}])
     filters = (Filter("created_from", "created_at", ">"), Filter("created_to", "created_at", "<"))
     with serve(book=book, contract=Contract(filters=filters)) as server:
         loader = Loader(tmp_path, server.url, by_month(lag=1))
-        assert loader.refresh(dates=month(3)).loaded.new == 1
+        assert loader.load(dates=month(3)).new == 1
 
 
 def test_the_first_month_is_whole_even_if_the_history_begins_within_it() -> None:

@@ -174,8 +174,8 @@ def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> 
 
 def test_nothing_starts_by_itself(project: Project) -> None:
     repository = project.definitions().get_repository_def()
-    statuses = {one.default_status.value for one in (*repository.schedule_defs, *repository.sensor_defs)}
-    assert statuses == {"STOPPED"}
+    assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"STOPPED"}
+    assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"STOPPED"}
 
 
 def test_the_schedules_are_hourly_and_weekly(project: Project) -> None:

@@ -13,7 +13,7 @@ import pytest
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.load.errors import TableRefused, WarehouseError
 from invoices_assets.sandbox import Book, serve
-from invoices_assets_tests.refreshing import Loader
+from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config, source_file
 from invoices_assets_tests.test_cursor import invoice, stamped
@@ -47,10 +47,12 @@ def versions(loader: Loader, id: str, *columns: str) -> list[tuple[Any, ...]]:
 def assert_gapless(loader: Loader) -> None:
     """Versions of a record follow each other without a gap, and exactly one of them is present."""
     assert not loader.query(
-        "SELECT id FROM (SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY id ORDER BY valid_from) AS next "
+        "SELECT id FROM "
+        "(SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY id ORDER BY valid_from) AS next "
         "FROM invoices_history) WHERE valid_to IS DISTINCT FROM next"
     )
-    present = "SELECT * EXCLUDE (valid_from, valid_to, _dlt_id, _dlt_load_id) FROM invoices_history WHERE valid_to IS NULL"
+    columns = "* EXCLUDE (valid_from, valid_to, _dlt_id, _dlt_load_id)"
+    present = f"SELECT {columns} FROM invoices_history WHERE valid_to IS NULL"
     main = "SELECT * EXCLUDE (_dlt_id, _dlt_load_id) FROM invoices"
     assert sorted(loader.query(present), key=str) == sorted(loader.query(main), key=str)
 
@@ -117,7 +119,7 @@ def test_records_that_a_refresh_does_not_bring_stay_present(loader: Loader, book
 def test_a_change_of_line_items_alone_is_no_version_of_the_main_row(loader: Loader, book: Book) -> None:
     loader.refresh()
     book.update("3", line_items=[{"amount": 7}], updated_at=stamped(0))
-    assert loader.refresh().loaded.changed == 1
+    assert loader.load().changed == 1
     assert len(versions(loader, "3")) == 1
     loader.refresh()
     assert_gapless(loader)
@@ -162,9 +164,9 @@ def test_history_begins_also_with_a_refresh_that_finds_nothing_new(loader: Loade
     loader.refresh()
     loader.content = with_history()
     done = loader.refresh()
-    assert (done.loaded.new, done.loaded.changed) == (0, 0)
+    assert (loaded(done).new, loaded(done).changed) == (0, 0)
     assert loader.query("SELECT count(*) FROM invoices_history") == [(10,)]
-    assert loader.refresh().loaded.load_id is None
+    assert loader.load().load_id is None
 
 
 def test_history_that_was_off_for_a_while_catches_up(loader: Loader, book: Book) -> None:
@@ -206,7 +208,8 @@ def test_history_is_written_in_the_transaction_of_the_rows(loader: Loader, book:
         loader.refresh("reconcile")
     assert loader.query("SELECT count(*), max(_dlt_load_id) FROM invoices_history") == before
     loader.refresh()
-    shared = "SELECT count(*) FROM invoices m JOIN invoices_history h USING (id, _dlt_load_id) WHERE h.valid_to IS NULL"
+    both = "invoices m JOIN invoices_history h USING (id, _dlt_load_id)"
+    shared = f"SELECT count(*) FROM {both} WHERE h.valid_to IS NULL"
     assert loader.query(shared) == [(10,)]
 
 
@@ -245,8 +248,12 @@ def test_a_table_with_the_name_of_the_history_that_is_none_is_refused(loader: Lo
         loader.refresh()
 
 
-@pytest.mark.parametrize("disposition", [{**SCD2, "row_version_column_name": "v"}, {**SCD2, "strategy": "insert-only"}])
-def test_dispositions_that_mean_something_else_are_refused(disposition: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "disposition", [{**SCD2, "row_version_column_name": "v"}, {**SCD2, "strategy": "insert-only"}]
+)
+def test_dispositions_that_mean_something_else_are_refused(
+    disposition: dict[str, Any], tmp_path: Path
+) -> None:
     content = config()
     content["resources"][0]["write_disposition"] = disposition
     with pytest.raises(SourceError, match="keeps every version"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import duckdb
 import pytest
 
 from invoices_assets.load import refresh
-from invoices_assets.sandbox import Book, Contract, Raw, Sandbox, faults, serve
+from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Raw, Sandbox, faults, serve
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sandbox_client import get
 from invoices_assets_tests.sweeping import config
@@ -35,10 +36,10 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) ->
     return Project(monkeypatch, tmp_path, server.url)
 
 
-def told(project: Project, result: dg.ExecuteInProcessResult, level: int = 0) -> list[str]:
-    """The messages that the run itself wrote into Dagster's event log."""
+def told(project: Project, result: dg.ExecuteInProcessResult, level: int = logging.INFO) -> list[str]:
+    """The messages of a level that the run itself wrote into Dagster's event log."""
     logs = project.instance.all_logs(result.run_id)
-    return [entry.user_message for entry in logs if not entry.is_dagster_event and entry.level >= level]
+    return [entry.user_message for entry in logs if not entry.is_dagster_event and entry.level == level]
 
 
 def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:
@@ -167,6 +168,20 @@ def test_a_run_says_in_one_sentence_what_it_did(project: Project, book: Book) ->
     assert "invoices: 0 new, 1 changed, 1 deleted, 250 rows in invoicing.invoices; 3 pages, " in second
 
 
+def test_an_error_that_nobody_foresaw_leaves_no_key_in_the_event_log(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError(f"a bug, with {SANDBOX_KEY} in hand")
+
+    monkeypatch.setattr("invoices_assets.load.refresh.sweep", refuse)
+    result = project.run()
+    assert not result.success
+    log = [dg.serialize_value(entry) for entry in project.instance.all_logs(result.run_id)]
+    assert any("a bug, with ***" in entry for entry in log)
+    assert not any(SANDBOX_KEY in entry for entry in log)
+
+
 def test_progress_of_a_long_sweep_is_in_the_event_log(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +202,7 @@ def test_a_run_on_the_sandbox_says_that_its_rows_are_invented(
 ) -> None:
     project = Project(monkeypatch, tmp_path)
     result = project.run(limit=1)
-    warnings = told(project, result, level=30)
+    warnings = told(project, result, level=logging.WARNING)
     assert [text for text in warnings if "invented" in text and "INVOICES_API_BASE_URL" in text]
     assert project.metadata(result)["dagster/table_name"] == "sandbox.sandbox.invoices"
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from invoices_assets.sandbox import Book, Contract, serve
-from invoices_assets_tests.refreshing import Loader
+from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
 from invoices_assets_tests.test_cursor import NOON, invoice, stamped
@@ -30,10 +30,10 @@ def test_new_and_changed_records_from_before_the_overlap_were_missed(
         book.insert(invoice("late", stamped(-601)))
         book.update("3", total=11, updated_at=stamped(-7000))
         book.update("4", line_items=[{"amount": 1}], updated_at=stamped(-7000))
-        assert loader.refresh().loaded.missed is None
-        loaded = loader.refresh(mode).loaded
-        assert (loaded.new, loaded.changed, loaded.missed) == (1, 2, 3)
-        assert loader.refresh(mode).loaded.missed == 0
+        assert loader.load().missed is None
+        result = loader.load(mode)
+        assert (result.new, result.changed, result.missed) == (1, 2, 3)
+        assert loader.load(mode).missed == 0
 
 
 def test_what_the_next_refresh_would_have_found_was_not_missed(book: Book, tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_what_the_next_refresh_would_have_found_was_not_missed(book: Book, tmp_p
         loader.refresh()
         book.insert(invoice("at the border", stamped(-600)))
         book.update("5", total=11, updated_at=stamped(60))
-        loaded = loader.refresh("reconcile").loaded
-        assert (loaded.new, loaded.changed, loaded.missed) == (1, 1, 0)
+        result = loader.load("reconcile")
+        assert (result.new, result.changed, result.missed) == (1, 1, 0)
 
 
 def test_deletions_and_returns_are_counted_apart(book: Book, tmp_path: Path) -> None:
@@ -51,11 +51,11 @@ def test_deletions_and_returns_are_counted_apart(book: Book, tmp_path: Path) -> 
         loader = Loader(tmp_path, server.url)
         loader.refresh()
         book.delete("1")
-        loaded = loader.refresh("reconcile").loaded
-        assert (loaded.deleted, loaded.missed) == (1, 0)
+        result = loader.load("reconcile")
+        assert (result.deleted, result.missed) == (1, 0)
         book.insert(invoice("1", stamped(-7200)))
-        loaded = loader.refresh("reconcile").loaded
-        assert (loaded.returned, loaded.missed) == (1, 0)
+        result = loader.load("reconcile")
+        assert (result.returned, result.missed) == (1, 0)
 
 
 def test_records_without_a_stamp_are_missed_where_the_filter_hides_them(book: Book, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_records_without_a_stamp_are_missed_where_the_filter_hides_them(book: Bo
         loader.refresh()
         book.insert(invoice("never edited", None))
         loader.refresh()
-        assert loader.refresh("reconcile").loaded.missed == 1
+        assert loader.load("reconcile").missed == 1
 
 
 def test_an_api_without_a_filter_misses_nothing(book: Book, tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_an_api_without_a_filter_misses_nothing(book: Book, tmp_path: Path) -> N
         loader = Loader(tmp_path, server.url, config(incremental={"cursor_path": "updated_at"}))
         loader.refresh()
         book.insert(invoice("late", stamped(-7200)))
-        loaded = loader.refresh("reconcile").loaded
-        assert (loaded.new, loaded.missed) == (1, None)
+        result = loader.load("reconcile")
+        assert (result.new, result.missed) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_stamps_of_every_declared_kind_are_compared(
         loader.refresh()
         book.insert(invoice("two days late", stamped(-2 * 86_400)))
         book.insert(invoice("in time", NOON))
-        loaded = loader.refresh("reconcile").loaded
-        assert (loaded.new, loaded.missed) == (2, 1)
+        result = loader.load("reconcile")
+        assert (result.new, result.missed) == (2, 1)
 
 
 def test_stamps_in_an_undeclared_column_cannot_be_compared_and_that_is_told(
@@ -112,9 +112,10 @@ def test_stamps_in_an_undeclared_column_cannot_be_compared_and_that_is_told(
         loader = Loader(tmp_path, server.url, content)
         loader.refresh()
         done = loader.refresh("reconcile")
-        assert done.loaded.missed is None
+        assert loaded(done).missed is None
         assert done.remarks == [
-            "what refreshes missed cannot be told: `updated_at` is not declared as a timestamp, date or number"
+            "what refreshes missed cannot be told: `updated_at` is not declared as a timestamp, date or "
+            "number"
         ]
 
 

@@ -284,6 +284,24 @@ def test_records_with_stamps_in_the_future_start_no_run_at_each_tick(watch: Watc
     assert watch.ticks(4) == [True, False, False, False]
 
 
+def test_after_a_trial_alone_everything_is_still_asked_for(watch: Watch) -> None:
+    assert watch.project.run(limit=1).success
+    assert watch.ticks(3) == [True, False, False]
+
+
+def test_a_resource_that_hangs_on_another_cannot_be_watched_and_the_reason_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, clock: Clock
+) -> None:
+    content = config(path="/v1/{resources.companies.id}/invoices", incremental=None)
+    content["resources"].append(
+        {"name": "companies", "endpoint": {"path": "/v1", "paginator": "single_page"}}
+    )
+    watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
+    assert not watch.tick()
+    assert "`invoices` is asked for once for each of `companies`" in watch.reason
+    assert watch.requests == 0
+
+
 def test_an_answer_that_was_no_news_becomes_news_when_its_stamps_are_no_longer_in_the_future() -> None:
     memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
     assert not memory.is_news(Glance("since noon", "abc", newer=False), "run")

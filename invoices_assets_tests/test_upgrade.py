@@ -15,7 +15,7 @@ from dlt.sources.rest_api import rest_api_source
 
 from invoices_assets.load.errors import TableRefused
 from invoices_assets.sandbox import Book, Contract, Paging, Sandbox, serve
-from invoices_assets_tests.refreshing import Loader
+from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
 from invoices_assets_tests.test_cursor import invoice, stamped
@@ -65,13 +65,15 @@ def plain_dlt(
 def assert_equal(loader: Loader, book: Book) -> None:
     expected = [(row["id"], Decimal(row["total"]), row["line_items"][0]["count"]) for row in book.records]
     stored = loader.query(
-        "SELECT i.id, total, l.count FROM invoices i JOIN invoices__line_items l ON l._dlt_root_id = i._dlt_id "
-        "WHERE deleted_at IS NULL ORDER BY 1"
+        "SELECT i.id, total, l.count FROM invoices i "
+        "JOIN invoices__line_items l ON l._dlt_root_id = i._dlt_id WHERE deleted_at IS NULL ORDER BY 1"
     )
     assert stored == sorted(expected)
 
 
-@pytest.mark.parametrize(("pipeline", "source"), [("by_hand", "rest_api"), ("invoicing", "rest_api"), ("invoicing", "invoicing")])
+@pytest.mark.parametrize(
+    ("pipeline", "source"), [("by_hand", "rest_api"), ("invoicing", "rest_api"), ("invoicing", "invoicing")]
+)
 def test_a_warehouse_that_plain_dlt_began_is_continued(
     pipeline: str, source: str, loader: Loader, server: Sandbox, book: Book
 ) -> None:
@@ -79,12 +81,12 @@ def test_a_warehouse_that_plain_dlt_began_is_continued(
     book.update("007", total=11, updated_at=stamped(60))
     book.insert(record(30, updated_at=stamped(60)))
     done = loader.refresh()
-    assert (done.loaded.new, done.loaded.changed) == (1, 29 + 1)
+    assert (loaded(done).new, loaded(done).changed) == (1, 29 + 1)
     assert_equal(loader, book)
     assert loader.cursor == stamped(60)
     book.delete("008")
-    assert loader.refresh("reconcile").loaded.deleted == 1
-    assert loader.refresh().loaded.load_id is None
+    assert loader.load("reconcile").deleted == 1
+    assert loader.load().load_id is None
     assert_equal(loader, book)
 
 
@@ -98,7 +100,10 @@ def test_a_cursor_that_plain_dlt_left_behind_is_not_trusted_for_rows_that_it_los
         assert rows < 30
         done = loader.refresh()
         assert done.cursor_before is None
-        assert "the stored cursor was not relied on: the table invoicing.invoices was written by plain dlt" in done.remarks
+        assert (
+            "the stored cursor was not relied on: the table invoicing.invoices was written by plain dlt"
+            in done.remarks
+        )
         assert_equal(loader, book)
 
 
@@ -160,7 +165,7 @@ def test_a_warehouse_that_somebody_has_taken_from_is_filled_again(
     told = [remark for remark in done.remarks if "relied on" in remark]
     assert told == ([f"the stored cursor was not relied on: {doubt}"] if doubt else [])
     assert_equal(loader, book)
-    assert loader.refresh().loaded.load_id is None
+    assert loader.load().load_id is None
 
 
 def test_child_rows_of_a_row_that_somebody_removed_do_not_double(loader: Loader, book: Book) -> None:
@@ -174,7 +179,9 @@ def test_child_rows_of_a_row_that_somebody_removed_do_not_double(loader: Loader,
 def test_another_cursor_starts_anew_and_leaves_the_old_one(loader: Loader, server: Sandbox) -> None:
     loader.refresh()
     server.requests.clear()
-    loader.content = config(incremental={"cursor_path": "created_at", "start_param": "created_from", "lag": 600})
+    loader.content = config(
+        incremental={"cursor_path": "created_at", "start_param": "created_from", "lag": 600}
+    )
     loader.refresh()
     assert {call.query.get("created_from") for call in server.requests} == {None}
     assert loader.cursor == stamped(0)

@@ -36,7 +36,11 @@ class CursorReader:
         now = datetime.now(UTC)
         path = self._path
         stamps = [stamp_of(record, path) for record in records]
-        if self._notation.is_iso and _in_text_order(stamps) and self._in_bounds(extremes := (min(stamps), max(stamps)), now):
+        if (
+            self._notation.is_iso
+            and _in_text_order(stamps)
+            and self._in_bounds(extremes := (min(stamps), max(stamps)), now)
+        ):
             stamps = list(extremes)
         for stamp in dict.fromkeys(stamps):
             moment = self._notation.moment(stamp)

@@ -13,7 +13,7 @@ from invoices_assets.extract.notation import Notation
 from invoices_assets.extract.source import ResourceSpec
 
 TOLERANCE = timedelta(days=1)
-"""How far a record may lie outside: zones, whole days and inclusive ends differ, and more records do no harm."""
+"""How far a record may lie outside: zones, whole days and inclusive ends differ; more records do no harm."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from invoices_assets.extract.connection import Connection
 from invoices_assets.extract.cursor import CursorReader, comparable, stamp_of
-from invoices_assets.extract.errors import ApiStatusError
+from invoices_assets.extract.errors import ApiStatusError, SourceError
 from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.notation import Notation
 from invoices_assets.extract.page import Page
@@ -18,7 +18,7 @@ from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.tally import identities_of
 
 EVERYTHING = "everything"
-"""The question where an API cannot be asked for changes only."""
+"""The question where an API cannot be asked for changes only, or where no cursor is known yet."""
 
 TIMEOUT = (5.0, 20.0)
 """Seconds for connecting and for each read: Dagster gives the tick of a sensor 60 s."""
@@ -48,8 +48,13 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
         cursor: the last stamp that was loaded, in the API's notation; None for everything.
 
     Raises:
+        SourceError: one request cannot tell.
         RequestFailed: no usable answer.
     """
+    if spec.parent is not None:
+        raise SourceError(
+            f"`{spec.name}` is asked for once for each of `{spec.parent}`; one request cannot tell."
+        )
     start = None
     if spec.cursor is not None and spec.cursor.filters:
         start = spec.cursor.initial_value if cursor is None else cursor
@@ -59,7 +64,7 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
     names = identities_of(spec.primary_key, spec.columns)(page.records)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return Glance(
-        question=EVERYTHING if start is None else f"since {start}",
+        question=EVERYTHING if start is None or cursor is None else f"since {start}",
         answer=hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         newer=_would_move(spec, cursor, page),
     )

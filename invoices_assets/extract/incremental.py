@@ -1,4 +1,4 @@
-"""dlt's incremental configuration of an endpoint: the change cursor, and the pair that gives a date window."""
+"""dlt's incremental configuration of an endpoint: the change cursor, and the pair of a date window."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class CursorSpec:
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """A pair of parameters that selects the records of a stretch of time: dlt's `start_param` and `end_param`.
+    """A pair of parameters that selects by a stretch of time: dlt's `start_param` and `end_param`.
 
     Parameters:
         path: JSONPath of the moment by which the API selects, for example `created_at`.
-        start_param, end_param: query parameters that take the first moment, and the first one after the window.
+        start_param, end_param: query parameters for the first moment, and for the first one after the window.
         first: where the history begins, as an ISO date or stamp; windows are written in its style.
         lag: how far a window reaches back into the one before; for an API whose start is exclusive.
     """
@@ -66,7 +66,7 @@ class WindowSpec:
 
 
 def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
-    """The change cursor of an endpoint; where a parameter and the endpoint declare one, dlt takes the parameter's.
+    """The change cursor of an endpoint; dlt prefers one that a parameter declares to one of the endpoint.
 
     Raises:
         SourceError: it has what cannot be loaded completely.
@@ -110,8 +110,8 @@ def read_window(name: str, endpoint: Mapping[str, Any], *, depends: bool) -> Win
     first = str(_as_text(incremental.get("initial_value")))
     if not _ISO_DAY.match(first):
         raise SourceError(
-            f"resource `{name}` has `end_param` and so needs `initial_value`, the ISO date of its first month, "
-            "such as 2019-01-01."
+            f"resource `{name}` has `end_param` and so needs `initial_value`, the ISO date of its first "
+            "month, such as 2019-01-01."
         )
     return WindowSpec(
         path=str(incremental["cursor_path"]),

@@ -21,7 +21,9 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 """Of the calendar that Python has, the years 1 to 9999, in seconds since 1970."""
 _NAMING = NamingConvention()
 _DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}$")
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
+)
 
 
 class CursorText(str):
@@ -97,7 +99,10 @@ class Notation:
         unit for numbers; a declared epoch is taken as seconds.
         """
         if self.moment(last) is None:
-            raise SourceError(f"the stored cursor `{last}` is no stamp that the source's declaration can read; a run with `mode: full` sets it anew.")
+            raise SourceError(
+                f"the stored cursor `{last}` is no stamp that the source's declaration can read; "
+                "a run with `mode: full` sets it anew."
+            )
         start = self.stepped_back(last, self._lag)
         return self.as_text(self._initial if self._crosses_initial_value(start) else start)
 
@@ -163,11 +168,14 @@ class Notation:
         return _DATE_ONLY.match(stamp) is not None
 
     def _crosses_initial_value(self, start: Any) -> bool:
-        first, begins = self.moment(self._initial), self.moment(start)
-        return first is not None and isinstance(first, datetime) == isinstance(begins, datetime) and begins < first  # type: ignore[operator]
+        first: Any = self.moment(self._initial)
+        begins: Any = self.moment(start)
+        if first is None or isinstance(first, datetime) != isinstance(begins, datetime):
+            return False
+        return bool(begins < first)
 
     def _in_zone(self, moment: datetime) -> datetime:
-        # in UTC, because datetimes of one zone are compared and shifted by their wall clock, summer time or not
+        # in UTC: datetimes of one zone are compared and shifted by their wall clock, summer time or not
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
 
@@ -194,7 +202,9 @@ def _from_iso(text: str) -> datetime:
     zone = "+00:00" if zone in ("Z", "z") else (zone or "")
     if zone and ":" not in zone:
         zone = f"{zone[:3]}:{zone[3:] or '00'}"
-    return datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{zone}")
+    return datetime.fromisoformat(
+        f"{day}T{clock}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{zone}"
+    )
 
 
 def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
@@ -213,7 +223,9 @@ def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
     try:
         moment = _from_iso(since.strip())
     except ValueError:
-        raise SourceError(f"`since` must be a moment in ISO 8601, such as 2026-01-31T00:00:00Z, not `{since}`.") from None
+        raise SourceError(
+            f"`since` must be a moment in ISO 8601, such as 2026-01-31T00:00:00Z, not `{since}`."
+        ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if like is None and spec.cursor is not None:
         _, column = stamp_column(spec, spec.cursor.path)

@@ -158,7 +158,11 @@ def read_source(path: Path) -> Source:
         raise SourceError(f"The source file {path} is not UTF-8 text.") from None
     except yaml.YAMLError as error:
         raise SourceError(f"The source file {path} is not valid YAML: {_yaml_complaint(error)}") from None
-    if not isinstance(config, dict) or not isinstance(config.get("resources"), list) or not config["resources"]:
+    if (
+        not isinstance(config, dict)
+        or not isinstance(config.get("resources"), list)
+        or not config["resources"]
+    ):
         raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
     source = Source(path, config)
     source.dlt_source("check")
@@ -201,7 +205,9 @@ def _resource_spec(
 
 def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
     if resource.get("processing_steps"):
-        raise SourceError(f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`.")
+        raise SourceError(
+            f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`."
+        )
     disposition = resource.get("write_disposition", "append")
     if isinstance(disposition, dict):
         disposition = disposition.get("disposition")
@@ -218,7 +224,9 @@ def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:
     for name, spec in specs.items():
         if spec.history and f"{name}_history" in specs:
-            raise SourceError(f"resource `{name}_history` has the name of the table that `{name}` keeps its history in.")
+            raise SourceError(
+                f"resource `{name}_history` has the name of the table that `{name}` keeps its history in."
+            )
 
 
 def _history(name: str, resource: Mapping[str, Any]) -> bool:
@@ -227,10 +235,11 @@ def _history(name: str, resource: Mapping[str, Any]) -> bool:
     if not isinstance(disposition, dict):
         return False
     strategy = disposition.get("strategy", "delete-insert")
-    if strategy not in ("delete-insert", "upsert", "scd2") or disposition.keys() - {"disposition", "strategy"}:
+    more = disposition.keys() - {"disposition", "strategy"}
+    if more or strategy not in ("delete-insert", "upsert", "scd2"):
         raise SourceError(
-            f"resource `{name}`: of `write_disposition`, only `disposition: merge` and the strategy `delete-insert`, "
-            "`upsert` or `scd2` (keeps every version) work."
+            f"resource `{name}`: of `write_disposition`, only `disposition: merge` and the strategy "
+            "`delete-insert`, `upsert` or `scd2` (keeps every version) work."
         )
     return strategy == "scd2"
 
@@ -248,7 +257,10 @@ def _paginator(name: str, client: Mapping[str, Any], endpoint: Mapping[str, Any]
             f"resource `{name}` names no paginator, and a guessed one could lose pages: "
             "use offset, page_number, cursor, header_link, json_link or single_page."
         )
-    if isinstance(paginator, RangePaginator) and type(paginator) not in (OffsetPaginator, PageNumberPaginator):
+    if isinstance(paginator, RangePaginator) and type(paginator) not in (
+        OffsetPaginator,
+        PageNumberPaginator,
+    ):
         raise SourceError(f"resource `{name}` has a paginator that is not known: {type(paginator).__name__}.")
     return paginator
 
@@ -261,7 +273,9 @@ def _ignored(name: str, endpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any],
     actions = tuple(endpoint.get("response_actions") or ())
     for action in actions:
         if action.get("action") != "ignore" or "status_code" not in action or "content" in action:
-            raise SourceError(f"resource `{name}`: of `response_actions`, only `status_code` with `ignore` works.")
+            raise SourceError(
+                f"resource `{name}`: of `response_actions`, only `status_code` with `ignore` works."
+            )
     return actions
 
 

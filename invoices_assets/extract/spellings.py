@@ -1,7 +1,7 @@
 """How a secret may be spelled where it turns up.
 
-It may be there as it is, percent-encoded, in base64, or escaped for JSON, Python or HTML. A secret is found by
-a pattern that allows every spelling of each of its characters, so that mixtures (a percent-encoded URL inside
+It may be there as it is, percent-encoded, in base64, or escaped for JSON, Python or HTML. It is found by a
+pattern that allows every spelling of each of its characters, so that mixtures (a percent-encoded URL inside
 JSON inside a log line) are found like the pure forms.
 """
 

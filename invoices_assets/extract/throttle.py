@@ -10,10 +10,8 @@ from collections.abc import Callable
 from invoices_assets.extract.errors import RequestFailed
 
 _SPACING = 1.08
-"""Requests are spaced this much wider than the rate asks: on their way they come closer to each other."""
-
-_LEAST_SPACING = 1.06
-"""How close a request may follow one that left late, to make up for that."""
+"""Requests are spaced this much wider than the rate asks: on their way they come closer to each other. One
+that left late is made up for by the next ones, but no two are ever closer than the rate allows."""
 
 _ROUNDS_TO_GROW = 4
 """The window grows by one after as many undisturbed answers as this times its size."""
@@ -84,7 +82,7 @@ class Gate:
                 self._under_way += 1
                 if self._spacing:
                     self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
-                    self._earliest = now + self._spacing * _LEAST_SPACING
+                    self._earliest = now + self._spacing
                 return self._storm
             finally:
                 self._queue.remove(me)

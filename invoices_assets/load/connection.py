@@ -45,12 +45,19 @@ def open_warehouse(
 
     Parameters:
         working_dir: where DuckDB puts what exceeds its memory limit; without it, nothing is written anywhere.
-        read_only: attach for reading; the file must exist.
+        read_only: attach for reading; the file must exist. Of a destination other than DuckDB there is a copy of
+            dlt's state, the rejected records and a few rows, for reading.
 
     Raises:
         WarehouseBusy: another process holds the file, for longer than `settings.open_wait_seconds`.
         WarehouseUnusable: the file is not a DuckDB database, or cannot be read or written.
     """
+    if not settings.is_duckdb:
+        from invoices_assets.load.mirror import outline
+
+        with outline(settings) as connection:
+            yield connection
+        return
     config: dict[str, Any] = {"memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}
     if settings.threads:
         config["threads"] = settings.threads

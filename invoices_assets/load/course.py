@@ -1,4 +1,4 @@
-"""The course of a refresh: where its sweep starts, what that sweep covers, and where the cursor is afterwards."""
+"""The course of a refresh: where its sweep starts, what it covers, and where the cursor is afterwards."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from invoices_assets.load.state import cursor_state
 Mode = Literal["incremental", "full", "reconcile"]
 
 UNSTAMPED = "unstamped"
-"""In dlt's state: the last sweep of everything met records without a change stamp, such as those that were never
-edited. A filter by change shows neither them nor new ones of their kind, so refreshes ask for everything."""
+"""In dlt's state: the last sweep of everything met records without a change stamp, such as those that were
+never edited. A filter by change shows neither them nor new ones of their kind, so refreshes ask for everything."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Course:
         """
         if request.dates is not None and (request.since is not None or request.mode == "reconcile"):
             raise SourceError(
-                "A run for a partition loads one stretch of the history; it takes neither `since` nor the mode "
-                "`reconcile`, which belong to a run without partition."
+                "A run for a partition loads one stretch of the history; it takes neither `since` nor the "
+                "mode `reconcile`, which belong to a run without partition."
             )
         path = spec.cursor.path if spec.cursor is not None else None
         before = stored.get("incremental", {}).get(path, {}).get("last_value")
@@ -132,7 +132,9 @@ class Course:
 def _start(spec: ResourceSpec, request: RefreshRequest, before: Any, some_unstamped: bool) -> Any:
     if spec.cursor is None or not spec.cursor.filters:
         if request.since is not None:
-            raise SourceError(f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor.")
+            raise SourceError(
+                f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor."
+            )
         return None
     if request.since is not None:
         return parse_since(spec, request.since, like=before or spec.cursor.initial_value)

@@ -34,7 +34,7 @@ class Files:
     rows: int
 
 
-def write_files(delta: Delta, directory: Path, load_id: str) -> dict[str, Files]:
+def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True) -> dict[str, Files]:
     """The rows to load: table -> its files.
 
     Files of the spool are handed on as they are where that is possible; they have the hidden column of the
@@ -42,14 +42,14 @@ def write_files(delta: Delta, directory: Path, load_id: str) -> dict[str, Files]
 
     Parameters:
         load_id: of dlt's load package, for the column `_dlt_load_id`.
+        as_spooled: whether files of the spool will do.
     """
     files: dict[str, Files] = {}
     if delta.counts.main:
         for table in delta.plan.tables.values():
             path = directory / f"{table.name}.delta.parquet"
-            files[table.name] = _as_spooled(delta, table) or copy_rows(
-                delta, rows_to_load(delta, table, load_id), path
-            )
+            spooled = _as_spooled(delta, table) if as_spooled else None
+            files[table.name] = spooled or copy_rows(delta, rows_to_load(delta, table, load_id), path)
     if delta.counts.rejected_new:
         select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM {REJECTED}"
         name = rejected_table(delta.sweep.root)

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import dlt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.common.data_writers import BufferedDataWriter, get_best_writer_spec
 from dlt.common.destination import Destination
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, new_table
@@ -23,7 +26,6 @@ from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.load.connection import explain
 from invoices_assets.load.delta_files import Files
 from invoices_assets.load.hints import Column, parse_columns
 from invoices_assets.load.history import STATE as HISTORY_STATE
@@ -91,27 +93,12 @@ def new_pipeline(
                 pipeline.deactivate()
 
 
-@contextlib.contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    """Turns what dlt raises into the sentence for the error inside dlt's wrappers.
-
-    Raises:
-        WarehouseError: for any exception; an interrupt is raised as such, though dlt wraps it as well.
-    """
-    try:
-        yield
-    except Exception as error:
-        cause = _innermost(error)
-        if isinstance(cause, Exception):
-            raise explain(cause, path) from error
-        raise cause from None
-
-
-def _innermost(error: BaseException) -> BaseException:
+def innermost(error: BaseException) -> BaseException:
+    """The error inside dlt's wrappers."""
     for name in ("exception", "client_exception", "dbapi_exception", "__cause__"):
         inner = getattr(error, name, None)
         if isinstance(inner, BaseException) and inner is not error:
-            return _innermost(inner)
+            return innermost(inner)
     return error
 
 
@@ -122,22 +109,27 @@ def run(
     plan: Plan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, Files]],
+    *,
+    as_files: bool = True,
 ) -> str:
     """Load the delta and the new state; one job after the other, and any failure raises.
 
     Parameters:
         write: makes the Parquet files for a load id: table -> (file, rows).
+        as_files: hand the Parquet files to the destination as they are; otherwise dlt rewrites them in the format
+            that the destination prefers.
 
     Returns:
         dlt's load id.
     """
     files: dict[str, Files] = {}
-    source = _source(settings, resource, plan, state_update, write, files)
+    source = _source(settings, resource, plan, state_update, write, files, as_files)
     load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
     pipeline.normalize(workers=1)
     for table in plan.children:
         for path in files[table.name].paths if table.name in files else ():
-            _add_job(pipeline, load_id, table.name, path)
+            for file in [path] if as_files else _rewritten(pipeline, table.name, path):
+                _add_job(pipeline, load_id, table.name, file)
     pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
     return load_id
 
@@ -149,6 +141,7 @@ def _source(
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, Files]],
     files: dict[str, Files],
+    as_files: bool,
 ) -> DltSource:
     def main() -> Iterator[Any]:
         if state_update:
@@ -161,7 +154,10 @@ def _source(
         yield from imported(plan.root.name)
 
     def imported(table: str) -> Iterator[Any]:
-        if table in files:
+        if table in files and not as_files:
+            for path in files[table].paths:
+                yield from (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(path).iter_batches())
+        elif table in files:
             first, *others = files[table].paths
             yield dlt.mark.with_file_import(str(first), "parquet", files[table].rows)
             for path in others:
@@ -187,9 +183,25 @@ def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
 
     dlt makes the files of nested tables in its normalize step only; extract takes them for no nested table.
     """
-    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, "parquet")
+    kind = cast(Any, path.suffix[1:])
+    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, kind)
     named = path.rename(path.with_name(job.file_name()))
     pipeline._get_load_storage().normalized_packages.import_job(load_id, str(named))
+
+
+def _rewritten(pipeline: Pipeline, table: str, path: Path) -> list[Path]:
+    """The rows of a Parquet file in the format that the destination prefers, by dlt's own writer."""
+    capabilities = pipeline.destination.capabilities()
+    columns = pipeline.default_schema.get_table_columns(table)
+    spec = get_best_writer_spec("arrow", cast(Any, capabilities.preferred_loader_file_format))
+    template = str(path).replace("%", "%%") + ".%s"
+    writer: BufferedDataWriter[Any] = BufferedDataWriter(
+        spec, template, disable_compression=True, _caps=capabilities
+    )
+    for batch in pq.ParquetFile(path).iter_batches():
+        writer.write_data_item(pa.Table.from_batches([batch]), columns)
+    writer.close()
+    return [Path(file.file_path) for file in writer.closed_files]
 
 
 def _parent(table: str, names: set[str]) -> str:

@@ -1,11 +1,11 @@
-"""Every version of the main rows, beside the main table: `<resource>_history`, merged by dlt's strategy `scd2`.
+"""Every version of the main rows, in `<resource>_history`, merged by dlt's strategy `scd2`.
 
-A version lasts from `valid_from` until `valid_to`, which is null for the present one. dlt tells versions apart by a
-hash of the row, kept in `_dlt_id`. It is made of the texts of all values that are there, so that a column that is
-added later, or widened, does not make new versions of rows that did not change.
+A version lasts from `valid_from` until `valid_to`, which is null for the present one. dlt tells versions
+apart by a hash of the row, kept in `_dlt_id`. It is made of the texts of all values that are there, so that a
+column that is added later, or widened, does not make new versions of rows that did not change.
 
-Versions come from the rows that a load writes anyway. Where the main table was written without its history, all
-its rows are compared once more; so the history can be switched on, off and on again.
+Versions come from the rows that a load writes anyway. Where the main table was written without its history,
+all its rows are compared once more; so the history can be switched on, off and on again.
 """
 
 from __future__ import annotations
@@ -54,13 +54,15 @@ def plan_history(
     for column in (VALID_FROM, VALID_TO):
         if column in root.columns:
             raise TableRefused(
-                f"the API has a field `{column}`, the name of a column of the history; give it another one in the "
-                f"source YAML, for example `columns: {{api_{column}: {{x-from: {column}}}}}`"
+                f"the API has a field `{column}`, the name of a column of the history; give it another one "
+                f"in the source YAML, for example `columns: {{api_{column}: {{x-from: {column}}}}}`"
             )
     name = history_table(root.name)
     stored = stored_tables(connection, dataset, name).get(name, {})
     if stored and VALID_TO not in stored:
-        raise TableRefused(f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}")
+        raise TableRefused(
+            f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}"
+        )
     came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
     history = merged(dataset, name, stored, came, parse_columns(resource.columns), [])
     history.columns |= {VALID_FROM: TIMESTAMPTZ, VALID_TO: TIMESTAMPTZ, ROW_ID: VARCHAR}
@@ -124,7 +126,7 @@ def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: 
 
 
 def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: Sequence[str]) -> str:
-    """The stored rows that the load does not touch; one of each id, for plain dlt may have appended several."""
+    """The stored rows that the load does not touch; one of each id, for plain dlt may append several."""
     root = delta.plan.root
     stored = [
         ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns
@@ -139,7 +141,9 @@ def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: S
 
 def _hash(kinds: Mapping[str, str]) -> str:
     texts = {column: text_of(ident(column), kinds[column]) for column in sorted(kinds)}
-    parts = [f"coalesce({literal(c + '=')} || length({text}) || ':' || {text}, '')" for c, text in texts.items()]
+    parts = [
+        f"coalesce({literal(c + '=')} || length({text}) || ':' || {text}, '')" for c, text in texts.items()
+    ]
     return f"md5({' || '.join(parts)})"
 
 

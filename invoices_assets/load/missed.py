@@ -55,5 +55,7 @@ def _bound(start: datetime | int | Decimal, kind: str) -> str | None:
     if kind == TIMESTAMPTZ:
         return f"CAST({literal(start.isoformat())} AS {TIMESTAMPTZ})"
     if kind.startswith("TIMESTAMP"):
-        return f"CAST({literal(start.astimezone(timezone.utc).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"
+        return (
+            f"CAST({literal(start.astimezone(timezone.utc).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"
+        )
     return f"CAST({literal(start.date().isoformat())} AS DATE)" if kind == "DATE" else None

@@ -12,19 +12,19 @@ from typing import Any
 
 import duckdb
 
-from invoices_assets.load.connection import explain, open_warehouse
+from invoices_assets.load.connection import explain
 from invoices_assets.load.delta import Delta
 from invoices_assets.load.delta_files import Files, copy_rows, write_files
-from invoices_assets.load.errors import WarehouseError
-from invoices_assets.load.evolution import plan_tables, widen
+from invoices_assets.load.evolution import plan_tables
 from invoices_assets.load.hints import normalized
-from invoices_assets.load.history import count_versions, is_behind, plan_history, versions_to_load
+from invoices_assets.load.history import is_behind, plan_history, versions_to_load
 from invoices_assets.load.missed import Watermark, count_missed
 from invoices_assets.load.rejections import settle_rejections
 from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.state import merged_state, read_state, stored_state
-from invoices_assets.load.tables import DELETED_AT, Plan, qualified, stored_tables
+from invoices_assets.load.tables import Plan
+from invoices_assets.load.targets import Target, target_of
 
 __all__ = ["LoadResult", "load_sweep", "read_state"]
 
@@ -37,8 +37,8 @@ class LoadResult:
         new, changed, returned, unchanged: records of the sweep; each is one of these. `returned` ones were
             marked as deleted before.
         deleted: records that got their `deleted_at` in this load.
-        missed: new or changed records that incremental refreshes should have found, or could not; None where it
-            was not asked for, or cannot be told.
+        missed: new or changed records that incremental refreshes should have found; None where that was not
+            asked for, or cannot be told.
         rejected: records of the sweep that could not be stored as declared.
         versions: rows that the history of the main table got; None where there is no history.
         table_rows: rows of the main table afterwards; live_rows: those without `deleted_at`.
@@ -105,32 +105,27 @@ def load_sweep(
     Raises:
         WarehouseError: nothing was written.
     """
-    if not settings.is_duckdb:
-        raise WarehouseError(f"the destination {settings.destination} is not supported yet")
     result = LoadResult(rejected=sweep.rejected)
     result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
     moment = now or datetime.now(timezone.utc)
-    spec = Resource(spec.name, [normalized(key) for key in spec.primary_key], spec.columns, spec.description, spec.history)
+    key = [normalized(name) for name in spec.primary_key]
+    spec = Resource(spec.name, key, spec.columns, spec.description, spec.history)
+    target = target_of(settings, spec, sweep)
     try:
         with contextlib.ExitStack() as stack:
             with result.timed("open"):
-                connection = stack.enter_context(open_warehouse(settings, working_dir=working_dir, log=log))
-            connection.begin()
+                opened = target.open(working_dir, log, whole=complete or everything)
+                connection = stack.enter_context(opened)
             with result.timed("compare"):
                 plan = plan_tables(connection, settings.dataset, sweep, spec)
                 plan.history = plan_history(connection, settings.dataset, plan, spec)
-                widen(connection, plan)
+                target.widen(connection, plan)
                 delta = Delta(connection, settings.dataset, sweep, plan, spec.primary_key, moment)
                 counts = delta.compare(
                     complete=complete, everything=everything, max_deleted_share=max_deleted_share
                 )
                 if watermark is not None:
-                    result.missed = count_missed(delta, watermark)
-                    if result.missed is None:
-                        result.remarks.append(
-                            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a "
-                            "timestamp, date or number"
-                        )
+                    _count_missed(result, delta, watermark)
                 settled = settle_rejections(delta, spec.primary_key, everything=everything or complete)
             for name in ("new", "changed", "deleted", "returned", "unchanged"):
                 setattr(result, name, getattr(counts, name))
@@ -139,22 +134,33 @@ def load_sweep(
             behind = is_behind(connection, settings.dataset, plan, stored)
             if counts.any or state or settled or behind:
                 _note(result, plan, counts.rekeyed)
-                _load(connection, settings, spec, plan, delta, state, behind, working_dir, result)
+                _load(target, settings, spec, delta, state, behind, working_dir, result)
                 with result.timed("commit"):
-                    connection.commit()
+                    target.end(connection)
             else:
                 connection.rollback()
             with result.timed("describe"):
-                _describe(connection, settings.dataset, sweep.root, result)
+                tables, result.table_rows, result.live_rows = target.describe(connection, sweep.root)
+                for table, columns in tables.items():
+                    result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
             with result.timed("close"):
                 stack.close()
     except (duckdb.Error, OSError) as error:
-        raise explain(error, settings.path) from error
+        raise explain(error, settings.path if settings.is_duckdb else working_dir) from error
     return result
 
 
 def _if_changed(stored: Mapping[str, Any], update: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return update if update and merged_state(stored, update) != stored else None
+
+
+def _count_missed(result: LoadResult, delta: Delta, watermark: Watermark) -> None:
+    result.missed = count_missed(delta, watermark)
+    if result.missed is None:
+        result.remarks.append(
+            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a timestamp, "
+            "date or number"
+        )
 
 
 def _note(result: LoadResult, plan: Plan, rekeyed: int) -> None:
@@ -164,10 +170,9 @@ def _note(result: LoadResult, plan: Plan, rekeyed: int) -> None:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection,
+    target: Target,
     settings: WarehouseSettings,
     spec: ResourceLike,
-    plan: Plan,
     delta: Delta,
     state: Mapping[str, Any] | None,
     behind: bool,
@@ -177,34 +182,25 @@ def _load(
     with result.timed("import_dlt"):
         # only when there is something to load; it takes longer than an empty refresh
         from invoices_assets.load import dlt_run
-        from invoices_assets.load.duckdb_destination import Session, destination
+
+    connection, plan = delta.connection, delta.plan
 
     def write(load_id: str) -> dict[str, Files]:
         with result.timed("write"):
-            files = write_files(delta, working_dir, load_id)
+            files = write_files(delta, working_dir, load_id, as_spooled=target.as_files)
             if plan.history is not None and (delta.counts.main or behind):
                 select = versions_to_load(delta, spec.primary_key, load_id, behind=behind)
                 path = working_dir / f"{plan.history.name}.delta.parquet"
                 files[plan.history.name] = copy_rows(delta, select, path)
             return files
 
-    bound = destination(Session(connection, working_dir), settings.path)
-    with dlt_run.plain_errors(settings.path), contextlib.ExitStack() as stack:
+    with target.plain_errors(), contextlib.ExitStack() as stack:
         with result.timed("dlt_sync"):
+            bound = target.destination(connection, working_dir)
             pipeline = stack.enter_context(dlt_run.new_pipeline(settings, bound, working_dir / "dlt"))
         with result.timed("dlt_run"):
-            result.load_id = dlt_run.run(pipeline, settings, spec, plan, state, write)
-    if plan.history is not None:
-        result.versions = count_versions(connection, settings.dataset, plan.history, result.load_id)
-
-
-def _describe(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, result: LoadResult) -> None:
-    tables = stored_tables(connection, dataset, root)
-    result.columns = {
-        table: {column: kind for column, (kind, _) in columns.items()} for table, columns in tables.items()
-    }
-    if root in tables:
-        live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"
-        row = connection.execute(f"SELECT count(*), {live} FROM {qualified(dataset, root)}").fetchone()
-        assert row is not None
-        result.table_rows, result.live_rows = row
+            result.load_id = dlt_run.run(
+                pipeline, settings, spec, plan, state, write, as_files=target.as_files
+            )
+        if plan.history is not None:
+            result.versions = target.count_loaded(connection, plan.history.name, result.load_id)

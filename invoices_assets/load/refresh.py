@@ -15,8 +15,9 @@ from invoices_assets.extract.connection import Connection
 from invoices_assets.extract.cursor import CursorReader
 from invoices_assets.extract.dependents import sweep_dependent
 from invoices_assets.extract.errors import IncompleteSweep
-from invoices_assets.extract.http import HttpClient, HttpStats
+from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.source import ResourceSpec
+from invoices_assets.extract.stats import HttpStats
 from invoices_assets.extract.sweep import Swept, sweep
 from invoices_assets.extract.tally import Tally
 from invoices_assets.load.course import Course, RefreshRequest
@@ -28,7 +29,7 @@ from invoices_assets.load.trust import Trusted, has_live_rows, trusted_state
 
 PROGRESS_EVERY_SECONDS = 5.0
 
-__all__ = ["Refreshed", "RefreshRequest", "refresh"]
+__all__ = ["RefreshRequest", "Refreshed", "refresh"]
 
 _log = logging.getLogger("invoices_assets")
 
@@ -73,12 +74,12 @@ def refresh(
     trusted = trusted_state(settings, spec.name) if spec.cursor is not None else Trusted()
     course = Course.of(spec, request, trusted.state)
     with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
-        common: Any = dict(
-            start=course.start,
-            limit=request.limit,
-            window=connection.window,
-            progress=_Progress(spec.name, tell),
-        )
+        common: Any = {
+            "start": course.start,
+            "limit": request.limit,
+            "window": connection.window,
+            "progress": _Progress(spec.name, tell),
+        }
         if spec.parent is None:
             swept = sweep(spec, connection.asker(http, spec), spools, dates=request.dates, **common)
         else:
@@ -200,8 +201,8 @@ def _prove_alive(
     swept = sweep(shown, connection.asker(http, shown), Nowhere(), start=initial, window=1, limit=1)
     if swept.rows == 0 and has_live_rows(settings, spec.name):
         raise IncompleteSweep(
-            f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to a key "
-            "without rights. Nothing was changed."
+            f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "
+            "a key without rights. Nothing was changed."
         )
 
 
@@ -224,4 +225,3 @@ def _cursor_remarks(path: str, read: CursorReader) -> dict[str, int]:
         f"records with `{path}` in the future, which did not move the cursor": read.in_future,
         f"records older than asked for: the API ignores or widens its filter on `{path}`": read.before_start,
     }
-

@@ -29,7 +29,7 @@ def open_rejections(settings: WarehouseSettings, root: str) -> Rejections:
     Raises:
         WarehouseError: the warehouse cannot be read.
     """
-    if not settings.path.exists():
+    if not settings.is_there:
         return Rejections()
     table = rejected_table(root)
     with open_warehouse(settings, read_only=True) as connection:

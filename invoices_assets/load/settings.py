@@ -43,6 +43,11 @@ class WarehouseSettings:
             raise ValueError("the destination duckdb needs duckdb_path")
         return Path(self.duckdb_path).expanduser().absolute()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there can be anything to read."""
+        return self.path.exists() if self.is_duckdb else True
+
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""
         return f"{self.path.stem}.{self.dataset}.{table}" if self.is_duckdb else f"{self.dataset}.{table}"

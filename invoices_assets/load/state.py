@@ -17,7 +17,7 @@ def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
     Raises:
         WarehouseError: the file is there and cannot be read.
     """
-    if not settings.path.exists():
+    if not settings.is_there:
         return {}
     with open_warehouse(settings, read_only=True) as connection:
         return stored_state(connection, settings, resource)

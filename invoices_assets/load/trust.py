@@ -1,14 +1,15 @@
 """Whether the warehouse still is what dlt's state says of it.
 
-A cursor says nothing about a table that plain dlt has written, for dlt moves it also over rows that it has lost;
-nor about one that somebody has emptied, moved away or taken columns or child tables from. Then a refresh asks for
-everything, which makes the tables right again.
+A cursor says nothing about a table that plain dlt has written, for dlt moves it also over rows that it has
+lost; nor about one that somebody has emptied, moved away or taken columns or child tables from. Then a
+refresh asks for everything, which makes the tables right again.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from invoices_assets.load.connection import CATALOG, ident, open_warehouse
 from invoices_assets.load.hints import normalized
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.state import stored_state
-from invoices_assets.load.tables import DELETED_AT, Stored, qualified, stored_tables, table_exists
+from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def trusted_state(settings: WarehouseSettings, resource: str) -> Trusted:
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
-    if not settings.path.exists():
+    if not settings.is_there:
         return Trusted()
     with open_warehouse(settings, read_only=True) as connection:
         state = stored_state(connection, settings, resource)
@@ -57,7 +58,7 @@ def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
-    if not settings.path.exists():
+    if not settings.is_there:
         return False
     root = normalized(resource)
     with open_warehouse(settings, read_only=True) as connection:
@@ -103,10 +104,8 @@ def _known_columns(connection: duckdb.DuckDBPyConnection, dataset: str, root: st
 
 
 def _schema(text: str) -> dict[str, Any]:
-    try:
+    with contextlib.suppress(binascii.Error):
         # as SqlJobClientBase._row_to_schema_info reads what dlt has compressed
         text = zlib.decompress(base64.b64decode(text, validate=True)).decode()
-    except binascii.Error:
-        pass
     schema: dict[str, Any] = json.loads(text)
     return schema

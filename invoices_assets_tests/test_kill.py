@@ -1,0 +1,171 @@
+"""SIGKILL at any moment of a real run: the tables have the old state or the new one, and the next run is right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoices_assets.sandbox import Book, Sandbox, serve
+from invoices_assets_tests.exactly import invoices, lines, loaded, loaded_lines, put_rows
+from invoices_assets_tests.processes import Deployment
+from invoices_assets_tests.running import Project
+
+BEFORE, NOW = 40, 450
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    """An API that has more invoices than the warehouse, and some changed ones."""
+    book = Book.of(NOW)
+    for record in book.records[:20]:
+        book.update(record["id"], status="void", line_items=record["line_items"][:1])
+    with serve(book) as running:
+        yield running
+
+
+@pytest.fixture
+def place(server: Sandbox, tmp_path: Path) -> Deployment:
+    place = Deployment(tmp_path, server.url)
+    put_rows(place, BEFORE)
+    return place
+
+
+def state_of(project: Project) -> tuple[Any, Any]:
+    return loaded(project), loaded_lines(project)
+
+
+def check(place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The warehouse has one of the two states, and the next run makes it the new one; which one it had."""
+    project = Project(monkeypatch, place.folder, place.url, place.key)
+    old = Book.of(BEFORE).records
+    states = {
+        "old": (invoices(old), lines(old)),
+        "new": (invoices(server.book.records), lines(server.book.records)),  # type: ignore[attr-defined]
+    }
+    found = [name for name, state in states.items() if state == state_of(project)]
+    assert found, "neither the old state nor the new one"
+    result = project.run()
+    assert result.success, project.failure(result)
+    assert state_of(project) == states["new"]
+    left = {path.name for path in place.warehouse.parent.iterdir()}
+    assert left <= {place.warehouse.name, f"{place.warehouse.name}.lock"}
+    assert not [path for path in (place.folder / "home").rglob("*") if path.is_file()]
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def seconds_after_the_last_page(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long a run goes on when it has all pages, on this machine."""
+    place = Deployment(tmp_path_factory.mktemp("measured"), server.url)
+    put_rows(place, BEFORE)
+    last: list[float] = []
+    server.on_request(lambda number: last.append(time.monotonic()))
+    assert place.run().status == 0
+    return time.monotonic() - last[-1]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5, 0.65, 0.8])
+def test_killed_at_any_moment_of_the_load(
+    share: float,
+    seconds_after_the_last_page: float,
+    place: Deployment,
+    server: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+    first = len(server.requests)
+    server.on_request(lambda _: answered.set() if len(server.requests) >= first + NOW // 100 else None)
+    run = place.start()
+    assert answered.wait(60)
+    time.sleep(share * seconds_after_the_last_page)
+    run.kill()
+    check(place, server, monkeypatch)
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_killed_while_it_reads_the_api(
+    page: int, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+    first = len(server.requests)
+    server.on_request(lambda _: asked.set() if len(server.requests) >= first + page else None)
+    run = place.start()
+    assert asked.wait(60)
+    run.kill()
+    assert run.status == -signal.SIGKILL
+    assert check(place, server, monkeypatch) == "old"
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies(when: str, module: Any, name: str) -> None:
+    """Lets the process die before or after a function."""
+    original = getattr(module, name)
+
+    @wraps(original)
+    def fatal(*args: Any, **kwargs: Any) -> Any:
+        if when == "before":
+            die()
+        result = original(*args, **kwargs)
+        die()
+        return result
+
+    setattr(module, name, fatal)
+
+
+def before_the_transaction() -> None:
+    from invoices_assets.load import pipeline
+
+    dies("before", pipeline, "open_warehouse")
+
+
+def after_the_comparison() -> None:
+    from invoices_assets.load import pipeline
+
+    dies("before", pipeline, "_load")
+
+
+def before_the_commit() -> None:
+    from invoices_assets.load import pipeline
+
+    dies("after", pipeline, "_load")
+
+
+def after_the_commit() -> None:
+    from invoices_assets.load import pipeline
+
+    dies("before", pipeline, "_describe")
+
+
+def after_the_load() -> None:
+    from invoices_assets import assets
+
+    dies("after", assets, "refresh")
+
+
+@pytest.mark.parametrize(
+    ("stage", "left"),
+    [
+        (before_the_transaction, "old"),
+        (after_the_comparison, "old"),
+        (before_the_commit, "old"),
+        (after_the_commit, "new"),
+        (after_the_load, "new"),
+    ],
+)
+def test_killed_between_two_stages(
+    stage: Callable[[], None], left: str, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place.run(stage)
+    assert run.status == -signal.SIGKILL, run.said
+    assert check(place, server, monkeypatch) == left

@@ -21,7 +21,9 @@ OURS = "this project"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -63,7 +65,10 @@ def refresh(chosen: argparse.Namespace) -> None:
         nothing = [measure(OURS, server, Path(folder)) for _ in range(chosen.rounds)]
         server.let_time_pass()
         changed = measure(OURS, server, Path(folder))
-        _table(f"refresh in {records:,} invoices", {"first load": [first], "nothing new": nothing, "172 new": [changed]})
+        _table(
+            f"refresh in {records:,} invoices",
+            {"first load": [first], "nothing new": nothing, "172 new": [changed]},
+        )
 
 
 def growth(chosen: argparse.Namespace) -> None:
@@ -102,7 +107,10 @@ def _table(title: str, runs: dict[str, list[Measured]]) -> None:
         cpu, memory = _median(measured, "cpu"), _median(measured, "memory") / 1e6
         right = "yes" if all(run.right for run in measured) else "**no**"
         rate = measured[0].rows / wall
-        print(f"| {name} | {wall:.1f} | {ratio} | {cpu:.1f} | {memory:,.0f} | {rate:,.0f} | {right} |", flush=True)
+        print(
+            f"| {name} | {wall:.1f} | {ratio} | {cpu:.1f} | {memory:,.0f} | {rate:,.0f} | {right} |",
+            flush=True,
+        )
 
 
 def _chart(path: Path, seconds: dict[str, float]) -> None:

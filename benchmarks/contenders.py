@@ -43,7 +43,9 @@ def _dlt_asset(url: str, key: str, path: Path, loader_file_format: str | None) -
                 "paginator": {"type": "offset", "limit": PAGE},
             },
             "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
-            "resources": [{"name": "invoices", "endpoint": {"path": "/v1/invoices", "data_selector": "data"}}],
+            "resources": [
+                {"name": "invoices", "endpoint": {"path": "/v1/invoices", "data_selector": "data"}}
+            ],
         },
         name="invoicing",
     )
@@ -101,7 +103,13 @@ def floor(url: str, key: str, path: Path) -> Callable[[], None]:
     money = pa.decimal128(38, 9)
     text = pa.string()
     line = pa.struct(
-        [("description", text), ("quantity", money), ("unit_price", money), ("tax_rate", money), ("amount", money)]
+        [
+            ("description", text),
+            ("quantity", money),
+            ("unit_price", money),
+            ("tax_rate", money),
+            ("amount", money),
+        ]
     )
     customer = pa.struct([(name, text) for name in ("id", "name", "email", "country", "vat_id")])
     texts = ["id", "number", "status", "currency", "issue_date", "due_date", "paid_at", "note"]

@@ -51,7 +51,15 @@ class Measured:
 @contextmanager
 def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) -> Iterator[Fixture]:
     """Starts the fixture server in a process of its own and ends it."""
-    command = [sys.executable, "-m", "benchmarks.server", "--records", str(records), "--latency", str(latency)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.server",
+        "--records",
+        str(records),
+        "--latency",
+        str(latency),
+    ]
     if rate:
         command += ["--rate", str(rate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -53,7 +53,10 @@ def main() -> None:
         for start in range(0, len(rows), 1000):
             for text in rows.texts(range(start, min(start + 1000, len(rows)))):
                 total += json.loads(text, parse_float=Decimal)["total"]
-        print(json.dumps({"url": server.url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}), flush=True)
+        print(
+            json.dumps({"url": server.url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}),
+            flush=True,
+        )
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
         signal.signal(signal.SIGUSR1, lambda *_: clock.move())

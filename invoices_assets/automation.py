@@ -158,13 +158,10 @@ class Memory:
 
     def run_failed(self) -> Memory:
         """After the run that was asked for has failed: its answer is news again."""
-        return replace(self._backing_off(), answer=None, run_key=None)
+        return replace(self.tick_failed(), answer=None, run_key=None)
 
     def tick_failed(self) -> Memory:
-        """After an API that could not be asked."""
-        return self._backing_off()
-
-    def _backing_off(self) -> Memory:
+        """After an API that could not be asked; each failure in a row doubles the wait, up to an hour."""
         wait = min(FIRST_BACK_OFF_SECONDS * 2.0**self.failures, LONGEST_BACK_OFF_SECONDS)
         return replace(self, failures=self.failures + 1, not_before=now() + wait)
 

@@ -1,5 +1,7 @@
 """Asset checks: what a green run cannot say by itself."""
 
+from dataclasses import replace
+
 import dagster as dg
 
 from invoices_assets.extract.source import Source
@@ -30,7 +32,9 @@ def _no_rejected_records(name: str, dataset: str) -> dg.AssetChecksDefinition:
         description=f"Every record that the API sent is in the table; the others are in `{table}_rejected`.",
     )
     def no_rejected_records(warehouse: Warehouse) -> dg.AssetCheckResult:
-        rejected = open_rejections(warehouse.settings(dataset), table)
+        # the next run may be loading already, in another process
+        settings = replace(warehouse.settings(dataset), open_wait_seconds=warehouse.lock_limit_seconds)
+        rejected = open_rejections(settings, table)
         return dg.AssetCheckResult(
             passed=not rejected.count,
             metadata={"rejected_records": rejected.count, "reasons": rejected.reasons},

@@ -40,31 +40,49 @@ _LINES = "description, quantity, unit_price, tax_rate, amount"
 
 def loaded(project: Project, columns: str = f"{NEUTRAL}, {_OTHERS}") -> list[Row]:
     """The rows of `invoices` that are not marked as deleted, by id; none where there is no table yet."""
-    there = _columns(project, "invoices")
-    if not there:
-        return []
-    # Undeclared fields that were null so far are no columns yet.
-    names = [name if name in there else "NULL" for name in columns.split(", ")]
-    return project.query(f"SELECT {', '.join(names)} FROM invoices WHERE deleted_at IS NULL ORDER BY id")
+    with _opened(project) as warehouse:
+        return _invoices(warehouse, columns)
 
 
 def loaded_lines(project: Project) -> list[Row]:
     """The line items of those, with the id of their invoice and their position."""
-    if not _columns(project, "invoices__line_items"):
+    with _opened(project) as warehouse:
+        return _line_items(warehouse)
+
+
+@contextmanager
+def _opened(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
+    path = project.warehouse
+    with duckdb.connect(str(path) if path.exists() else ":memory:", read_only=path.exists()) as warehouse:
+        warehouse.execute("SET TimeZone = 'UTC'")
+        if warehouse.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = 'invoicing'").fetchone():
+            warehouse.execute("USE invoicing")
+        yield warehouse
+
+
+def _invoices(warehouse: duckdb.DuckDBPyConnection, columns: str) -> list[Row]:
+    there = _columns(warehouse, "invoices")
+    if not there:
         return []
-    return project.query(
+    # Undeclared fields that were null so far are no columns yet.
+    names = [name if name in there else "NULL" for name in columns.split(", ")]
+    query = f"SELECT {', '.join(names)} FROM invoices WHERE deleted_at IS NULL ORDER BY id"
+    return warehouse.execute(query).fetchall()
+
+
+def _line_items(warehouse: duckdb.DuckDBPyConnection) -> list[Row]:
+    if not _columns(warehouse, "invoices__line_items"):
+        return []
+    return warehouse.execute(
         f"SELECT i.id, l._dlt_list_idx, {', '.join('l.' + name for name in _LINES.split(', '))} "
         "FROM invoices__line_items l JOIN invoices i ON i._dlt_id = l._dlt_parent_id "
         "WHERE i.deleted_at IS NULL ORDER BY 1, 2"
-    )
+    ).fetchall()
 
 
-def _columns(project: Project, table: str) -> list[str]:
-    if not project.warehouse.exists():
-        return []
-    query = "SELECT column_name FROM duckdb_columns() WHERE schema_name = '{}' AND table_name = '{}'"
-    with duckdb.connect(str(project.warehouse), read_only=True) as connection:
-        return [name for (name,) in connection.execute(query.format(project.dataset, table)).fetchall()]
+def _columns(warehouse: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    query = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'invoicing' AND table_name = ?"
+    return [name for (name,) in warehouse.execute(query, [table]).fetchall()]
 
 
 def invoices(records: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -88,8 +106,9 @@ def lines(records: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 def assert_same_as(project: Project, book: Book) -> None:
     """The warehouse has what the server has: every invoice, every line, to the last digit."""
-    assert loaded(project) == invoices(book.records)
-    assert loaded_lines(project) == lines(book.records)
+    with _opened(project) as warehouse:
+        assert _invoices(warehouse, f"{NEUTRAL}, {_OTHERS}") == invoices(book.records)
+        assert _line_items(warehouse) == lines(book.records)
 
 
 @contextmanager
@@ -115,7 +134,11 @@ def put_rows(project: HasWarehouse, count: int) -> None:
 
 @lru_cache(maxsize=4)
 def _filled(count: int) -> bytes:
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, serve(Book.of(count)) as server:
+    with (
+        TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+        serve(Book.of(count)) as server,
+    ):
         project = Project(patch, Path(folder), server.url)
         assert project.run().success
         return project.warehouse.read_bytes()

@@ -1,4 +1,4 @@
-"""What the tests of the loader share: records, the real spool, converter and load, and a look at the result."""
+"""What the tests of the loader share: records, real spool, converter and load, and a look at the result."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ class Deployment:
             path.write_text(yaml.safe_dump(config))
             command += ["-c", str(path)]
         process = _context().Process(
-            target=_execute, args=(command, self.environment, str(self.folder), str(output), sabotage), daemon=True
+            target=_execute,
+            args=(command, self.environment, str(self.folder), str(output), sabotage),
+            daemon=True,
         )
         process.start()
         return Run(process, output)
@@ -146,7 +148,11 @@ def _context() -> ForkServerContext:
 
 
 def _execute(
-    command: list[str], environment: dict[str, str], folder: str, output: str, sabotage: Callable[[], None] | None
+    command: list[str],
+    environment: dict[str, str],
+    folder: str,
+    output: str,
+    sabotage: Callable[[], None] | None,
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)

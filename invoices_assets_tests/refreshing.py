@@ -51,11 +51,13 @@ class Loader:
         folder: for the warehouse.
         url: base URL of the API.
         content: the source file's; None for the default one.
+        window: pages in flight together.
     """
 
     folder: Path
     url: str
     content: dict[str, Any] | None = None
+    window: int = 8
     settings: WarehouseSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class Loader:
     def refresh(self, mode: Any = "incremental", **request: Any) -> Refreshed:
         """Runs `refresh` on `invoices`, in its turn; `request` has further fields of `RefreshRequest`."""
         source = Source(DEFAULT_SOURCE, self.content or config())
-        connection = ImpatientConnection(self.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]))
+        connection = ImpatientConnection(self.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]), self.window)
         specs = connection.resources(source)
         path = self.settings.path
         with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:

@@ -55,13 +55,22 @@ def spec_of(content: dict[str, Any], url: str, key: str = SANDBOX_KEY) -> Resour
 
 
 def swept_from(
-    server: Sandbox, content: dict[str, Any] | None = None, *, window: int = 8, start: Any = None, limit: int | None = None
+    server: Sandbox,
+    content: dict[str, Any] | None = None,
+    *,
+    window: int = 8,
+    start: Any = None,
+    limit: int | None = None,
 ) -> tuple[Swept, Records]:
     """Sweeps the sandbox; waits before retries take no time."""
     spec = spec_of(content or config(), server.url, server.key)
-    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None)
+    http = HttpClient(
+        auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None
+    )
     try:
         records = Records()
-        return sweep(spec, Asker(http, spec, server.url), records, window=window, start=start, limit=limit), records
+        return sweep(
+            spec, Asker(http, spec, server.url), records, window=window, start=start, limit=limit
+        ), records
     finally:
         http.close()

@@ -227,6 +227,24 @@ def test_a_stamp_in_the_future_does_not_move_the_cursor(tmp_path: Path) -> None:
         assert loader.query("SELECT count(*) FROM invoices") == [(3,)]
 
 
+def test_a_change_behind_the_back_of_a_sweep_is_found_by_the_next_refresh(tmp_path: Path) -> None:
+    book = Book(invoice(f"{at:03}") for at in range(250))
+    with serve(book=book) as server:
+        loader = Loader(tmp_path, server.url, config(incremental=without_lag()), window=1)
+
+        @server.on_request
+        def change(request: int) -> None:
+            if request == 3:
+                book.update("000", total=11)
+                book.update("249", total=11)
+
+        loader.refresh()
+        assert loader.query("SELECT id FROM invoices WHERE total = 11") == [("249",)]
+        result = loader.load()
+        assert (result.changed, result.unchanged) == (1, 249)
+        assert loader.load().load_id is None
+
+
 def test_records_without_a_stamp_are_loaded_and_told(tmp_path: Path) -> None:
     book = Book([invoice("a"), invoice("null", None), {"id": "absent", "total": 1}, invoice("text", "soon")])
     content = config()

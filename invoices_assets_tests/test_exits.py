@@ -285,10 +285,7 @@ def test_nothing_that_an_op_logs_or_prints_into_dagster_holds_the_key() -> None:
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
-        stored = [
-            repr(entry) + entry.to_json()  # type: ignore[no-untyped-call]
-            for entry in instance.all_logs(result.run_id)
-        ]
+        stored = [repr(entry) + entry.to_json() for entry in instance.all_logs(result.run_id)]
 
     assert not result.success
     text = "\n".join(stored)

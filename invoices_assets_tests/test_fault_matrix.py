@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
-from invoices_assets.sandbox import Book, Contract, Faults, Key, Paging, Sandbox, Total, faults, serve
+from invoices_assets.sandbox import Book, Contract, Faults, Key, Paging, Total, faults, serve
 from invoices_assets.sandbox.call import Call
 from invoices_assets.sandbox.faults import Fault, answer, status, where
 from invoices_assets_tests.exactly import assert_same_as, put_rows, untouched, without_waits
@@ -86,6 +87,16 @@ def deleted_in_front(book: Book, number: int) -> None:
         book.delete(book.records[0]["id"])
 
 
+def an_empty_text_at_the_end() -> Fault:
+    """`next` is "" where there is no next page, not null."""
+
+    def after(call: Call, response: Response) -> Response:
+        body = bytes(response.body).replace(b'"next":null', b'"next":""')
+        return Response(body, response.status_code, media_type="application/json")
+
+    return Fault(after=after)
+
+
 def each_position_once(call: Call, seen: set[str]) -> bool:
     """Whether this is the first request for its page."""
     return call.query["offset"] not in seen and not seen.add(call.query["offset"])  # type: ignore[func-returns-value]
@@ -129,7 +140,10 @@ COMPLETE = [
         faults=lambda: [status(400, on=lambda call: int(call.query["offset"]) >= 200)],
         records=200,
     ),
-    row("the last page again, no total, last page short", contract=told(None, paging=Paging(past_end="last_page"))),
+    row(
+        "the last page again, no total, last page short",
+        contract=told(None, paging=Paging(past_end="last_page")),
+    ),
     row("the last page again, total told", contract=paged(past_end="last_page")),
     row("the last page again, total told, all pages full", contract=paged(past_end="last_page"), records=200),
     row("the only page again", contract=paged(past_end="last_page"), records=30),
@@ -142,7 +156,11 @@ COMPLETE = [
     row("an invoice comes in front while the sweep runs", moves=inserted_in_front(2)),
     row("an invoice comes in front during the last page", moves=inserted_in_front(3)),
     row("the first invoice goes while the sweep runs", moves=deleted_in_front, mode="reconcile"),
-    row("an invoice comes in front while the sweep runs, no total", contract=told(None), moves=inserted_in_front(2)),
+    row(
+        "an invoice comes in front while the sweep runs, no total",
+        contract=told(None),
+        moves=inserted_in_front(2),
+    ),
     row(
         "page numbers from 1",
         contract=Contract(paging=by_page()),
@@ -171,12 +189,28 @@ COMPLETE = [
         endpoint={"paginator": {**PAGES, "total_path": None}, "params": {"limit": 100}},
         records=200,
     ),
-    row("a cursor in the body", contract=paged(style="cursor", position="after"), endpoint={"paginator": CURSOR}),
+    row(
+        "a cursor in the body",
+        contract=paged(style="cursor", position="after"),
+        endpoint={"paginator": CURSOR},
+    ),
     row(
         "a cursor that leads to an empty last page",
         contract=paged(style="cursor", position="after", empty_end=True),
         endpoint={"paginator": CURSOR},
         records=200,
+    ),
+    row(
+        "a cursor that ends as an empty text",
+        contract=paged(style="cursor", position="after"),
+        faults=lambda: [an_empty_text_at_the_end()],
+        endpoint={"paginator": CURSOR},
+    ),
+    row(
+        "next links that end as an empty text",
+        contract=paged(style="json_link"),
+        faults=lambda: [an_empty_text_at_the_end()],
+        endpoint={"paginator": {"type": "json_link", "next_url_path": "next"}},
     ),
     row(
         "an empty page in the middle of a cursor's way",
@@ -207,7 +241,10 @@ COMPLETE = [
     ),
     row("connections cut before the answer", faults=lambda: [faults.drop(on=where(offset=100), times=2)]),
     row("bodies cut short", faults=lambda: [faults.cut(on=where(offset=100), times=2)]),
-    row("compressed bodies cut short", faults=lambda: [faults.gzipped(), faults.cut(on=where(offset=100), times=2)]),
+    row(
+        "compressed bodies cut short",
+        faults=lambda: [faults.gzipped(), faults.cut(on=where(offset=100), times=2)],
+    ),
     row("half a JSON document", faults=lambda: [faults.half_json(on=where(offset=100), times=2)]),
     row(
         "every page fails at first",
@@ -315,7 +352,11 @@ FAILED = [
         "answered 404 Not Found",
         faults=lambda: [status(404, on=where(offset=100))],
     ),
-    row("503 that never goes away", "failed after 4 attempts: 503 Service Unavailable", faults=lambda: [status(503)]),
+    row(
+        "503 that never goes away",
+        "failed after 4 attempts: 503 Service Unavailable",
+        faults=lambda: [status(503)],
+    ),
     row(
         "500 in the middle, told in HTML",
         "failed after 4 attempts: 500 Internal Server Error",
@@ -328,7 +369,11 @@ FAILED = [
         faults=lambda: [status(429, retry_after=3600)],
     ),
     row("connections that are always cut", "the connection was closed|reset", faults=lambda: [faults.drop()]),
-    row("bodies that are always cut", "failed after 4 attempts", faults=lambda: [faults.cut(on=where(offset=100))]),
+    row(
+        "bodies that are always cut",
+        "failed after 4 attempts",
+        faults=lambda: [faults.cut(on=where(offset=100))],
+    ),
     row(
         "half a JSON document, always",
         r"the answer is not a complete JSON document \(application/json, \d+ bytes\)",
@@ -364,7 +409,9 @@ FAILED = [
         "a next link to another host",
         "another host, elsewhere.invalid; the key is not sent there",
         contract=paged(style="json_link"),
-        faults=lambda: [answer({"data": [{"id": 1}], "next": "http://elsewhere.invalid/v1/invoices?offset=100"})],
+        faults=lambda: [
+            answer({"data": [{"id": 1}], "next": "http://elsewhere.invalid/v1/invoices?offset=100"})
+        ],
         endpoint={"paginator": {"type": "json_link", "next_url_path": "next"}},
     ),
     row(
@@ -373,6 +420,25 @@ FAILED = [
         contract=paged(style="cursor", position="after"),
         faults=lambda: [answer({"data": [{"id": 1}], "next": "same"})],
         endpoint={"paginator": CURSOR},
+    ),
+    row(
+        "a cursor without the word whether there is more",
+        "does not tell where the next page is, or whether there is one",
+        contract=paged(style="cursor", position="after"),
+        endpoint={"paginator": {**CURSOR, "has_more_path": "more"}},
+    ),
+    row(
+        "an offset that the source file ends before the records do, no total",
+        "The source file ends the reading at the offset 200, after 200 records, and nothing proves",
+        contract=told(None),
+        endpoint={"paginator": {"type": "offset", "limit": 100, "total_path": None, "maximum_offset": 200}},
+    ),
+    row(
+        "an offset that the source file ends before the total is reached",
+        "the API says 250 records, and 200 distinct ones came",
+        endpoint={
+            "paginator": {"type": "offset", "limit": 100, "total_path": "total", "maximum_offset": 200}
+        },
     ),
     row(
         "links that end before the total is reached",
@@ -387,13 +453,20 @@ NOTHING = [
     row("an empty sweep where rows were", records=0),
     row("a refresh of nothing where rows were", records=0, mode="incremental"),
     row("a reconciliation of nothing where rows were", records=0, mode="reconcile"),
-    row("a wrong key that is answered 200 and an empty list", contract=Contract(key=Key(template="other {key}", wrong="empty"))),
+    row(
+        "a wrong key that is answered 200 and an empty list",
+        contract=Contract(key=Key(template="other {key}", wrong="empty")),
+    ),
     row(
         "a wrong key that is answered 200 and an empty list, refresh",
         contract=Contract(key=Key(template="other {key}", wrong="empty")),
         mode="incremental",
     ),
-    row("null where the records should be, no total", contract=told(None), faults=lambda: [answer({"data": None})]),
+    row(
+        "null where the records should be, no total",
+        contract=told(None),
+        faults=lambda: [answer({"data": None})],
+    ),
     row(
         "more than a fifth is missing at a reconciliation",
         records=BEFORE * 3 // 4,
@@ -407,12 +480,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return without_waits(monkeypatch)
 
 
-def run(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, start: int, says: str | None = None) -> None:
+def run(
+    case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, start: int, says: str | None = None
+) -> None:
     """Runs a row; without a sentence the result must be exact, else the failure says it and nothing has changed."""
     book = Book.of(case.records)
     with serve(book, Faults(*case.faults()), case.contract, KEY) as server:
         if case.moves is not None:
-            server.on_request(lambda number, moves=case.moves: moves(book, number))
+            server.on_request(partial(case.moves, book))
         project = Project(monkeypatch, folder, server.url, KEY, config(**case.endpoint))
         if start:
             put_rows(project, start)

@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from invoices_assets_tests.processes import Deployment
 from invoices_assets_tests.running import Project
 
 BEFORE, NOW = 40, 450
+EVERYTHING = {"ops": {"invoicing_resources": {"config": {"mode": "full"}}}}
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +54,12 @@ def check(place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch) -
     }
     found = [name for name, state in states.items() if state == state_of(project)]
     assert found, "neither the old state nor the new one"
-    result = project.run()
+    result = project.run(mode="full")
     assert result.success, project.failure(result)
     assert state_of(project) == states["new"]
     left = {path.name for path in place.warehouse.parent.iterdir()}
     assert left <= {place.warehouse.name, f"{place.warehouse.name}.lock"}
-    assert not [path for path in (place.folder / "home").rglob("*") if path.is_file()]
+    assert not (place.folder / "home" / ".dlt").exists()
     return found[0]
 
 
@@ -68,7 +70,7 @@ def seconds_after_the_last_page(server: Sandbox, tmp_path_factory: pytest.TempPa
     put_rows(place, BEFORE)
     last: list[float] = []
     server.on_request(lambda number: last.append(time.monotonic()))
-    assert place.run().status == 0
+    assert place.run(config=EVERYTHING).status == 0
     return time.monotonic() - last[-1]
 
 
@@ -83,7 +85,7 @@ def test_killed_at_any_moment_of_the_load(
     answered = threading.Event()
     first = len(server.requests)
     server.on_request(lambda _: answered.set() if len(server.requests) >= first + NOW // 100 else None)
-    run = place.start()
+    run = place.start(config=EVERYTHING)
     assert answered.wait(60)
     time.sleep(share * seconds_after_the_last_page)
     run.kill()
@@ -97,75 +99,45 @@ def test_killed_while_it_reads_the_api(
     asked = threading.Event()
     first = len(server.requests)
     server.on_request(lambda _: asked.set() if len(server.requests) >= first + page else None)
-    run = place.start()
+    run = place.start(config=EVERYTHING)
     assert asked.wait(60)
     run.kill()
     assert run.status == -signal.SIGKILL
     assert check(place, server, monkeypatch) == "old"
 
 
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def dies(when: str, stage: str) -> None:
+    """Lets the process kill itself at the beginning or the end of a stage of the load."""
+    from invoices_assets.load.pipeline import LoadResult
 
+    original = LoadResult.timed
 
-def dies(when: str, module: Any, name: str) -> None:
-    """Lets the process die before or after a function."""
-    original = getattr(module, name)
+    @contextmanager
+    def timed(self: LoadResult, name: str) -> Iterator[None]:
+        with original(self, name):
+            if (when, name) == ("before", stage):
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield
+            if (when, name) == ("after", stage):
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    @wraps(original)
-    def fatal(*args: Any, **kwargs: Any) -> Any:
-        if when == "before":
-            die()
-        result = original(*args, **kwargs)
-        die()
-        return result
-
-    setattr(module, name, fatal)
-
-
-def before_the_transaction() -> None:
-    from invoices_assets.load import pipeline
-
-    dies("before", pipeline, "open_warehouse")
-
-
-def after_the_comparison() -> None:
-    from invoices_assets.load import pipeline
-
-    dies("before", pipeline, "_load")
-
-
-def before_the_commit() -> None:
-    from invoices_assets.load import pipeline
-
-    dies("after", pipeline, "_load")
-
-
-def after_the_commit() -> None:
-    from invoices_assets.load import pipeline
-
-    dies("before", pipeline, "_describe")
-
-
-def after_the_load() -> None:
-    from invoices_assets import assets
-
-    dies("after", assets, "refresh")
+    LoadResult.timed = timed  # type: ignore[method-assign, assignment]
 
 
 @pytest.mark.parametrize(
-    ("stage", "left"),
+    ("when", "stage", "left"),
     [
-        (before_the_transaction, "old"),
-        (after_the_comparison, "old"),
-        (before_the_commit, "old"),
-        (after_the_commit, "new"),
-        (after_the_load, "new"),
+        ("before", "open", "old"),
+        ("after", "compare", "old"),
+        ("after", "dlt_run", "old"),
+        ("before", "commit", "old"),
+        ("after", "commit", "new"),
+        ("after", "close", "new"),
     ],
 )
 def test_killed_between_two_stages(
-    stage: Callable[[], None], left: str, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+    when: str, stage: str, left: str, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = place.run(stage)
+    run = place.run(partial(dies, when, stage), EVERYTHING)
     assert run.status == -signal.SIGKILL, run.said
     assert check(place, server, monkeypatch) == left

@@ -1,4 +1,4 @@
-"""Records that vanish from the API are marked, and unmarked when they return; but not when too many vanish."""
+"""Records that vanish from the API are marked, and unmarked if they return; not when too many vanish."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_values_split_over_variant_columns_are_refused(loader: Loader) -> None:
 
 def test_money_that_plain_dlt_stored_as_floats_is_refused(loader: Loader) -> None:
     write_plainly(loader, [{"id": "a", "total": 10.5}], write_disposition="merge")
-    with pytest.raises(TableRefused, match="total of invoicing.invoices has the type DOUBLE"):
+    with pytest.raises(TableRefused, match=r"total of invoicing\.invoices has the type DOUBLE"):
         loader.load([invoice(1)])
 
 

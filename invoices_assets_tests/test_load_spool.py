@@ -45,7 +45,7 @@ def test_batches_of_one_shape_share_a_file(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_lacks_a_column_still_shares_the_file(tmp_path: Path) -> None:
-    records = [invoice(n, **({"note": "x"} if n % 2 == 0 else {})) for n in range(8)]
+    records = [invoice(n, 2, **({"note": "x"} if n % 2 == 0 else {})) for n in range(8)]
     sweep = spooled(tmp_path, records, batch_rows=1)
     assert len(sweep.files["invoices"]) == 1
     assert stored(sweep, "invoices")["note"].null_count == 4
@@ -67,8 +67,8 @@ def test_an_id_comes_once_in_a_batch(tmp_path: Path) -> None:
 
 def test_an_error_of_the_converter_reaches_the_caller(tmp_path: Path) -> None:
     spool = Spool(tmp_path, Converter("invoices", COLUMNS, ["id"]), "invoices")
+    spool.add([{"id": "a", "note": 1.5}])
     with pytest.raises(TypeError):
-        spool.add([{"id": "a", "note": 1.5}])
         spool.finish()
 
 

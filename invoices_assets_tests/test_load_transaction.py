@@ -39,7 +39,7 @@ def first(loader: Loader, size: int = SIZE) -> None:
 
 
 def second(loader: Loader, size: int = SIZE) -> None:
-    """Changes all that a load can: rows change, come, vanish, are rejected; a column comes; the cursor moves."""
+    """All that a load can change: rows change, come, go, are rejected; a column comes; the cursor moves."""
     records = [invoice(n, lines=3, note="new", total=n) for n in range(1, size + 100)]
     state = cursor_state("updated_at", None, "2")
     loader.load([*records, invoice(size + 100, total="much")], state=state)

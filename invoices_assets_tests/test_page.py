@@ -18,7 +18,9 @@ def page(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> 
 
 
 def test_numbers_keep_every_digit() -> None:
-    [record] = page(b'{"data": [{"a": 0.10, "b": 1e3, "c": -0.00, "d": 1234567890123456789.123456789, "e": 10}]}').records
+    [record] = page(
+        b'{"data": [{"a": 0.10, "b": 1e3, "c": -0.00, "d": 1234567890123456789.123456789, "e": 10}]}'
+    ).records
     assert str(record["a"]) == "0.10"
     assert record["b"] == Decimal(1000)
     assert record["d"] == Decimal("1234567890123456789.123456789")
@@ -59,11 +61,17 @@ def test_the_total_is_read_from_a_header(headers: dict[str, str]) -> None:
         (b'{"@odata.value": [{"id": 1}]}', "@odata.value", [{"id": 1}]),
         (b'{"data": {"id": 1}}', "data", [{"id": 1}]),
         (b'{"data": null}', "data", []),
-        (b'{"data": [{"invoice": {"id": 1}}, {"invoice": {"id": 2}}]}', "data[*].invoice", [{"id": 1}, {"id": 2}]),
+        (
+            b'{"data": [{"invoice": {"id": 1}}, {"invoice": {"id": 2}}]}',
+            "data[*].invoice",
+            [{"id": 1}, {"id": 2}],
+        ),
         (b'\xef\xbb\xbf{"data": [{"id": 1}]}', "data", [{"id": 1}]),
     ],
 )
-def test_records_are_read_where_the_source_says(body: bytes, selector: str | None, records: list[Any]) -> None:
+def test_records_are_read_where_the_source_says(
+    body: bytes, selector: str | None, records: list[Any]
+) -> None:
     assert page(body, data_selector=selector).records == records
 
 
@@ -75,7 +83,17 @@ def test_an_answer_without_the_data_names_its_keys_and_never_their_values() -> N
     assert "secret-words" not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"data": [', b'{"data": [NaN]}', b'{"data": [1e99999999999999999999]}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"data": [',
+        b'{"data": [NaN]}',
+        b'{"data": [1e99999999999999999999]}',
+        b"[" * 100_000,
+    ],
+)
 def test_a_body_that_is_no_json_document_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
         page(body)

@@ -91,7 +91,9 @@ PLACES = {
     "an odd parameter": Place(
         Key(name="access[key] é"), {"type": "api_key", "name": "access[key] é", "location": "query"}
     ),
-    "a header": Place(Key("header", "X-Api-Key"), {"type": "api_key", "name": "X-Api-Key", "location": "header"}),
+    "a header": Place(
+        Key("header", "X-Api-Key"), {"type": "api_key", "name": "X-Api-Key", "location": "header"}
+    ),
     "a header with a prefix": Place(
         Key("header", "Authorization", "Token {key}"),
         {"type": "api_key", "name": "Authorization", "location": "header"},
@@ -155,14 +157,22 @@ KINDS = {
     ),
     "broken JSON": Kind("not a complete JSON document", lambda: [answer('{"data": ["{key}", "{url}"')]),
     "other keys than expected": Kind("has no `data`", lambda: [answer('{"at {url} with {key}": 1}')]),
-    "a redirect to another host": Kind("the key is not sent there", lambda: [faults.redirect("http://elsewhere.invalid")]),
+    "a redirect to another host": Kind(
+        "the key is not sent there", lambda: [faults.redirect("http://elsewhere.invalid")]
+    ),
     "a connection cut in the middle": Kind("failed after 4 attempts", lambda: [faults.cut()]),
     "records that hold the key": Kind("RUN_SUCCESS", lambda: [faults.echo_key()]),
     "rejected records that hold the key": Kind(
-        "RUN_SUCCESS", lambda: [faults.echo_key()], change=lambda record: {**record, "total": Raw('"no number"')}
+        "RUN_SUCCESS",
+        lambda: [faults.echo_key()],
+        change=lambda record: {**record, "total": Raw('"no number"')},
     ),
-    "a value that holds the key and is rejected": Kind("RUN_SUCCESS", lambda: [faults.echo_key("issue_date")]),
-    "a next link that carries the key": Kind("RUN_SUCCESS", paging=Paging(style="json_link", size=10, keep_key=True)),
+    "a value that holds the key and is rejected": Kind(
+        "RUN_SUCCESS", lambda: [faults.echo_key("issue_date")]
+    ),
+    "a next link that carries the key": Kind(
+        "RUN_SUCCESS", paging=Paging(style="json_link", size=10, keep_key=True)
+    ),
     "libraries that log all they do": Kind("RUN_SUCCESS", sabotage="chatty"),
     "an error of another library": Kind("cannot handle ***", sabotage="clumsy"),
 }
@@ -185,7 +195,11 @@ RUNS = [
 )
 def test_the_key_is_nowhere_after(kind: str, place: str, key: str, tmp_path: Path) -> None:
     what, where = KINDS[kind], PLACES[place]
-    content = config(paginator={"type": "json_link", "next_url_path": "next"} if what.paging.style == "json_link" else {"type": "offset", "limit": 100, "total_path": "total"})
+    content = config(
+        paginator={"type": "json_link", "next_url_path": "next"}
+        if what.paging.style == "json_link"
+        else {"type": "offset", "limit": 100, "total_path": "total"}
+    )
     content["client"]["auth"] = where.auth
     contract = Contract(key=where.key, paging=what.paging)
     with serve(Book.of(25, what.change), faults.Faults(*what.faults()), contract, key) as server:

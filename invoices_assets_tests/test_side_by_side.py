@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,12 @@ import pytest
 
 from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.exactly import assert_same_as, put_rows, untouched
-from invoices_assets_tests.processes import Deployment
+from invoices_assets_tests.processes import Deployment, Run
 from invoices_assets_tests.running import Project
+
+EVERYTHING = {"ops": {"invoicing_resources": {"config": {"mode": "full"}}}}
+LOCKED = {"resources": {"warehouse": {"config": {"lock_limit_seconds": 0.5}}}}
+WAITING = "waiting for another run that is loading into"
 
 
 @pytest.fixture(scope="module")
@@ -37,29 +42,44 @@ def project_at(place: Deployment, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_runs_at_once_all_succeed_take_turns_and_leave_exact_rows(
-    count: int, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [place.start() for _ in range(count)]
-    for run in runs:
-        assert run.ended().status == 0, run.said
-    assert_same_as(project_at(place, monkeypatch), server.book)  # type: ignore[arg-type]
-    waited = [run for run in runs if "waiting for another run that is loading into" in run.said]
+    runs: list[Run] = []
+    book = Book.of(450)
+    with serve(book) as server:
+        place = Deployment(tmp_path, server.url)
+        put_rows(place, 40)
+        assert place.run().status == 0  # Dagster makes its own databases in the first run, and only one may
+
+        @server.on_request
+        def until_all_others_wait(_: int) -> None:
+            until = time.monotonic() + 60
+            while sum(WAITING in run.said for run in runs) < count - 1 and time.monotonic() < until:
+                time.sleep(0.05)
+
+        runs += [place.start(config=EVERYTHING) for _ in range(count)]
+        for run in runs:
+            assert run.ended().status == 0, run.said
+    assert_same_as(project_at(place, monkeypatch), book)
+    waited = [run for run in runs if WAITING in run.said]
     assert len(waited) == count - 1
     assert all("the other run has finished after" in run.said for run in waited)
     assert not Path(f"{place.warehouse}.runs").exists()
 
 
-LOCKED = {"resources": {"warehouse": {"config": {"lock_limit_seconds": 0.5}}}}
-
-
-def test_a_run_waits_for_another_one_within_its_limit_only(place: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_waits_for_another_one_within_its_limit_only(
+    place: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from filelock import FileLock
 
     put_rows(place, 40)
     with FileLock(f"{place.warehouse}.lock"), untouched(place):
         run = place.run(config=LOCKED)
     assert run.status == 1
-    assert f"another run has been loading into {place.warehouse} for more than 0.5 s; nothing was loaded" in run.said
+    assert (
+        f"another run has been loading into {place.warehouse} for more than 0.5 s; nothing was loaded"
+        in run.said
+    )
 
 
 def impatient() -> None:
@@ -109,13 +129,13 @@ def test_a_file_that_is_let_go_in_time_is_loaded(
 ) -> None:
     put_rows(place, 40)
     with held_open(place.warehouse) as let_go:
-        run = place.start()
+        run = place.start(config=EVERYTHING)
         while "waiting for another process that holds" not in run.said:
             assert run.process.is_alive(), run.said
             run.process.join(0.05)
         let_go()
         assert run.ended().status == 0, run.said
-    assert_same_as(project_at(place, monkeypatch), server.book)  # type: ignore[arg-type]
+    assert_same_as(project_at(place, monkeypatch), server.book)
 
 
 @contextmanager
@@ -123,7 +143,9 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[], None] | No
     """A folder with so much room; yields what a process must do to have no more where it cannot be mounted."""
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
     )
     try:
         yield None if mounted.returncode == 0 else little_room
@@ -144,8 +166,7 @@ def test_a_full_disk_is_one_sentence_and_the_warehouse_can_be_opened(
     with serve(Book.of(12_000)) as large, small_disk(place.warehouse.parent, 5) as little:
         place.url = large.url
         put_rows(place, 40)
-        with untouched(place):
-            run = place.run(little)
+        run = place.run(little, EVERYTHING)
         assert run.status == 1
         assert "is full; nothing was loaded and the warehouse is as it was" in run.said, run.said
         assert_same_as(project_at(place, monkeypatch), Book.of(40))

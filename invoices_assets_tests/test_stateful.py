@@ -213,7 +213,7 @@ def _row(record: dict[str, Any]) -> tuple[Any, ...]:
 
 TestUpstream = pytest.mark.filterwarnings("ignore")(Upstream.TestCase)
 TestUpstream.settings = settings(
-    max_examples=8,
+    max_examples=6,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -13,7 +13,9 @@ from invoices_assets.sandbox import Book, Contract, Faults, Paging, Total, fault
 from invoices_assets_tests.sweeping import config, swept_from
 
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -44,7 +46,7 @@ def apply(book: Book, kind: str, number: int) -> None:
 
 
 def totals(form: str) -> Total:
-    return Total(body=None) if form == "absent" else Total(form=form)  # type: ignore[arg-type]
+    return Total(body=None) if form == "absent" else Total(form=form)
 
 
 @pytest.mark.parametrize("window", [1, 4])
@@ -91,7 +93,9 @@ def test_records_that_move_are_found_by_count_and_fetched_again(
         except ExtractError:
             return
         # Inserted and deleted between the same two requests leaves every count as it was: nothing shows it.
-        kinds = [{kind.partition("_")[0] for at, kind, _ in moves if at == request} for request in range(1, 13)]
+        kinds = [
+            {kind.partition("_")[0] for at, kind, _ in moves if at == request} for request in range(1, 13)
+        ]
         if not any(kind >= {"insert", "delete"} for kind in kinds):
             assert sorted(records.ids) == sorted(record["id"] for record in book.records)
 
@@ -121,7 +125,9 @@ def test_page_numbers_are_read_exactly_or_not_at_all(
 
 
 @QUICK
-@given(count=st.integers(1, 45), at=st.integers(1, 8), kind=st.sampled_from(["empty", "same", "ignore", "error"]))
+@given(
+    count=st.integers(1, 45), at=st.integers(1, 8), kind=st.sampled_from(["empty", "same", "ignore", "error"])
+)
 def test_a_page_that_goes_wrong_is_never_taken_for_the_end(count: int, at: int, kind: str) -> None:
     switch = {
         "empty": faults.empty_page(on=at, times=1),
@@ -129,7 +135,9 @@ def test_a_page_that_goes_wrong_is_never_taken_for_the_end(count: int, at: int, 
         "ignore": faults.ignore_offset(on=at),
         "error": faults.answer({"error": {"code": "busy"}}, on=at),
     }[kind]
-    with serve(book=small(count), faults=Faults(switch), contract=Contract(paging=Paging(largest=7))) as server:
+    with serve(
+        book=small(count), faults=Faults(switch), contract=Contract(paging=Paging(largest=7))
+    ) as server:
         try:
             _, records = swept_from(server, window=1)
         except ExtractError:

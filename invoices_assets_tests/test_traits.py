@@ -39,7 +39,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 def source(
-    auth: Any = None, every_header: Mapping[str, str] | None = None, columns: Mapping[str, Any] | None = None, **endpoint: Any
+    auth: Any = None,
+    every_header: Mapping[str, str] | None = None,
+    columns: Mapping[str, Any] | None = None,
+    **endpoint: Any,
 ) -> Record:
     """The default source file with another auth, further headers and columns, and changes of the endpoint."""
     content = config(**endpoint)
@@ -78,9 +81,17 @@ def offset(**settings: Any) -> Record:
 
 
 ACCESS = [
-    trait("key in the query", contract=Contract(key=Key(name="token")), source=source({"type": "api_key", "name": "token", "location": "query"})),
+    trait(
+        "key in the query",
+        contract=Contract(key=Key(name="token")),
+        source=source({"type": "api_key", "name": "token", "location": "query"}),
+    ),
     trait("key in a header", contract=header("DOLAPIKEY"), source=source(in_header("DOLAPIKEY"))),
-    trait("raw key as Authorization", contract=header("Authorization"), source=source(in_header("Authorization"))),
+    trait(
+        "raw key as Authorization",
+        contract=header("Authorization"),
+        source=source(in_header("Authorization")),
+    ),
     trait(
         "key with a prefix",
         contract=header("Authorization", "Token {key}"),
@@ -88,15 +99,32 @@ ACCESS = [
         key=f"Token {SECRET}",
     ),
     trait("bearer", contract=header("Authorization", "Bearer {key}"), source=source({"type": "bearer"})),
-    trait("Basic, the key as password", contract=Contract(key=Key("basic", template="us:{key}")), source=source({"type": "http_basic", "username": "us"})),
-    trait("Basic, the key as user name", contract=Contract(key=Key("basic", template="{key}:")), source=source({"type": "http_basic", "password": ""})),
-    trait("Basic, user and password in the key", contract=Contract(key=Key("basic", template="me:{key}")), source=source("http_basic"), key=f"me:{SECRET}"),
+    trait(
+        "Basic, the key as password",
+        contract=Contract(key=Key("basic", template="us:{key}")),
+        source=source({"type": "http_basic", "username": "us"}),
+    ),
+    trait(
+        "Basic, the key as user name",
+        contract=Contract(key=Key("basic", template="{key}:")),
+        source=source({"type": "http_basic", "password": ""}),
+    ),
+    trait(
+        "Basic, user and password in the key",
+        contract=Contract(key=Key("basic", template="me:{key}")),
+        source=source("http_basic"),
+        key=f"me:{SECRET}",
+    ),
     trait(
         "two headers",
-        contract=Contract(key=Key("header", "X-Parse-REST-API-Key"), required={"X-Parse-Application-Id": "app"}),
+        contract=Contract(
+            key=Key("header", "X-Parse-REST-API-Key"), required={"X-Parse-Application-Id": "app"}
+        ),
         source=source(in_header("X-Parse-REST-API-Key"), every_header={"X-Parse-Application-Id": "app"}),
     ),
-    trait("fixed parameters", contract=Contract(required={"company": "7"}), source=source(params={"company": 7})),
+    trait(
+        "fixed parameters", contract=Contract(required={"company": "7"}), source=source(params={"company": 7})
+    ),
     trait(
         "a search by POST",
         contract=Contract(method="POST", required={"kind": "invoice"}),
@@ -112,7 +140,11 @@ ACCESS = [
             contract=Contract(paging=Paging(position=position, limit=limit, size=20)),
             source=source(paginator=offset(offset_param=position, limit_param=limit)),
         )
-        for position, limit in [("$skip", "$top"), ("pagination[start]", "pagination[limit]"), ("_start", "_limit")]
+        for position, limit in [
+            ("$skip", "$top"),
+            ("pagination[start]", "pagination[limit]"),
+            ("_start", "_limit"),
+        ]
     ),
     *(
         trait(
@@ -131,12 +163,22 @@ ACCESS = [
 ]
 
 SHAPES = [
-    trait("a bare array", contract=Contract(data=(), total=Total(None, "X-Total-Count")), source=source(data_selector="$")),
-    trait("a bare array, no selector", contract=Contract(data=(), total=Total(None)), source=source(data_selector=None)),
+    trait(
+        "a bare array",
+        contract=Contract(data=(), total=Total(None, "X-Total-Count")),
+        source=source(data_selector="$"),
+    ),
+    trait(
+        "a bare array, no selector",
+        contract=Contract(data=(), total=Total(None)),
+        source=source(data_selector=None),
+    ),
     trait(
         "a nested selector",
         contract=Contract(data=("response", "result", "items"), total=Total(("response", "paging", "count"))),
-        source=source(data_selector="response.result.items", paginator=offset(total_path="response.paging.count")),
+        source=source(
+            data_selector="response.result.items", paginator=offset(total_path="response.paging.count")
+        ),
     ),
     trait(
         "keys with dots",
@@ -150,27 +192,49 @@ SHAPES = [
     ),
     trait(
         "keys with @ and links",
-        contract=Contract(data=("value",), total=Total(None), paging=Paging(style="json_link", next=("@odata.nextLink",))),
-        source=source(data_selector="value", paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}),
+        contract=Contract(
+            data=("value",), total=Total(None), paging=Paging(style="json_link", next=("@odata.nextLink",))
+        ),
+        source=source(
+            data_selector="value", paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}
+        ),
     ),
     trait("the last page collapsed to an object", contract=Contract(collapse_single=True), records=201),
     trait("the only record collapsed to an object", contract=Contract(collapse_single=True), records=1),
     trait("newest first", contract=Contract(order="newest")),
-    trait("a random order, and a stable sort asked for", contract=Contract(order="random", sort="order_by"), source=source(params={"order_by": "id"})),
-    trait("closed records hidden, and all asked for", contract=Contract(hides={"status": ("paid", "void")}), source=source(params={"show_all": 1})),
+    trait(
+        "a random order, and a stable sort asked for",
+        contract=Contract(order="random", sort="order_by"),
+        source=source(params={"order_by": "id"}),
+    ),
+    trait(
+        "closed records hidden, and all asked for",
+        contract=Contract(hides={"status": ("paid", "void")}),
+        source=source(params={"show_all": 1}),
+    ),
     trait(
         "pages counted from 1, with names of its own",
-        contract=Contract(total=Total(("totalItems",)), paging=Paging(style="page", position="pageNumber", limit="perPage")),
+        contract=Contract(
+            total=Total(("totalItems",)), paging=Paging(style="page", position="pageNumber", limit="perPage")
+        ),
         source=source(
-            paginator={"type": "page_number", "base_page": 1, "page_param": "pageNumber", "total_path": "totalItems"},
+            paginator={
+                "type": "page_number",
+                "base_page": 1,
+                "page_param": "pageNumber",
+                "total_path": "totalItems",
+            },
             params={"perPage": 40},
         ),
     ),
     trait(
         "pages with the number of pages",
-        contract=Contract(total=Total(None), paging=Paging(style="page", position="page"), envelope={"totalPages": 3}),
+        contract=Contract(
+            total=Total(None), paging=Paging(style="page", position="page"), envelope={"totalPages": 3}
+        ),
         source=source(
-            paginator={"type": "page_number", "base_page": 1, "total_path": "totalPages"}, params={"limit": 100}
+            paginator={"type": "page_number", "base_page": 1, "total_path": "totalPages"},
+            params={"limit": 100},
         ),
     ),
 ]
@@ -211,15 +275,25 @@ def decimals(**hints: Any) -> Record:
     """Columns for the three amounts; in hints `{}` stands for the name."""
     own = {"data_type": "decimal", "precision": 38, "scale": 9}
     return {
-        name: {**own, **{hint: value.format(name) if isinstance(value, str) else value for hint, value in hints.items()}}
+        name: {
+            **own,
+            **{
+                hint: value.format(name) if isinstance(value, str) else value for hint, value in hints.items()
+            },
+        }
         for name in MONEY
     }
 
 
 NOTATIONS = [
-    pytest.param(money(lambda amount: f"{amount:.8f}"), source(), {}, id="amounts as strings with 8 decimals"),
     pytest.param(
-        money(lambda amount: int(amount * 100)), source(columns=decimals(**{"x-scale": -2})), {}, id="amounts in cents"
+        money(lambda amount: f"{amount:.8f}"), source(), {}, id="amounts as strings with 8 decimals"
+    ),
+    pytest.param(
+        money(lambda amount: int(amount * 100)),
+        source(columns=decimals(**{"x-scale": -2})),
+        {},
+        id="amounts in cents",
     ),
     pytest.param(
         money(lambda amount: int(amount * 1000)),
@@ -235,13 +309,19 @@ NOTATIONS = [
     ),
     pytest.param(
         changed(total_ttc=lambda record: str(record["total"]), total=lambda _: GONE),
-        source(columns={"total": {"data_type": "decimal", "precision": 38, "scale": 9, "x-from": "total_ttc"}}),
+        source(
+            columns={"total": {"data_type": "decimal", "precision": 38, "scale": 9, "x-from": "total_ttc"}}
+        ),
         {},
         id="an amount under the vendor's own name",
     ),
     pytest.param(
         changed(),
-        source(columns={name: {"data_type": "date", "x-format": "%d-%m-%Y"} for name in ("issue_date", "due_date")}),
+        source(
+            columns={
+                name: {"data_type": "date", "x-format": "%d-%m-%Y"} for name in ("issue_date", "due_date")
+            }
+        ),
         {"dates": "%d-%m-%Y"},
         id="dates as dd-mm-yyyy",
     ),
@@ -250,7 +330,11 @@ NOTATIONS = [
 
 @pytest.mark.parametrize(("write", "content", "style"), NOTATIONS)
 def test_every_value_arrives_exactly_from(
-    write: Callable[[Record], Record], content: Record, style: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    write: Callable[[Record], Record],
+    content: Record,
+    style: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     with serve(Book.of(120, change=write), contract=Contract(**style), key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
@@ -260,7 +344,9 @@ def test_every_value_arrives_exactly_from(
 
 
 def stamps(**hints: Any) -> Record:
-    return source(columns={name: {"data_type": "timestamp", **hints} for name in ("created_at", "updated_at")})
+    return source(
+        columns={name: {"data_type": "timestamp", **hints} for name in ("created_at", "updated_at")}
+    )
 
 
 def in_berlin(record: Record) -> Record:
@@ -298,7 +384,9 @@ def test_stamps_arrive_exactly_and_a_refresh_asks_in_their_notation(
         assert project.metadata(result)["rows_fetched"] < len(book)
 
 
-def test_stamps_without_a_zone_are_read_in_the_declared_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_stamps_without_a_zone_are_read_in_the_declared_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     content = stamps(**{"x-timezone": "Europe/Berlin"})
     with serve(Book.of(120, change=in_berlin), key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
@@ -336,7 +424,11 @@ def test_amounts_arrive_digit_by_digit_and_those_that_do_not_fit_are_rejected(
         }
         rejected = project.query("SELECT key, raw, reason, _dlt_load_id FROM invoices_rejected ORDER BY key")
         assert [key for key, *_ in rejected] == ['"twelve"', "0.0000000001", "123456789012345678901234567890"]
-        assert [loads(raw)["total"] for _, raw, *_ in rejected] == ["twelve", Decimal("1E-10"), 123456789012345678901234567890]
+        assert [loads(raw)["total"] for _, raw, *_ in rejected] == [
+            "twelve",
+            Decimal("1E-10"),
+            123456789012345678901234567890,
+        ]
         assert all(load_id for *_, load_id in rejected)
         assert [reason.partition(":")[0] for _, _, reason, _ in rejected] == [
             "`total` is not a number that can be stored",
@@ -352,11 +444,15 @@ def test_whole_and_fractional_amounts_of_undeclared_fields_share_one_exact_colum
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = [{"id": f"{at:03}", "fee": at} for at in range(150)]
-    book = Book([*whole, *({"id": f"{at:03}", "fee": Decimal(at) + Decimal("0.5")} for at in range(150, 300))])
+    book = Book(
+        [*whole, *({"id": f"{at:03}", "fee": Decimal(at) + Decimal("0.5")} for at in range(150, 300))]
+    )
     with serve(book, key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET)
         assert project.run().success
-        assert project.query("SELECT sum(fee) FROM invoices") == [(sum(Decimal(r["fee"]) for r in book.records),)]
+        assert project.query("SELECT sum(fee) FROM invoices") == [
+            (sum(Decimal(r["fee"]) for r in book.records),)
+        ]
         columns = project.query("SELECT * FROM (DESCRIBE invoices) WHERE column_name LIKE 'fee%'")
         assert [column[:2] for column in columns] == [("fee", "DECIMAL(38,9)")]
 
@@ -371,7 +467,9 @@ def test_a_field_of_the_last_page_becomes_a_column(monkeypatch: pytest.MonkeyPat
         assert found == [("4711/B", 1), (None, 229)]
 
 
-def test_a_text_that_turns_into_an_object_is_kept_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_text_that_turns_into_an_object_is_kept_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     book = Book.of(30)
     for record in book.records:
         book.update(record["id"], terms="net 30")
@@ -414,7 +512,9 @@ FILTERS = [
     pytest.param(filtered(op=">"), source(), id="exclusive"),
     pytest.param(filtered(by_day=True), source(), id="by day, though it takes a stamp"),
     pytest.param(
-        filtered(by_day=True), placed(params={"updated_since": "{incremental.start_value:.10}"}), id="by day only"
+        filtered(by_day=True),
+        placed(params={"updated_since": "{incremental.start_value:.10}"}),
+        id="by day only",
     ),
     pytest.param(
         filtered(name="if-modified-since", where="header"),
@@ -490,7 +590,7 @@ def test_invoices_that_no_filter_shows_before_their_first_edit_arrive_all_the_sa
             book.update(record["id"], status="void")
         assert project.run().success
         change(book)
-        result = project.run()
+        assert project.run().success
         assert "updated_since" in server.requests[-1].query
         assert_same_as(project, book)
 
@@ -562,7 +662,12 @@ def test_a_wrong_key_is_sent_once_for_some_apis_ban_a_client_after_several(
 
 @pytest.mark.parametrize(
     ("body", "told"),
-    [("html", ": Oops, 400 "), ("text", ": upstream is not well"), ("json", "answered by a switch"), ("empty", "400 Bad Request")],
+    [
+        ("html", ": Oops, 400 "),
+        ("text", ": upstream is not well"),
+        ("json", "answered by a switch"),
+        ("empty", "400 Bad Request"),
+    ],
 )
 def test_an_error_body_is_told_without_markup_as(
     body: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -580,7 +685,9 @@ def test_an_error_body_is_told_without_markup_as(
 # Lines, deletions
 
 
-def test_a_line_that_is_removed_upstream_is_gone_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_line_that_is_removed_upstream_is_gone_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     book = Book.of(60)
     many = next(record for record in book.records if len(record["line_items"]) > 1)
     with serve(book, key=SECRET) as server:
@@ -615,7 +722,9 @@ def test_reconcile_marks_what_is_gone_and_takes_the_mark_back_when_it_returns(
         assert_same_as(project, book)
 
 
-def test_a_large_deletion_is_marked_when_the_run_config_allows_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_large_deletion_is_marked_when_the_run_config_allows_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     book = Book.of(60)
     with serve(book, key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET)

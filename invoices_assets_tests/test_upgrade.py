@@ -58,7 +58,7 @@ def plain_dlt(
         destination=dlt.destinations.duckdb(str(path)),
         dataset_name="invoicing",
     )
-    run.run(rest_api_source(content, name=source)).raise_on_failed_jobs()  # type: ignore[arg-type]
+    run.run(rest_api_source(content, name=source)).raise_on_failed_jobs()
     run.drop()
 
 
@@ -166,6 +166,23 @@ def test_a_warehouse_that_somebody_has_taken_from_is_filled_again(
     assert told == ([f"the stored cursor was not relied on: {doubt}"] if doubt else [])
     assert_equal(loader, book)
     assert loader.load().load_id is None
+
+
+@pytest.mark.parametrize("partly", [{"limit": 1}, {"since": stamped(30)}])
+def test_a_cursor_that_is_not_relied_on_does_not_come_back_when_the_table_is_filled_in_part(
+    partly: dict[str, Any], loader: Loader, book: Book
+) -> None:
+    loader.content = config(paginator={"type": "offset", "limit": 10, "total_path": "total"})
+    loader.refresh()
+    with duckdb.connect(str(loader.settings.path)) as connection:
+        connection.execute("DELETE FROM invoicing.invoices")
+    book.update("007", total=11, updated_at=stamped(60))
+    loader.refresh(**partly)
+    [(rows,)] = loader.query("SELECT count(*) FROM invoices")
+    assert 0 < rows < 30
+    assert loader.cursor is None
+    loader.refresh()
+    assert_equal(loader, book)
 
 
 def test_child_rows_of_a_row_that_somebody_removed_do_not_double(loader: Loader, book: Book) -> None:

@@ -13,16 +13,19 @@ from invoices_assets.extract.source import ResourceSpec
 
 
 class CursorReader:
-    """Reads the change stamps of a pass.
+    """Reads the change stamps of a pass, which begins as this is made.
 
-    A stamp in the future, by the clocks of this machine, does not move the cursor: one wrong clock
-    upstream would otherwise hide every change until then.
+    A stamp from after the beginning does not move the cursor. While a pass takes its time, a record that was
+    read already may change, and another one, still to be read, a little later; the stamp of the second would
+    hide the change of the first. And one wrong clock upstream, far in the future, would hide every change
+    until then.
     """
 
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
         self._path = spec.cursor.path if spec.cursor is not None else None
         self._notation = Notation(spec)
         self._start = None if start is None else self._notation.moment(start)
+        self._began = datetime.now(UTC)
         self._furthest: Any = None
         self.last_value: Any = None
         self.without_stamp = 0
@@ -33,13 +36,12 @@ class CursorReader:
         """Reads the records of one page."""
         if self._path is None:
             return
-        now = datetime.now(UTC)
         path = self._path
         stamps = [stamp_of(record, path) for record in records]
         if (
             self._notation.is_iso
             and _in_text_order(stamps)
-            and self._in_bounds(extremes := (min(stamps), max(stamps)), now)
+            and self._in_bounds(extremes := (min(stamps), max(stamps)))
         ):
             stamps = list(extremes)
         for stamp in dict.fromkeys(stamps):
@@ -48,17 +50,17 @@ class CursorReader:
                 self.without_stamp += stamps.count(stamp)
                 continue
             instant = moment if isinstance(moment, datetime) else self._notation.as_datetime(stamp)
-            if instant is not None and instant > now:
-                self.in_future += stamps.count(stamp)
+            if instant is not None and instant > self._began:
+                self.in_future += stamps.count(stamp) if instant > datetime.now(UTC) else 0
                 continue
             if comparable(moment, self._start) and moment < self._start:  # type: ignore[operator]
                 self.before_start += stamps.count(stamp)
             if self._furthest is None or (comparable(moment, self._furthest) and moment > self._furthest):
                 self._furthest, self.last_value = moment, stamp
 
-    def _in_bounds(self, extremes: tuple[str, str], now: datetime) -> bool:
+    def _in_bounds(self, extremes: tuple[str, str]) -> bool:
         first, last = map(self._notation.moment, extremes)
-        if not isinstance(first, datetime) or not isinstance(last, datetime) or last > now:
+        if not isinstance(first, datetime) or not isinstance(last, datetime) or last > self._began:
             return False
         return not (comparable(first, self._start) and first < self._start)  # type: ignore[operator]
 

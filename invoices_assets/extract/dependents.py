@@ -47,7 +47,9 @@ class _Passed:
         self.pages.clear()
 
     def add(self, records: list[Any]) -> None:
-        self.pages.append([{**record, **self._inherited} if isinstance(record, dict) else record for record in records])
+        self.pages.append(
+            [{**record, **self._inherited} if isinstance(record, dict) else record for record in records]
+        )
 
 
 def sweep_dependent(
@@ -78,9 +80,7 @@ def sweep_dependent(
     swept = Swept(passes=1, complete=parent_swept.complete)
     for values, inherited in parents.values:
         passed = _Passed(inherited)
-        part = sweep(
-            spec, asker, passed, start=start, window=window, progress=progress, parent_values=values
-        )
+        part = sweep(spec, asker, passed, start=start, window=window, progress=progress, parent_values=values)
         for page in passed.pages:
             sink.add(page)
         swept.rows += part.rows

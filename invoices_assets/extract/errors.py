@@ -1,15 +1,15 @@
-"""What can go wrong while an API is read. Each message is one sentence for the person who reads the run, without a secret.
+"""What can go wrong while an API is read. Each message is one sentence for a person, without a secret.
 
-    ExtractError
-      SourceError            the YAML cannot be used as it is
-      RequestFailed          no usable answer came back
-        ApiUnreachable         refused, timed out or cut off, after all attempts
-        ApiStatusError         an HTTP status that is not a success
-          KeyRefused             401 or 403: asked once, never repeated
-          NotFound               404: past the end for some APIs
-        BadAnswer              a success whose body is not what was described
-      IncompleteSweep        the answers do not add up to everything the API has
-      RedactedError          another library's error, said again without the secret it held
+ExtractError
+  SourceError            the YAML cannot be used as it is
+  RequestFailed          no usable answer came back
+    ApiUnreachable         refused, timed out or cut off, after all attempts
+    ApiStatusError         an HTTP status that is not a success
+      KeyRefused             401 or 403: asked once, never repeated
+      NotFound               404: past the end for some APIs
+    BadAnswer              a success whose body is not what was described
+  IncompleteSweep        the answers do not add up to everything the API has
+  RedactedError          another library's error, said again without the secret it held
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def read_json(body: bytes, content_type: str) -> Any:
         )
     except (ValueError, ArithmeticError, RecursionError):
         kind = content_type.partition(";")[0] or "no content type"
-        raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
+        raise UnreadableBody(
+            f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)"
+        ) from None
 
 
 def read_page(

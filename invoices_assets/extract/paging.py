@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy, deepcopy
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from functools import partial
+from typing import Any
 
 import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.paginators import (
     BasePaginator,
-    BaseReferencePaginator,
     OffsetPaginator,
     RangePaginator,
 )
 
 from invoices_assets.extract.asking import Answer, Asker
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
+from invoices_assets.extract.links import walk_links
 from invoices_assets.extract.page import Page, select
 from invoices_assets.extract.prefetch import Prefetch
 from invoices_assets.extract.tally import Tally
@@ -49,7 +50,7 @@ def walk(
     if isinstance(paginator, RangePaginator):
         yield from _walk_range(_Range(asker, paginator, request), tally, window)
     else:
-        yield from _walk_links(asker, deepcopy(paginator), request, tally)
+        yield from walk_links(asker, deepcopy(paginator), request, tally)
 
 
 def first_page(asker: Asker, paginator: BasePaginator, request: requests.Request) -> Page:
@@ -78,8 +79,9 @@ class _Range:
         return str(self.paginator.param_name or self.paginator.param_body_path)
 
     def fetch(self, position: int) -> Answer:
-        request = copy(self._request)
-        request.params = dict(self._request.params)
+        # requests allows its fields to be almost anything; here they are what `Asker.request` made
+        request: Any = copy(self._request)
+        request.params = dict(request.params)
         request.json = deepcopy(self._request.json)
         for name, body_path, value in self._values(position):
             if body_path:
@@ -88,6 +90,9 @@ class _Range:
             else:
                 request.params[name] = value
         return self.asker.ask(request)
+
+    def page(self, position: int) -> Page:
+        return self.fetch(position).page
 
     def position(self, tally: Tally) -> int:
         return self.paginator.initial_value + (tally.rows if self.by_offset else tally.pages)
@@ -163,7 +168,7 @@ def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
             tally.hear(page)
             if not page.records and steps.may_go_on(tally):
                 page = steps.asker.ask_until_filled(
-                    lambda at=position: steps.fetch(at).page,
+                    partial(steps.page, position),
                     f"an empty page after {tally.rows} of {tally.total} records",
                 )
                 tally.hear(page)
@@ -218,80 +223,3 @@ def _is_position_heeded(steps: _Range, page: Page, tally: Tally) -> bool:
         return False
     moved = steps.fetch(steps.paginator.initial_value + 1).page.records
     return bool(moved) and tally.are_same(moved[0], page.records[1])
-
-
-def _walk_links(
-    asker: Asker, paginator: BasePaginator, request: requests.Request, tally: Tally
-) -> Iterator[Page]:
-    origin = urlsplit(request.url)
-    request = copy(request)
-    request.params = dict(request.params)
-    paginator.init_request(request)
-    asked: set[str] = set()
-    while True:
-        asked.add(_spelled(request))
-        try:
-            answer = asker.ask(request)
-        except ApiStatusError as error:
-            if asker.is_ignored(error):
-                break
-            raise
-        page = answer.page
-        tally.hear(page)
-        if page.records:
-            if tally.is_repetition(page):
-                raise tally.repetition_error()
-            tally.add(page)
-            yield page
-        if answer.response.status_code == requests.codes.not_modified:
-            break
-        _read_reference(paginator, answer)
-        if not paginator.has_next_page:
-            break
-        paginator.update_request(request)
-        _stay_with(origin, request, asker.auth_parameter)
-        if _spelled(request) in asked:
-            raise IncompleteSweep(f"The API's next page, after {tally.rows} records, is one that was read before.")
-    tally.prove(tally.total)
-
-
-def _read_reference(paginator: BasePaginator, answer: Answer) -> None:
-    """Lets dlt's paginator read where the next page is; also where its place is a key with dots or `@`.
-
-    dlt takes `@odata.nextLink` for a path of two keys, finds nothing, and would stop after the first page.
-
-    Raises:
-        BadAnswer: the answer does not say what the paginator must know.
-    """
-    try:
-        paginator.update_state(answer.response, answer.page.records)
-    except (ValueError, TypeError, AttributeError):
-        # dlt's own sentence repeats the whole answer
-        raise BadAnswer("the answer does not tell where the next page is, or whether there is one") from None
-    if isinstance(paginator, BaseReferencePaginator) and not paginator._next_reference:
-        place = getattr(paginator, "next_url_path", None) or getattr(paginator, "cursor_path", None)
-        body = answer.page.body
-        found = body.get(str(place)) if place is not None and isinstance(body, dict) else None
-        paginator._next_reference = found or None
-
-
-def _spelled(request: requests.Request) -> str:
-    return repr((request.url, request.params, request.json))
-
-
-def _stay_with(origin: SplitResult, request: requests.Request, auth_parameter: str | None) -> None:
-    """Keeps a next link on the host and scheme of the API: the key goes nowhere else.
-
-    A link that carries the key itself loses it here, since every request gets it anyway.
-
-    Raises:
-        IncompleteSweep: the link leads to another host.
-    """
-    link = urlsplit(request.url)
-    if link.hostname != origin.hostname:
-        raise IncompleteSweep(f"The API's next link leads to another host, {link.hostname}; the key is not sent there.")
-    query = link.query
-    if auth_parameter is not None:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode([(name, value) for name, value in pairs if name != auth_parameter])
-    request.url = urlunsplit((origin.scheme, origin.netloc, link.path, query, ""))

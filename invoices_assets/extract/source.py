@@ -114,9 +114,8 @@ class Source:
         """
         try:
             config = with_credentials(self.config, base_url, secret)
-            _, endpoints, resolved = build_resource_dependency_graph(
-                config.get("resource_defaults") or {}, config["resources"]
-            )
+            defaults: Any = config.get("resource_defaults") or {}
+            _, endpoints, resolved = build_resource_dependency_graph(defaults, config["resources"])
             specs = {
                 name: _resource_spec(name, config["client"], resource, resolved[name] or [])  # type: ignore[arg-type]
                 for name, resource in endpoints.items()

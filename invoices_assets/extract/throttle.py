@@ -10,8 +10,13 @@ from collections.abc import Callable
 from invoices_assets.extract.errors import RequestFailed
 
 _SPACING = 1.08
-"""Requests are spaced this much wider than the rate asks: on their way they come closer to each other. One
-that left late is made up for by the next ones, but no two are ever closer than the rate allows."""
+"""Requests are spaced this much wider than the rate asks, for on their way they come closer to each other."""
+
+_CLOSEST = 1.06
+"""How close one may follow another that left late, to make up for that; some APIs measure each distance."""
+
+_SHORT = 0.02
+"""Seconds. Shorter distances are blurred on the way by more than that margin; only their average counts."""
 
 _ROUNDS_TO_GROW = 4
 """The window grows by one after as many undisturbed answers as this times its size."""
@@ -37,6 +42,7 @@ class Gate:
         self._changed = threading.Condition()
         self._sleep, self._clock = sleep, clock
         self._spacing = 1 / requests_per_second if requests_per_second else 0.0
+        self._closest = self._spacing * (_CLOSEST if self._spacing >= _SHORT else 1)
         self._queue: list[tuple[int, int]] = []
         self._numbers = itertools.count()
         self._largest = self._window = max(1, window)
@@ -82,7 +88,7 @@ class Gate:
                 self._under_way += 1
                 if self._spacing:
                     self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
-                    self._earliest = now + self._spacing
+                    self._earliest = now + self._closest
                 return self._storm
             finally:
                 self._queue.remove(me)

@@ -45,8 +45,8 @@ def open_warehouse(
 
     Parameters:
         working_dir: where DuckDB puts what exceeds its memory limit; without it, nothing is written anywhere.
-        read_only: attach for reading; the file must exist. Of a destination other than DuckDB there is a copy of
-            dlt's state, the rejected records and a few rows, for reading.
+        read_only: attach for reading; the file must exist. Of a destination other than DuckDB there is a copy
+            of dlt's state, the rejected records and a few rows, for reading.
 
     Raises:
         WarehouseBusy: another process holds the file, for longer than `settings.open_wait_seconds`.

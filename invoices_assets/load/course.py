@@ -15,12 +15,14 @@ from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Swept
 from invoices_assets.load.missed import Watermark
 from invoices_assets.load.state import cursor_state
+from invoices_assets.load.trust import Trusted
 
 Mode = Literal["incremental", "full", "reconcile"]
 
 UNSTAMPED = "unstamped"
 """In dlt's state: the last sweep of everything met records without a change stamp, such as those that were
-never edited. A filter by change shows neither them nor new ones of their kind, so refreshes ask for everything."""
+never edited. A filter by change shows neither them nor new ones of their kind, so refreshes ask for
+everything."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Course:
         before: the stored cursor, in the API's notation; None where there is none.
         start: where the sweep starts on the cursor, in the API's notation; None for no such filter.
         stored: what dlt's state holds of the resource.
+        doubtful: the warehouse is not what a stored cursor says of it, so that one must not be used.
     """
 
     spec: ResourceSpec
@@ -60,9 +63,10 @@ class Course:
     before: Any
     start: Any
     stored: Mapping[str, Any] = field(default_factory=dict)
+    doubtful: bool = False
 
     @classmethod
-    def of(cls, spec: ResourceSpec, request: RefreshRequest, stored: Mapping[str, Any]) -> Course:
+    def of(cls, spec: ResourceSpec, request: RefreshRequest, trusted: Trusted) -> Course:
         """The course for a request, by what dlt's state holds of the resource.
 
         Raises:
@@ -74,8 +78,10 @@ class Course:
                 "mode `reconcile`, which belong to a run without partition."
             )
         path = spec.cursor.path if spec.cursor is not None else None
+        stored = trusted.state
         before = stored.get("incremental", {}).get(path, {}).get("last_value")
-        return cls(spec, request, before, _start(spec, request, before, bool(stored.get(UNSTAMPED))), stored)
+        start = _start(spec, request, before, bool(stored.get(UNSTAMPED)))
+        return cls(spec, request, before, start, stored, trusted.doubt is not None)
 
     @property
     def covers_everything(self) -> bool:
@@ -87,6 +93,8 @@ class Course:
         """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""
         if not swept.complete or swept.cursor is None or self.request.dates is not None:
             return self.before
+        if self.doubtful and not self.covers_everything:
+            return None
         notation = Notation(self.spec)
         furthest = swept.cursor.last_value if swept.cursor.last_value is not None else self._given_start()
         reached, held, began = (notation.moment(value) for value in (furthest, self.before, self.start))
@@ -98,8 +106,12 @@ class Course:
         return self.before if leaves_gap else furthest
 
     def state(self, last_value: Any, swept: Swept) -> dict[str, Any] | None:
-        """dlt's state with this cursor, after a sweep; None where there is no cursor."""
-        if self.spec.cursor is None or last_value is None:
+        """dlt's state with this cursor, after a sweep; None where it stays as it is.
+
+        A cursor that was not relied on is taken back by a sweep that does not set it anew: when the sweep has
+        filled the table in part, nothing would tell any more that it says nothing.
+        """
+        if self.spec.cursor is None or (last_value is None and not self.doubtful):
             return None
         state = cursor_state(self.spec.cursor.path, self.spec.cursor.initial_value, last_value)
         if swept.complete and self.covers_everything and swept.cursor is not None:

@@ -247,9 +247,9 @@ class Delta:
 def _compared(table: TablePlan) -> tuple[list[str], list[str]]:
     """The columns of the API that are compared value by value, and those of which only a hash is.
 
-    A join in which whole rows meet takes more memory than any limit when the rows are wide, or their texts long.
-    Numbers, dates and the like are compared as they are. Of texts it is DuckDB's hash of 64 bits: two rows that
-    differ in a text look equal once in 18,446,744,073,709,551,616 times.
+    A join in which whole rows meet takes more memory than any limit where rows are wide, or their texts long.
+    Numbers, dates and the like are compared as they are. Of texts it is DuckDB's hash of 64 bits: two rows
+    that differ in a text look equal once in 18,446,744,073,709,551,616 times.
     """
     exact = [c for c in table.data_columns if table.columns[c] not in LONG_TYPES][:MOST_EXACT]
     return exact, [c for c in table.data_columns if c not in exact]

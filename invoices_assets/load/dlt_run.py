@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.data_writers import BufferedDataWriter, get_best_writer_spec
 from dlt.common.destination import Destination
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, new_table
 from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package_state
@@ -116,20 +117,24 @@ def run(
 
     Parameters:
         write: makes the Parquet files for a load id: table -> (file, rows).
-        as_files: hand the Parquet files to the destination as they are; otherwise dlt rewrites them in the format
-            that the destination prefers.
+        as_files: hand the Parquet files to the destination as they are; otherwise they are rewritten in the
+            format that the destination prefers.
 
     Returns:
         dlt's load id.
     """
     files: dict[str, Files] = {}
-    source = _source(settings, resource, plan, state_update, write, files, as_files)
+
+    def write_all(load_id: str) -> None:
+        for table, written in write(load_id).items():
+            files[table] = written if as_files else _rewritten(pipeline, written)
+
+    source = _source(settings, resource, plan, state_update, write_all, files)
     load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
     pipeline.normalize(workers=1)
     for table in plan.children:
         for path in files[table.name].paths if table.name in files else ():
-            for file in [path] if as_files else _rewritten(pipeline, table.name, path):
-                _add_job(pipeline, load_id, table.name, file)
+            _add_job(pipeline, load_id, table.name, path)
     pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
     return load_id
 
@@ -139,29 +144,22 @@ def _source(
     resource: ResourceLike,
     plan: Plan,
     state_update: Mapping[str, Any] | None,
-    write: Callable[[str], dict[str, Files]],
-    files: dict[str, Files],
-    as_files: bool,
+    write: Callable[[str], None],
+    files: Mapping[str, Files],
 ) -> DltSource:
     def main() -> Iterator[Any]:
         if state_update:
             state = dlt.current.resource_state(resource.name)
             state.update(merged_state(state, state_update))
         load_id = cast(Any, load_package_state())["load_id"]
-        files.update(write(load_id))
+        write(load_id)
         if plan.history is not None and plan.history.name in files:
             dlt.current.resource_state(resource.name)[HISTORY_STATE] = {"load_id": load_id}
         yield from imported(plan.root.name)
 
     def imported(table: str) -> Iterator[Any]:
-        if table in files and not as_files:
-            for path in files[table].paths:
-                yield from (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(path).iter_batches())
-        elif table in files:
-            first, *others = files[table].paths
-            yield dlt.mark.with_file_import(str(first), "parquet", files[table].rows)
-            for path in others:
-                yield dlt.mark.with_file_import(str(path), "parquet")
+        for index, path in enumerate(files[table].paths if table in files else ()):
+            yield dlt.mark.with_file_import(str(path), _format(path), 0 if index else files[table].rows)
 
     rejected = rejected_table(plan.root.name)
     resources = [
@@ -172,7 +170,8 @@ def _source(
     if plan.history is not None:
         name = plan.history.name
         # dlt's hints of a row version have no type, for dlt takes it from data that it reads itself
-        schema.update_table(new_table(name, columns=[dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)]))
+        row_id: Any = dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)
+        schema.update_table(new_table(name, columns=[row_id]))
         hints = _history_hints(plan.history, resource)
         resources.append(DltResource.from_data(lambda: imported(name), name, hints=hints))
     return DltSource(schema, settings.dataset, resources)
@@ -183,25 +182,30 @@ def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
 
     dlt makes the files of nested tables in its normalize step only; extract takes them for no nested table.
     """
-    kind = cast(Any, path.suffix[1:])
-    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, kind)
+    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, _format(path))
     named = path.rename(path.with_name(job.file_name()))
     pipeline._get_load_storage().normalized_packages.import_job(load_id, str(named))
 
 
-def _rewritten(pipeline: Pipeline, table: str, path: Path) -> list[Path]:
-    """The rows of a Parquet file in the format that the destination prefers, by dlt's own writer."""
+def _rewritten(pipeline: Pipeline, files: Files) -> Files:
+    """The rows of Parquet files in the format that the destination prefers, by dlt's own writer."""
     capabilities = pipeline.destination.capabilities()
-    columns = pipeline.default_schema.get_table_columns(table)
     spec = get_best_writer_spec("arrow", cast(Any, capabilities.preferred_loader_file_format))
-    template = str(path).replace("%", "%%") + ".%s"
-    writer: BufferedDataWriter[Any] = BufferedDataWriter(
-        spec, template, disable_compression=True, _caps=capabilities
-    )
-    for batch in pq.ParquetFile(path).iter_batches():
-        writer.write_data_item(pa.Table.from_batches([batch]), columns)
-    writer.close()
-    return [Path(file.file_path) for file in writer.closed_files]
+    paths = []
+    for path in files.paths:
+        source = pq.ParquetFile(path)
+        template = str(path).replace("%", "%%") + ".%s"
+        writer: Any = BufferedDataWriter(spec, template, disable_compression=True, _caps=capabilities)
+        columns = py_arrow_to_table_schema_columns(source.schema_arrow)
+        for batch in source.iter_batches():
+            writer.write_data_item(pa.Table.from_batches([batch]), columns)
+        writer.close()
+        paths += [Path(file.file_path) for file in writer.closed_files]
+    return Files(paths, files.rows)
+
+
+def _format(path: Path) -> Any:
+    return path.suffix[1:]
 
 
 def _parent(table: str, names: set[str]) -> str:

@@ -263,16 +263,15 @@ def destination(session: Session, path: Path) -> DuckDbDestination:
         _capabilities: DestinationCapabilitiesContext | None = None
 
         def capabilities(self, config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
-            # dlt asks some thirty times in a load and resolves its configuration each time; the answer depends
-            # on neither argument, for dlt's default naming is not case sensitive
+            # dlt asks some thirty times in a load and resolves its configuration each time; the answer
+            # depends on neither argument, for dlt's default naming is not case sensitive
             if self._capabilities is None:
                 self._capabilities = super().capabilities(config, naming)
             return copy(self._capabilities)
 
         def configuration(self, initial_config: Any, accept_partial: bool = False) -> Any:
-            if initial_config is not None and initial_config.is_resolved():
-                return initial_config
-            return super().configuration(initial_config, accept_partial)
+            is_done = initial_config is not None and initial_config.is_resolved()
+            return initial_config if is_done else super().configuration(initial_config, accept_partial)
 
         @property
         def client_class(self) -> type[DuckDbClient]:

@@ -15,7 +15,7 @@ from decimal import (
 )
 from typing import Any
 
-import simplejson  # type: ignore[import-untyped]
+import simplejson
 
 _NUMERIC_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNBOUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])

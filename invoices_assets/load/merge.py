@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
@@ -19,10 +18,9 @@ class DistinctMergeJob(SqlMergeFollowupJob):
     """Deletes the stored rows of every staged record, child rows first, and inserts the staged ones."""
 
     @classmethod
-    def gen_merge_sql(
-        cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
-    ) -> list[str]:
-        root, *children = table_chain
+    def gen_merge_sql(cls, table_chain: Sequence[Any], sql_client: SqlClientBase[Any]) -> list[str]:
+        chain: Sequence[Any] = table_chain
+        root, *children = chain
         datasets = (
             sql_client.fully_qualified_dataset_name(),
             sql_client.fully_qualified_dataset_name(staging=True),
@@ -38,7 +36,7 @@ class DistinctMergeJob(SqlMergeFollowupJob):
             child_name = sql_client.make_qualified_table_name(child["name"])
             statements.append(cls.gen_delete_from_sql(child_name, owner, replaced, row_key))
         statements.append(cls.gen_delete_from_sql(name, row_key, replaced, row_key))
-        for table in table_chain:
+        for table in chain:
             name, staged = sql_client.get_qualified_table_names(table["name"])
             columns = ", ".join(map(escape, get_columns_names_with_prop(table, "name")))
             statements.append(f"INSERT INTO {name}({columns}) SELECT {columns} FROM {staged}")

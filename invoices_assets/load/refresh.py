@@ -71,8 +71,8 @@ def refresh(
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    trusted = trusted_state(settings, spec.name) if spec.cursor is not None else Trusted()
-    course = Course.of(spec, request, trusted.state)
+    trusted = trusted_state(settings, spec.name, tell) if spec.cursor is not None else Trusted()
+    course = Course.of(spec, request, trusted)
     with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
         common: Any = {
             "start": course.start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -17,6 +17,7 @@ from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
 from invoices_assets.load.dlt_run import innermost
 from invoices_assets.load.errors import LoadFailed, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.tables import Stored
 
 ROWS_AT_ONCE = 10_000
 KEYS_AT_ONCE = 500
@@ -33,7 +34,7 @@ class Remote:
     def __init__(self, settings: WarehouseSettings, destination: Destination[Any, Any]) -> None:
         schema = Schema(settings.dataset)
         self._dataset = settings.dataset
-        self._client: Any = get_destination_clients(schema, destination, settings.dataset)[0]
+        self._client = cast(Any, get_destination_clients(schema, destination, settings.dataset)[0])
         self._sql: Any = self._client.sql_client
 
     def tables(self) -> list[str]:
@@ -45,10 +46,10 @@ class Remote:
         query = f"SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE {where}"
         return [name for (name,) in self._sql.execute_sql(query, *values) or ()]
 
-    def columns(self, tables: Sequence[str]) -> dict[str, dict[str, tuple[str, bool]]]:
+    def columns(self, tables: Sequence[str]) -> dict[str, Stored]:
         """table -> column -> (the DuckDB type that holds its values, nullable)."""
         mapper = DuckDbTypeMapper(DuckDbDestination().capabilities())
-        found = {}
+        found: dict[str, Stored] = {}
         for table, columns in self._client.get_storage_tables(tables):
             found[table] = {
                 name: (mapper.to_destination_type(column, {"name": table}), column.get("nullable", True))
@@ -123,7 +124,8 @@ def remote_destination(settings: WarehouseSettings, run: str = "") -> Destinatio
     dlt's shared staging dataset loses rows without a word when two loads run at once (dlt issue 4297).
     """
     layout = {"staging_dataset_name_layout": f"%s_staging_{run}"} if run else {}
-    return Destination.from_reference(settings.destination, credentials=settings.credentials, **layout)  # type: ignore[return-value]
+    found = Destination.from_reference(settings.destination, settings.credentials, **cast(Any, layout))
+    return cast(Destination[Any, Any], found)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """A load into a warehouse other than DuckDB, by way of dlt's own destinations; tried with PostgreSQL.
 
-The sweep is compared with a mirror of the warehouse, and what differs goes through dlt's destination. That is not
-one transaction: dlt merges the tables of a resource in one, and registers the load, and with it the cursor, after
-that. A run that is killed in between is made up for by the next one, which compares again.
+The sweep is compared with a mirror of the warehouse, and what differs goes through dlt's destination. That is
+not one transaction: dlt merges the tables of a resource in one, and registers the load, and with it the
+cursor, after that. A run that is killed in between is made up for by the next one, which compares again.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class RemoteTarget:
     def widen(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         widened = [table.name for table in plan.tables.values() if table.widening]
         if widened:
+            remark = next(remark for remark in plan.remarks if " was widened " in remark)
             raise TableRefused(
-                f"{next(r for r in plan.remarks if ' was widened ' in r).replace(' was ', ' would have to be ')}, "
-                "which only the destination duckdb can; change the column by hand, or move the table away and "
-                "run reconcile_invoices to fill it anew"
+                f"{remark.replace(' was ', ' would have to be ')}, which only the destination duckdb can; "
+                "change the column by hand, or move the table away and run reconcile_invoices to fill it anew"
             )
 
     def destination(self, connection: duckdb.DuckDBPyConnection, working_dir: Path) -> Any:

@@ -12,7 +12,7 @@ import binascii
 import contextlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,15 +38,20 @@ class Trusted:
     doubt: str | None = None
 
 
-def trusted_state(settings: WarehouseSettings, resource: str) -> Trusted:
+def trusted_state(
+    settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None
+) -> Trusted:
     """dlt's state of a resource, if the tables are as the last load has left them. Nothing is written.
+
+    Parameters:
+        log: told when another process holds the file and has to be waited for.
 
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
     if not settings.is_there:
         return Trusted()
-    with open_warehouse(settings, read_only=True) as connection:
+    with open_warehouse(settings, read_only=True, log=log) as connection:
         state = stored_state(connection, settings, resource)
         doubt = _doubt(connection, settings.dataset, normalized(resource)) if state else None
         return Trusted({} if doubt else state, doubt)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -52,8 +56,9 @@ class Deployment:
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("home", "dagster_home", "tmp"):
+        for name in ("home", "tmp"):
             (self.folder / name).mkdir(exist_ok=True)
+        shutil.copytree(_dagster_home(), self.folder / "dagster_home")
         if self.source is not None:
             text = yaml.safe_dump(self.source, allow_unicode=True)
             (self.folder / "source.yaml").write_text(text, encoding="utf-8")
@@ -134,6 +139,19 @@ class Run:
     @property
     def said(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
+
+
+@lru_cache(maxsize=1)
+def _dagster_home() -> Path:
+    """A DAGSTER_HOME that was used before: Dagster makes its databases in the first run, and only one may."""
+    home = Path(tempfile.mkdtemp(prefix="invoices-tests-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get() as instance:
+            instance.get_runs()
+            instance.all_asset_keys()
+    return home
 
 
 @lru_cache(maxsize=1)

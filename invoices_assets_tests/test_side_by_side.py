@@ -49,7 +49,6 @@ def test_runs_at_once_all_succeed_take_turns_and_leave_exact_rows(
     with serve(book) as server:
         place = Deployment(tmp_path, server.url)
         put_rows(place, 40)
-        assert place.run().status == 0  # Dagster makes its own databases in the first run, and only one may
 
         @server.on_request
         def until_all_others_wait(_: int) -> None:

@@ -74,7 +74,7 @@ def seconds_after_the_last_page(server: Sandbox, tmp_path_factory: pytest.TempPa
     return time.monotonic() - last[-1]
 
 
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5, 0.65, 0.8])
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.55, 0.7])
 def test_killed_at_any_moment_of_the_load(
     share: float,
     seconds_after_the_last_page: float,
@@ -92,13 +92,12 @@ def test_killed_at_any_moment_of_the_load(
     check(place, server, monkeypatch)
 
 
-@pytest.mark.parametrize("page", [1, 3])
 def test_killed_while_it_reads_the_api(
-    page: int, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+    place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = threading.Event()
     first = len(server.requests)
-    server.on_request(lambda _: asked.set() if len(server.requests) >= first + page else None)
+    server.on_request(lambda _: asked.set() if len(server.requests) >= first + 2 else None)
     run = place.start(config=EVERYTHING)
     assert asked.wait(60)
     run.kill()

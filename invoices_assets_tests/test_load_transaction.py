@@ -26,7 +26,7 @@ from invoices_assets_tests.loading import Loader, invoice, rows
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["invoices_assets_tests.loading", "invoices_assets.load.dlt_run"])
 SIZE = 2000
-KILLS = 10
+KILLS = 8
 
 
 @pytest.fixture
@@ -112,6 +112,7 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     run.start()
     seen = set()
     while run.is_alive():
+        time.sleep(0.01)
         try:
             seen.add(
                 rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,88 +11,10 @@ import duckdb
 import pytest
 from dagster import DagsterRunStatus
 
-from invoices_assets import automation
-from invoices_assets.automation import RUN_KEY_TAG, Memory
-from invoices_assets.extract.glance import EVERYTHING, Glance
-from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Paging, Sandbox, Total, faults, serve
+from invoices_assets.sandbox import SANDBOX_KEY, Book, Sandbox, faults, serve
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
-
-
-class Clock:
-    """The sensor's clock: it stands still between ticks."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Watch:
-    """A project whose sensor ticks when told to, and what Dagster's daemon would do then.
-
-    Attributes:
-        reason: why the last tick was skipped.
-        requests: how many HTTP requests the last tick sent.
-        runs_succeed: where False, runs that the sensor asks for fail before they load anything.
-    """
-
-    def __init__(self, project: Project, server: Sandbox, clock: Clock) -> None:
-        self.project = project
-        self.server = server
-        self.clock = clock
-        self.cursor: str | None = None
-        self.reason = ""
-        self.requests = 0
-        self.runs_succeed = True
-        definitions = project.definitions()
-        self.sensor = definitions.resolve_sensor_def("invoices_changed_sensor")
-        self.job = definitions.resolve_job_def("refresh_invoices")
-        self._keys: set[str] = set()
-
-    @property
-    def book(self) -> Book:
-        assert isinstance(self.server.book, Book)
-        return self.server.book
-
-    def tick(self, after: float = 60.0) -> bool:
-        """One evaluation, so many seconds after the last, and the run if it asks for one; whether it did.
-
-        A run whose key was used before is not started, as in Dagster.
-        """
-        self.clock.now += after
-        asked = len(self.server.requests)
-        with dg.build_sensor_context(instance=self.project.instance, cursor=self.cursor) as context:
-            data = self.sensor.evaluate_tick(context)
-        self.cursor, self.reason = data.cursor, data.skip_message or ""
-        self.requests = len(self.server.requests) - asked
-        for request in data.run_requests or []:
-            assert request.run_key not in self._keys
-            self._keys.add(str(request.run_key))
-            self.run(str(request.run_key))
-        return bool(data.run_requests)
-
-    def ticks(self, count: int) -> list[bool]:
-        return [self.tick() for _ in range(count)]
-
-    def run(self, key: str) -> None:
-        tags = {RUN_KEY_TAG: key}
-        if self.runs_succeed:
-            assert self.job.execute_in_process(instance=self.project.instance, tags=tags).success
-        else:
-            self.add_run(DagsterRunStatus.FAILURE, tags=tags)
-
-    def add_run(self, status: DagsterRunStatus, job: str = "refresh_invoices", **run: Any) -> dg.DagsterRun:
-        """A run as Dagster's storage would hold it."""
-        return self.project.instance.add_run(dg.DagsterRun(job_name=job, status=status, **run))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(automation, "now", clock)
-    return clock
+from invoices_assets_tests.watching import Watch
 
 
 @pytest.fixture
@@ -102,8 +24,8 @@ def server() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, clock: Clock) -> Watch:
-    return Watch(Project(monkeypatch, tmp_path, server.url), server, clock)
+def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) -> Watch:
+    return Watch(Project(monkeypatch, tmp_path, server.url), server)
 
 
 @pytest.fixture
@@ -290,124 +212,13 @@ def test_after_a_trial_alone_everything_is_still_asked_for(watch: Watch) -> None
 
 
 def test_a_resource_that_hangs_on_another_cannot_be_watched_and_the_reason_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, clock: Clock
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
 ) -> None:
     content = config(path="/v1/{resources.companies.id}/invoices", incremental=None)
     content["resources"].append(
         {"name": "companies", "endpoint": {"path": "/v1", "paginator": "single_page"}}
     )
-    watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
+    watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server)
     assert not watch.tick()
     assert "`invoices` is asked for once for each of `companies`" in watch.reason
     assert watch.requests == 0
-
-
-def test_an_answer_that_was_no_news_becomes_news_when_its_stamps_are_no_longer_in_the_future() -> None:
-    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
-    assert not memory.is_news(Glance("since noon", "abc", newer=False), "run")
-    assert memory.is_news(Glance("since noon", "abc", newer=True), "run")
-
-
-def test_a_late_record_with_an_older_stamp_is_news_where_the_answer_shows_it() -> None:
-    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
-    assert memory.is_news(Glance("since noon", "other total", newer=False), "run")
-
-
-def test_after_a_load_another_answer_to_another_question_is_no_news() -> None:
-    memory = Memory().asking_for_run(Glance("since noon", "abc", newer=True), "run 1")
-    assert not memory.is_news(Glance("since one", "def", newer=False), "run 2")
-
-
-def test_what_was_never_seen_of_an_api_without_a_filter_is_news() -> None:
-    assert Memory().is_news(Glance(EVERYTHING, "abc", newer=False), "run")
-
-
-@pytest.mark.parametrize("cursor", ["", "garbage", "[]", '{"seen": 1}', "null"])
-def test_a_cursor_of_somebody_else_is_forgotten(cursor: str) -> None:
-    assert Memory.read(cursor) == Memory()
-
-
-def test_what_is_remembered_survives_the_way_through_dagsters_cursor() -> None:
-    memory = Memory("since noon", "abc", "key", 3, 1.5)
-    assert Memory.read(memory.written()) == memory
-
-
-def update(book: Book) -> None:
-    book.update("inv_0000007", status="void")
-
-
-def insert(book: Book) -> None:
-    book.insert(book.records[0] | {"id": "inv_new"})
-
-
-def epoch(record: dict[str, Any]) -> dict[str, Any]:
-    return record | {"updated_at": 1_700_000_000}
-
-
-@pytest.mark.parametrize(
-    ("contract", "content", "change"),
-    [
-        (Contract(total=Total(body=None)), config(), update),
-        (Contract(total=Total(form="minus_one")), config(), update),
-        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), update),
-        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), insert),
-        (Contract(filters=()), config(incremental=None), insert),
-        (Contract(filters=(), total=Total(body=None)), config(incremental=None), insert),
-        (
-            Contract(paging=Paging(style="page", position="page")),
-            config(paginator={"type": "page_number", "base_page": 1, "total_path": None}),
-            update,
-        ),
-        (
-            Contract(paging=Paging(style="cursor", position="cursor")),
-            config(paginator={"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}),
-            update,
-        ),
-        (Contract(stamps="epoch_s"), config(), update),
-    ],
-    ids=[
-        "no total",
-        "total -1",
-        "no filter",
-        "no filter, new record",
-        "no cursor",
-        "no cursor, no total",
-        "page numbers",
-        "page tokens",
-        "epoch",
-    ],
-)
-def test_apis_of_all_kinds_get_a_run_for_a_change_and_none_without(
-    contract: Contract,
-    content: dict[str, Any],
-    change: Callable[[Book], None],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    clock: Clock,
-) -> None:
-    if contract.stamps == "epoch_s":
-        content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
-    with serve(book=Book.of(30), contract=contract) as server:
-        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
-        assert watch.ticks(3) == [True, False, False]
-        change(watch.book)
-        assert watch.ticks(3) == [True, False, False]
-        assert watch.requests == 1
-
-
-def test_an_api_that_answers_404_where_nothing_changed_is_no_failure(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
-) -> None:
-    content = config(response_actions=[{"status_code": 404, "action": "ignore"}])
-    with serve(book=Book.of(30)) as server:
-        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server, clock)
-        assert watch.tick()
-        server.faults.append(faults.status(404))
-        assert watch.ticks(2) == [False, False]
-        assert watch.reason == "Nothing changed since the last load."
-
-
-def test_the_sandbox_can_be_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> None:
-    with serve(book=Book.of(1)) as nobody:
-        assert Watch(Project(monkeypatch, tmp_path), nobody, clock).tick()
-        assert nobody.requests == []

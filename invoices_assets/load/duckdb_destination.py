@@ -270,8 +270,9 @@ def destination(session: Session, path: Path) -> DuckDbDestination:
             return copy(self._capabilities)
 
         def configuration(self, initial_config: Any, accept_partial: bool = False) -> Any:
-            is_done = initial_config is not None and initial_config.is_resolved()
-            return initial_config if is_done else super().configuration(initial_config, accept_partial)
+            if initial_config is not None and initial_config.is_resolved():
+                return initial_config
+            return super().configuration(cast(Any, initial_config), accept_partial)
 
         @property
         def client_class(self) -> type[DuckDbClient]:

@@ -1,0 +1,126 @@
+"""The sensor with APIs of all kinds, and what it makes of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoices_assets.automation import Memory
+from invoices_assets.extract.glance import EVERYTHING, Glance
+from invoices_assets.sandbox import Book, Contract, Paging, Total, faults, serve
+from invoices_assets_tests.running import Project
+from invoices_assets_tests.sweeping import config
+from invoices_assets_tests.watching import Watch
+
+
+def update(book: Book) -> None:
+    book.update("inv_0000007", status="void")
+
+
+def insert(book: Book) -> None:
+    book.insert(book.records[0] | {"id": "inv_new"})
+
+
+def epoch(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"updated_at": 1_700_000_000}
+
+
+@pytest.mark.parametrize(
+    ("contract", "content", "change"),
+    [
+        (Contract(total=Total(body=None)), config(), update),
+        (Contract(total=Total(form="minus_one")), config(), update),
+        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), update),
+        (Contract(filters=()), config(incremental={"cursor_path": "updated_at"}), insert),
+        (Contract(filters=()), config(incremental=None), insert),
+        (Contract(filters=(), total=Total(body=None)), config(incremental=None), insert),
+        (
+            Contract(paging=Paging(style="page", position="page")),
+            config(paginator={"type": "page_number", "base_page": 1, "total_path": None}),
+            update,
+        ),
+        (
+            Contract(paging=Paging(style="cursor", position="cursor")),
+            config(paginator={"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}),
+            update,
+        ),
+        (Contract(stamps="epoch_s"), config(), update),
+    ],
+    ids=[
+        "no total",
+        "total -1",
+        "no filter",
+        "no filter, new record",
+        "no cursor",
+        "no cursor, no total",
+        "page numbers",
+        "page tokens",
+        "epoch",
+    ],
+)
+def test_apis_of_all_kinds_get_a_run_for_a_change_and_none_without(
+    contract: Contract,
+    content: dict[str, Any],
+    change: Callable[[Book], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if contract.stamps == "epoch_s":
+        content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
+    with serve(book=Book.of(30), contract=contract) as server:
+        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server)
+        assert watch.ticks(3) == [True, False, False]
+        change(watch.book)
+        assert watch.ticks(3) == [True, False, False]
+        assert watch.requests == 1
+
+
+def test_an_api_that_answers_404_where_nothing_changed_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = config(response_actions=[{"status_code": 404, "action": "ignore"}])
+    with serve(book=Book.of(30)) as server:
+        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server)
+        assert watch.tick()
+        server.faults.append(faults.status(404))
+        assert watch.ticks(2) == [False, False]
+        assert watch.reason == "Nothing changed since the last load."
+
+
+def test_the_sandbox_can_be_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serve(book=Book.of(1)) as nobody:
+        assert Watch(Project(monkeypatch, tmp_path), nobody).tick()
+        assert nobody.requests == []
+
+
+def test_an_answer_that_was_no_news_becomes_news_when_its_stamps_are_no_longer_in_the_future() -> None:
+    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
+    assert not memory.is_news(Glance("since noon", "abc", newer=False), "run")
+    assert memory.is_news(Glance("since noon", "abc", newer=True), "run")
+
+
+def test_a_late_record_with_an_older_stamp_is_news_where_the_answer_shows_it() -> None:
+    memory = Memory().nothing_new(Glance("since noon", "abc", newer=False))
+    assert memory.is_news(Glance("since noon", "other total", newer=False), "run")
+
+
+def test_after_a_load_another_answer_to_another_question_is_no_news() -> None:
+    memory = Memory().asking_for_run(Glance("since noon", "abc", newer=True), "run 1")
+    assert not memory.is_news(Glance("since one", "def", newer=False), "run 2")
+
+
+def test_what_was_never_seen_of_an_api_without_a_filter_is_news() -> None:
+    assert Memory().is_news(Glance(EVERYTHING, "abc", newer=False), "run")
+
+
+@pytest.mark.parametrize("cursor", ["", "garbage", "[]", '{"seen": 1}', "null"])
+def test_a_cursor_of_somebody_else_is_forgotten(cursor: str) -> None:
+    assert Memory.read(cursor) == Memory()
+
+
+def test_what_is_remembered_survives_the_way_through_dagsters_cursor() -> None:
+    memory = Memory("since noon", "abc", "key", 3, 1.5)
+    assert Memory.read(memory.written()) == memory

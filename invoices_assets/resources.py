@@ -125,7 +125,7 @@ class Warehouse(dg.ConfigurableResource):
     lock_limit_seconds: float = Field(
         default=3600.0, gt=0, description="How long to wait for another run that loads into the same file."
     )
-    memory_limit: str = Field(default="384MB", description="What DuckDB may use, in its own notation.")
+    memory_limit: str = Field(default="256MB", description="What DuckDB may use, in its own notation.")
 
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
@@ -151,7 +151,7 @@ class Warehouse(dg.ConfigurableResource):
         Raises:
             WarehouseError: another run holds the warehouse for too long, or its folder cannot be written.
         """
-        if dry_run and not settings.path.exists():
+        if dry_run and not settings.is_there:
             with TemporaryDirectory(prefix="invoices_assets_") as temporary:
                 yield Path(temporary)
             return

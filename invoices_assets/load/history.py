@@ -93,15 +93,6 @@ def is_behind(
     return last is not None and (known is None or known < last)
 
 
-def count_versions(
-    connection: duckdb.DuckDBPyConnection, dataset: str, history: TablePlan, load_id: str
-) -> int:
-    """How many versions a load has added."""
-    query = f"SELECT count(*) FROM {qualified(dataset, history.name)} WHERE {ident(LOAD_ID)} = ?"
-    row = connection.execute(query, [load_id]).fetchone()
-    return int(row[0]) if row else 0
-
-
 def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: bool) -> str:
     """SQL for the rows that may be new versions.
 

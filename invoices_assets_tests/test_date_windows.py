@@ -301,11 +301,14 @@ def test_processes_that_load_windows_of_one_warehouse_take_turns(project: Projec
             cwd=project.folder,
             env=environment,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for key in (MONTHS[0], MONTHS[2])
     ]
-    assert [run.wait(300) for run in runs] == [0, 0]
+    for run in runs:
+        _, told = run.communicate(timeout=300)
+        assert run.returncode == 0, told
     assert project.query("SELECT count(*) FROM invoices") == [(len(book) - 1,)]
 
 

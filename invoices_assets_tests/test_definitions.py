@@ -26,13 +26,17 @@ import json, os, sys
 
 seen = {"written": [], "asked": [], "read": [], "variables": set()}
 
+def is_ours(path):
+    # the README's environment lies inside the project
+    return str(path).startswith(sys.argv[1]) and not str(path).startswith(sys.prefix)
+
 def watch(event, args):
     if event == "open":
         path, mode, flags = args
         wants_to_write = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) if flags is not None else False
         if wants_to_write and path != os.devnull:
             seen["written"].append(str(path))
-        elif str(path).startswith(sys.argv[1]) and not str(path).endswith((".py", ".pyc")):
+        elif is_ours(path) and not str(path).endswith((".py", ".pyc")):
             seen["read"].append(os.path.relpath(path, sys.argv[1]))
     elif event in ("os.mkdir", "os.rename", "os.remove", "sqlite3.connect"):
         seen["written"].append(f"{event} {args[0]}")
@@ -47,7 +51,7 @@ class Environment(type(os.environ)):
             return super().__getitem__(name)
         while "os.py" in frame.f_code.co_filename or "_collections_abc" in frame.f_code.co_filename:
             frame = frame.f_back
-        if frame.f_code.co_filename.startswith(sys.argv[1]):
+        if is_ours(frame.f_code.co_filename):
             seen["variables"].add(name)
         return super().__getitem__(name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 import signal
 import time
@@ -94,8 +93,7 @@ def test_a_run_killed_at_any_moment_leaves_the_old_state_or_the_new(
     run.start()
     assert started.wait(60)
     time.sleep(seconds * moment / (KILLS - 1))
-    assert run.pid is not None
-    os.kill(run.pid, signal.SIGKILL)
+    run.kill()
     run.join(60)
     assert summary(loader) in (before, after)
     second(loader)

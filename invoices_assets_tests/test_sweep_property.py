@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.extract.errors import ExtractError
@@ -73,6 +73,8 @@ def test_a_server_at_rest_is_read_exactly_or_not_at_all(
 
 
 @QUICK
+@example(count=1, cap=2, moves=[(2, "delete", 1)])
+@example(count=4, cap=9, moves=[(2, "delete", 4), (3, "insert", 1)])
 @given(count=st.integers(0, 60), cap=st.integers(2, 12), moves=changes)
 def test_records_that_move_are_found_by_count_and_fetched_again(
     count: int, cap: int, moves: list[tuple[int, str, int]]

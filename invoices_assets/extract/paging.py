@@ -24,7 +24,7 @@ from invoices_assets.extract.errors import ApiStatusError, BadAnswer, Incomplete
 from invoices_assets.extract.links import walk_links
 from invoices_assets.extract.page import Page, select
 from invoices_assets.extract.prefetch import Prefetch
-from invoices_assets.extract.tally import Tally
+from invoices_assets.extract.tally import RecordsMoved, Tally
 
 PAST_END = (400, 416, 422)
 """What some APIs answer, instead of an empty page, to an offset that is not below their total."""
@@ -175,6 +175,8 @@ def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
             if not page.records and tally.rows and tally.total is None:
                 page = _page_or_end(steps, prefetch, position, tally) or page
             if not page.records:
+                if page.total == 0 and tally.total_may_be_a_page_count:
+                    _check_that_first_page_stands(steps, tally)
                 break
             if tally.is_repetition(page):
                 _refuse_repetition(steps, page, tally)
@@ -198,6 +200,15 @@ def _page_or_end(steps: _Range, prefetch: Prefetch, position: int, tally: Tally)
         if steps.asker.is_ignored(error):
             return None
         raise
+
+
+def _check_that_first_page_stands(steps: _Range, tally: Tally) -> None:
+    """Raises if the first page is another one by now.
+
+    A total of 0 behind the only page is the count of that empty page, or all records were deleted meanwhile.
+    """
+    if not tally.is_repetition(steps.page(steps.paginator.initial_value)):
+        raise RecordsMoved(f"the total went from {tally.total} to 0")
 
 
 def _refuse_repetition(steps: _Range, page: Page, tally: Tally) -> None:

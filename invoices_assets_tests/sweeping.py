@@ -9,6 +9,7 @@ import yaml
 
 from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.http import HttpClient
+from invoices_assets.extract.page import Page
 from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.source import DEFAULT_SOURCE, ResourceSpec, Source, read_source
 from invoices_assets.extract.sweep import Swept, sweep
@@ -24,8 +25,8 @@ class Records:
     def start_over(self) -> None:
         self.records = []
 
-    def add(self, records: list[Any]) -> None:
-        self.records += records
+    def add(self, page: Page) -> None:
+        self.records += page.records
 
     @property
     def ids(self) -> list[Any]:

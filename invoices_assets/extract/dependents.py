@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import build_parent_record, collect_resolved_values
@@ -11,6 +12,7 @@ from dlt.sources.rest_api.config_setup import build_parent_record, collect_resol
 from invoices_assets.extract.connection import Connection
 from invoices_assets.extract.errors import BadAnswer
 from invoices_assets.extract.http import HttpClient
+from invoices_assets.extract.page import Page
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.sweep import Progress, Sink, Swept, sweep
 
@@ -25,9 +27,9 @@ class _Collected:
     def start_over(self) -> None:
         self.values.clear()
 
-    def add(self, records: list[Any]) -> None:
+    def add(self, page: Page) -> None:
         spec = self._spec
-        for record in records:
+        for record in page.records:
             try:
                 values = collect_resolved_values(record, list(spec.resolved_params), None, None)
                 inherited = build_parent_record(record, str(spec.parent), list(spec.include_from_parent))
@@ -41,15 +43,19 @@ class _Passed:
 
     def __init__(self, inherited: Mapping[str, Any]) -> None:
         self._inherited = inherited
-        self.pages: list[list[Any]] = []
+        self.pages: list[Page] = []
 
     def start_over(self) -> None:
         self.pages.clear()
 
-    def add(self, records: list[Any]) -> None:
-        self.pages.append(
-            [{**record, **self._inherited} if isinstance(record, dict) else record for record in records]
-        )
+    def add(self, page: Page) -> None:
+        if self._inherited:
+            records = [
+                {**record, **self._inherited} if isinstance(record, dict) else record
+                for record in page.records
+            ]
+            page = replace(page, records=records, raw=None)
+        self.pages.append(page)
 
 
 def sweep_dependent(

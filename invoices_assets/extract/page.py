@@ -20,6 +20,19 @@ _MISSING = object()
 
 
 @dataclass(frozen=True)
+class Raw:
+    """Where the records of a page stand in the bytes of the answer.
+
+    Parameters:
+        body: the whole JSON document.
+        keys: that lead from the document to the list of records; none where it is that list itself.
+    """
+
+    body: bytes
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Page:
     """A page of an API.
 
@@ -28,12 +41,14 @@ class Page:
         total: the number the API gives as its total; None where it gives none.
         body: the whole JSON document, for paginators.
         size: bytes of the body.
+        raw: where the records stand in the bytes; None where they are not one list there.
     """
 
     records: list[Any]
     total: int | None
     body: Any
     size: int
+    raw: Raw | None = None
 
 
 class UnreadableBody(BadAnswer):
@@ -78,7 +93,9 @@ def read_page(
         total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
     if total is None and "Content-Range" in headers:
         total = _count(headers["Content-Range"].rpartition("/")[2])
-    return Page(_records(document, data_selector), total, document, len(body))
+    records, keys = _records(document, data_selector)
+    raw = None if keys is None else Raw(body, keys)
+    return Page(records, total, document, len(body), raw)
 
 
 def select(document: Any, path: str) -> Any:
@@ -104,10 +121,11 @@ def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _records(document: Any, selector: str | None) -> list[Any]:
+def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str, ...] | None]:
+    """The records, and the keys that lead to them where they are one list."""
     if selector is None:
         if isinstance(document, list):
-            return document
+            return document, ()
         raise BadAnswer(
             f"the answer is {_shape(document)}, and the source names no `data_selector` for its records"
         )
@@ -115,12 +133,21 @@ def _records(document: Any, selector: str | None) -> list[Any]:
     if selected is _MISSING:
         raise BadAnswer(f"the answer has no `{selector}`; it is {_shape(document)}")
     if selected is None:
-        return []
+        return [], None
     if isinstance(selected, dict):
-        return [selected]
+        return [selected], None
     if not isinstance(selected, list):
         raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
-    return selected
+    return selected, _place(document, selector)
+
+
+def _place(document: Any, selector: str) -> tuple[str, ...] | None:
+    """The keys of a plain selector; None for a JSONPath, which may gather records from many places."""
+    if selector == "$":
+        return ()
+    if isinstance(document, dict) and selector in document:
+        return (selector,)
+    return tuple(_keys(selector)) if _is_plain(selector) else None
 
 
 def _shape(document: Any) -> str:

@@ -12,6 +12,7 @@ from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.cursor import CursorReader
 from invoices_assets.extract.dates import DateReader, DateWindow
 from invoices_assets.extract.errors import IncompleteSweep
+from invoices_assets.extract.page import Page
 from invoices_assets.extract.paging import walk
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.tally import RecordsMoved, Tally, identities_of
@@ -28,7 +29,7 @@ class Sink(Protocol):
     def start_over(self) -> None:
         """Forgets what came so far: the pass is read anew."""
 
-    def add(self, records: list[Any]) -> None:
+    def add(self, page: Page) -> None:
         """Takes the records of one page."""
 
 
@@ -105,7 +106,7 @@ def sweep(
             for page in walk(asker, spec.paginator, request, tally, window):
                 cursor.read(page.records)
                 moments.read(page.records)
-                sink.add(page.records)
+                sink.add(page)
                 if progress is not None:
                     progress(tally, time.monotonic() - began)
                 if limit is not None and tally.rows >= limit:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from invoices_assets.extract.page import Raw
 from invoices_assets.load.exact import json_text, storable
 from invoices_assets.load.flatten import MAX_NESTING, Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.load.hints import Column, normalized, parse_columns
 from invoices_assets.load.row_ids import key_ids, nested_ids
 from invoices_assets.load.shapes import Shapes
 from invoices_assets.load.values import to_arrow
+from invoices_assets.load.vectorized import Vectorized
 
 __all__ = ["Converted", "Converter", "Rejected", "json_text", "record_key"]
 
@@ -78,15 +80,28 @@ class Converter:
         self._primary_key = tuple(normalized(name) for name in primary_key)
         self._moves = moves_of(self.columns.values())
         self._shapes = Shapes()
+        self._vectorized = Vectorized(self._table, self.columns, self._primary_key, self._moves)
         origins = {name: column.x_from for name, column in self.columns.items()}
         self._key_fields = [origins.get(normalized(name)) or name for name in primary_key]
 
-    def convert(self, records: Sequence[Any]) -> Converted:
+    def convert(self, records: Sequence[Any], raws: Sequence[Raw] = ()) -> Converted:
         """Converts a batch; numbers must be int or Decimal.
+
+        Parameters:
+            raws: the pages that the records came from, all of them, for the quick way; none where not known.
 
         Raises:
             TypeError: a value that exact JSON does not have, such as a float.
         """
+        tables = self._vectorized.read(raws, len(records)) if raws else None
+        if tables is not None:
+            return Converted(tables)
+        converted = self._by_values(records)
+        if raws and not converted.rejected:
+            self._vectorized.learn(records, raws, converted.tables)
+        return converted
+
+    def _by_values(self, records: Sequence[Any]) -> Converted:
         reasons = {row: "not an object" for row, record in enumerate(records) if type(record) is not dict}
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.

@@ -16,6 +16,7 @@ from invoices_assets.extract.cursor import CursorReader
 from invoices_assets.extract.dependents import sweep_dependent
 from invoices_assets.extract.errors import IncompleteSweep
 from invoices_assets.extract.http import HttpClient
+from invoices_assets.extract.page import Page
 from invoices_assets.extract.source import ResourceSpec
 from invoices_assets.extract.stats import HttpStats
 from invoices_assets.extract.sweep import Swept, sweep
@@ -140,9 +141,9 @@ class _Spools:
         converter = Converter(self._spec.name, self._spec.columns, self._spec.primary_key)
         self._spool = Spool(self._directory, converter, self._spec.name)
 
-    def add(self, records: list[Any]) -> None:
+    def add(self, page: Page) -> None:
         assert self._spool is not None
-        self._spool.add(records)
+        self._spool.add(page.records, page.raw)
 
     def finish(self) -> SpooledSweep:
         assert self._spool is not None
@@ -194,7 +195,7 @@ def _prove_alive(
 
     class Nowhere:
         def start_over(self) -> None: ...
-        def add(self, records: list[Any]) -> None: ...
+        def add(self, page: Page) -> None: ...
 
     shown = specs[spec.parent] if spec.parent is not None else spec
     initial = shown.cursor.initial_value if shown.cursor is not None else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from invoices_assets.load.hints import UNDECLARED, Column
 
-_SHAPES = {
+SHAPES = {
     str: "text",
     int: "a number",
     Decimal: "a number",
@@ -62,19 +62,19 @@ class Shapes:
         if dict in types:
             self.objects.add(place)
         try:
-            shapes = {_SHAPES[kind] for kind in types if kind is not _NONE}
+            shapes = {SHAPES[kind] for kind in types if kind is not _NONE}
         except KeyError as unknown:
             raise TypeError(f"Field `{path}` holds {unknown}; numbers must be int or Decimal.") from None
         if hint and hint.kind:
             if hint.kind != "json":
                 for kind in types & _NESTED:
                     self._count(
-                        f"field `{path}` is declared as {hint.kind} and came as", _SHAPES[kind], values
+                        f"field `{path}` is declared as {hint.kind} and came as", SHAPES[kind], values
                     )
         elif shapes:
             first = self.first.get(place)
             if first is None:
-                first = next(_SHAPES[type(value)] for value in values if value is not None)
+                first = next(SHAPES[type(value)] for value in values if value is not None)
                 self.first[place] = first
             for shape in shapes - {first}:
                 self._count(f"field `{path}` came as {first} and as", shape, values)
@@ -83,10 +83,10 @@ class Shapes:
         """What an undeclared column becomes, which no earlier batch contradicts."""
         if types & _NESTED:
             return UNDECLARED["json"]
-        met = frozenset(_SHAPES[kind] for kind in types if kind is not _NONE)
+        met = frozenset(SHAPES[kind] for kind in types if kind is not _NONE)
         met |= self.scalars.get(place, frozenset())
         self.scalars[place] = met
         return UNDECLARED[next(iter(met)) if len(met) == 1 else "text"]
 
     def _count(self, beginning: str, shape: str, values: Sequence[Any]) -> None:
-        self.remark(f"{beginning} {shape}", sum(_SHAPES.get(type(value)) == shape for value in values))
+        self.remark(f"{beginning} {shape}", sum(SHAPES.get(type(value)) == shape for value in values))

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from invoices_assets.extract.page import Raw
 from invoices_assets.load.connection import explain
 from invoices_assets.load.hints import normalized
 
@@ -55,7 +56,7 @@ class ConvertedBatch(Protocol):
 class BatchConverter(Protocol):
     """Records to tables, the main one first; see `load.records.Converter`."""
 
-    def convert(self, records: Sequence[dict[str, Any]]) -> ConvertedBatch: ...
+    def convert(self, records: Sequence[dict[str, Any]], raws: Sequence[Raw] = ()) -> ConvertedBatch: ...
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,20 @@ class SpooledSweep:
                     if name != SEQ and kind not in columns.setdefault(name, []):
                         columns[name].append(kind)
         return found
+
+
+@dataclass
+class _Pages:
+    """Pages on their way to the converter."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    raws: list[Raw | None] = field(default_factory=list)
+
+    @property
+    def known_raws(self) -> list[Raw]:
+        """Where all of the records stand; empty where that is not known of every page."""
+        known = [raw for raw in self.raws if raw is not None]
+        return known if len(known) == len(self.raws) else []
 
 
 @dataclass
@@ -148,7 +163,7 @@ class Spool:
         self._converter = converter
         self._root = normalized(root)
         self._batch_rows = batch_rows
-        self._pending: list[dict[str, Any]] = []
+        self._pending = _Pages()
         self._seq = 0
         self._tables: dict[str, _TableFiles] = {}
         self._rejected = _TableFiles(self._directory, "_rejected")
@@ -156,16 +171,21 @@ class Spool:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool") if background else None
         self._running: list[Future[None]] = []
 
-    def add(self, records: Sequence[dict[str, Any]]) -> None:
+    def add(self, records: Sequence[dict[str, Any]], raw: Raw | None = None) -> None:
         """Take the records of one page.
+
+        Parameters:
+            raw: where they stand in the answer, if they are all of a list there.
 
         Raises:
             WarehouseError: the disk is full or cannot be written.
         """
-        self._pending.extend(records)
-        while len(self._pending) >= self._batch_rows:
-            batch, self._pending = self._pending[: self._batch_rows], self._pending[self._batch_rows :]
-            self._submit(batch)
+        for start in range(0, len(records), self._batch_rows):
+            part = records[start : start + self._batch_rows]
+            if len(self._pending.records) + len(part) > self._batch_rows:
+                self._submit_pending()
+            self._pending.records.extend(part)
+            self._pending.raws.append(raw if len(part) == len(records) else None)
 
     def finish(self) -> SpooledSweep:
         """Write what is left and close the files.
@@ -174,9 +194,7 @@ class Spool:
             WarehouseError: the disk is full or cannot be written.
         """
         try:
-            if self._pending:
-                self._submit(self._pending)
-                self._pending = []
+            self._submit_pending()
             while self._running:
                 self._running.pop(0).result()
             try:
@@ -202,16 +220,19 @@ class Spool:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
-    def _submit(self, batch: list[dict[str, Any]]) -> None:
+    def _submit_pending(self) -> None:
+        batch, self._pending = self._pending, _Pages()
+        if not batch.records:
+            return
         if self._pool is None:
-            self._write(batch)
+            self._write(batch.records, batch.known_raws)
             return
         while len(self._running) >= BACKLOG:
             self._running.pop(0).result()
-        self._running.append(self._pool.submit(self._write, batch))
+        self._running.append(self._pool.submit(self._write, batch.records, batch.known_raws))
 
-    def _write(self, batch: list[dict[str, Any]]) -> None:
-        converted = self._converter.convert(batch)
+    def _write(self, batch: list[dict[str, Any]], raws: Sequence[Raw] = ()) -> None:
+        converted = self._converter.convert(batch, raws)
         root = converted.tables.get(self._root)
         if root is not None and len(batch) > 1 and len(root[ROW_ID].unique()) < root.num_rows:
             # child rows name their record by its id only, so an id must not come twice in a batch

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from invoices_assets.extract.page import Page
 from invoices_assets.load.lock import working_folder
 from invoices_assets.load.pipeline import LoadResult, load_sweep
 from invoices_assets.load.records import Converter
@@ -76,7 +77,7 @@ class Loader:
         directory.mkdir()
         spool = Spool(directory, converter, self.name, batch_rows=self.batch_rows)
         for page in pages:
-            spool.add(page)
+            spool.add(Page(page))
         return spool.finish()
 
     def load(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from invoices_assets.extract.page import Page
 from invoices_assets.load.records import Converter
 from invoices_assets.load.spool import Spool, SpooledSweep, rejected_id
 from invoices_assets_tests.loading import COLUMNS, invoice
@@ -18,7 +19,7 @@ from invoices_assets_tests.loading import COLUMNS, invoice
 def spooled(folder: Path, records: list[dict[str, Any]], **options: Any) -> SpooledSweep:
     spool = Spool(folder, Converter("invoices", COLUMNS, ["id"]), "invoices", **options)
     for start in range(0, len(records), 7):
-        spool.add(records[start : start + 7])
+        spool.add(Page(records[start : start + 7]))
     return spool.finish()
 
 
@@ -67,7 +68,7 @@ def test_an_id_comes_once_in_a_batch(tmp_path: Path) -> None:
 
 def test_an_error_of_the_converter_reaches_the_caller(tmp_path: Path) -> None:
     spool = Spool(tmp_path, Converter("invoices", COLUMNS, ["id"]), "invoices")
-    spool.add([{"id": "a", "note": 1.5}])
+    spool.add(Page([{"id": "a", "note": 1.5}]))
     with pytest.raises(TypeError):
         spool.finish()
 

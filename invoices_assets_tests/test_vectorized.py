@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -47,15 +47,10 @@ class Lane:
     def convert(self, *bodies: str) -> Converted:
         """Converts a batch, and holds it against a converter that looks at each value."""
         pages = [read_page(body.encode(), {}, data_selector=self._selector) for body in bodies]
-        records = [record for page in pages for record in page.records]
-        raws = [page.raw for page in pages if page.raw is not None]
-        by_values: Callable[[Any], Converted] = self._converter._by_values
-        looked: list[int] = []
-        self._converter._by_values = lambda records: looked.append(1) or by_values(records)  # type: ignore[method-assign, func-returns-value]
-        quick = self._converter.convert(records, raws)
-        self._converter._by_values = by_values  # type: ignore[method-assign]
-        single = self._single.convert(records)
-        self.was_quick = not looked
+        with mock.patch.object(self._converter, "convert", wraps=self._converter.convert) as by_values:
+            quick = self._converter.convert_pages(pages)
+        self.was_quick = not by_values.called
+        single = self._single.convert([record for page in pages for record in page.records])
         assert are_same(quick.tables, single.tables)
         assert quick.rejected == single.rejected
         assert quick.remarks == single.remarks
@@ -91,18 +86,8 @@ def test_records_like_those_before_are_read_quickly(lane: Lane) -> None:
 @pytest.mark.parametrize(
     "literal",
     [
-        "0",
-        "-0",
-        "-0.00",
-        "7",
-        "1e3",
-        "1E+3",
-        "1.5e-3",
+        *["0", "-0", "-0.00", "7", "-1.50", "1234567890123456789.123456789", "0.123456789", "0.1234567890"],
         "12345678901234567890123456789",
-        "0.123456789",
-        "0.1234567890",
-        "0E-10",
-        "0.10e1",
     ],
 )
 def test_a_number_that_fits_its_column_is_read_quickly_digit_by_digit(lane: Lane, literal: str) -> None:
@@ -126,7 +111,7 @@ def test_a_number_that_fits_its_column_is_read_quickly_digit_by_digit(lane: Lane
         ],
         *(
             "9" * 39,
-            "9" * 5000,
+            "9" * 4000,
             '"1.5"',
             '" 1.5"',
             '""',

@@ -18,7 +18,8 @@ from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, SourceError
 from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.notation import Notation
-from invoices_assets.extract.page import Page, UnreadableBody, read_page
+from invoices_assets.extract.outline import Outline
+from invoices_assets.extract.page import Page, UnreadableBody, plain_keys, read_page
 from invoices_assets.extract.source import ResourceSpec
 
 
@@ -47,6 +48,7 @@ class Asker:
         self._base_url = base_url
         total_path = getattr(spec.paginator, "total_path", None)
         self._total_path = None if total_path is None else str(total_path)
+        self._outline = _outline_of(spec, self._total_path)
 
     @property
     def auth_parameter(self) -> str | None:
@@ -122,7 +124,7 @@ class Asker:
         for attempt in range(self._http.policy.retries):
             self._http.wait_before_retry(attempt, f"{self._name()}: {missing}")
             page = ask()
-            if page.records:
+            if page.outline:
                 return page
         raise IncompleteSweep(
             f"{self._name()}: {missing}, also when asked {self._http.policy.retries} times more."
@@ -134,16 +136,32 @@ class Asker:
 
     def _read(self, response: requests.Response) -> Page:
         if response.status_code == requests.codes.not_modified:
-            return Page([], None, None, 0)
+            return Page([])
         return read_page(
             response.content,
             response.headers,
             data_selector=self._spec.data_selector,
             total_path=self._total_path,
+            outline=self._outline,
         )
 
     def _name(self) -> str:
         return f"{self._spec.method} {self._spec.path}"
+
+
+def _outline_of(spec: ResourceSpec, total_path: str | None) -> Outline | None:
+    """What a walk looks at in each answer; None where it must look at everything."""
+    keys = [str(spec.columns.get(name, {}).get("x-from", name)) for name in spec.primary_key]
+    stamps = [spec.cursor.path] if spec.cursor is not None else []
+    stamps += [spec.window.path] if spec.window is not None else []
+    places = plain_keys(spec.data_selector or "$")
+    totals = plain_keys(total_path) if total_path is not None and () not in places else []
+    if not places or not all(key.isidentifier() for key in (*keys, *stamps)):
+        return None
+    try:
+        return Outline(keys, stamps, places, totals)
+    except ValueError:
+        return None
 
 
 def _is_address(base_url: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import build_parent_record, collect_resolved_values
@@ -54,7 +53,7 @@ class _Passed:
                 {**record, **self._inherited} if isinstance(record, dict) else record
                 for record in page.records
             ]
-            page = replace(page, records=records, raw=None)
+            page = Page(records, page.total, page.size)
         self.pages.append(page)
 
 

@@ -60,8 +60,8 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
         start = spec.cursor.initial_value if cursor is None else cursor
     page = _first_page(connection, spec, start)
     path = spec.cursor.path if spec.cursor is not None else None
-    stamps = [None if path is None else stamp_of(record, path) for record in page.records]
-    names = identities_of(spec.primary_key, spec.columns)(page.records)
+    stamps = [None if path is None else stamp_of(record, path) for record in page.outline]
+    names = identities_of(spec.primary_key, spec.columns)(page.outline)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return Glance(
         question=EVERYTHING if start is None or cursor is None else f"since {start}",
@@ -80,7 +80,7 @@ def _first_page(connection: Connection, spec: ResourceSpec, start: Any) -> Page:
             return first_page(asker, spec.paginator, asker.request(Notation(spec).as_text(start)))
         except ApiStatusError as error:
             if asker.is_ignored(error):
-                return Page([], None, None, 0)
+                return Page([])
             raise
     finally:
         http.close()
@@ -88,6 +88,6 @@ def _first_page(connection: Connection, spec: ResourceSpec, start: Any) -> Page:
 
 def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:
     notation, reader = Notation(spec), CursorReader(spec)
-    reader.read(page.records)
+    reader.read(page.outline)
     furthest, reached = notation.moment(reader.last_value), notation.moment(cursor)
     return furthest is not None and comparable(furthest, reached) and furthest > reached  # type: ignore[operator]

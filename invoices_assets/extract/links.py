@@ -39,7 +39,7 @@ def walk_links(
             raise
         page = answer.page
         tally.hear(page)
-        if page.records:
+        if page.outline:
             if tally.is_repetition(page):
                 raise tally.repetition_error()
             tally.add(page)
@@ -67,7 +67,7 @@ def _read_reference(paginator: BasePaginator, answer: Answer) -> None:
         BadAnswer: the answer does not say what the paginator must know.
     """
     try:
-        paginator.update_state(answer.response, answer.page.records)
+        paginator.update_state(answer.response, answer.page.outline)
     except (ValueError, TypeError, AttributeError):
         # dlt's own sentence repeats the whole answer
         raise BadAnswer("the answer does not tell where the next page is, or whether there is one") from None

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, cast
 
 from dlt.common import jsonpath
 
 from invoices_assets.extract.errors import BadAnswer, SourceError
+from invoices_assets.extract.outline import Outline
 
 TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
 """Headers in which running APIs give the number of records, asked in this order."""
@@ -37,18 +38,44 @@ class Page:
     """A page of an API.
 
     Parameters:
-        records: JSON values; numbers are `int` or `Decimal`, never `float`.
+        outline: the records, at least with the fields that a walk looks at; numbers are `int` or `Decimal`,
+            never `float`.
         total: the number the API gives as its total; None where it gives none.
-        body: the whole JSON document, for paginators.
         size: bytes of the body.
         raw: where the records stand in the bytes; None where they are not one list there.
+        document: the JSON document; None where only the outline was read.
     """
 
-    records: list[Any]
-    total: int | None
-    body: Any
-    size: int
+    outline: list[Any]
+    total: int | None = None
+    size: int = 0
     raw: Raw | None = None
+    document: Any = None
+
+    @cached_property
+    def body(self) -> Any:
+        """The whole JSON document, for paginators.
+
+        Raises:
+            UnreadableBody: what the outline left out is not JSON.
+        """
+        if self.document is None and self.raw is not None:
+            return read_json(self.raw.body, "")
+        return self.document
+
+    @cached_property
+    def records(self) -> list[Any]:
+        """The records with all of their fields.
+
+        Raises:
+            UnreadableBody: what the outline left out is not JSON.
+        """
+        if self.document is not None or self.raw is None:
+            return self.outline
+        found = self.body
+        for key in self.raw.keys:
+            found = found[key]
+        return cast(list[Any], found)
 
 
 class UnreadableBody(BadAnswer):
@@ -73,7 +100,12 @@ def read_json(body: bytes, content_type: str) -> Any:
 
 
 def read_page(
-    body: bytes, headers: Mapping[str, str], *, data_selector: str | None, total_path: Any = None
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    data_selector: str | None,
+    total_path: Any = None,
+    outline: Outline | None = None,
 ) -> Page:
     """Reads an answer.
 
@@ -82,20 +114,32 @@ def read_page(
         headers: of the answer, case-insensitive.
         data_selector: where the records are: a key, a JSONPath, or `$` for a bare array.
         total_path: where the total is: a key or a JSONPath, compiled or not; None where there is none.
+        outline: what is enough to read of it at first; None for everything.
 
     Raises:
         UnreadableBody: the body is not JSON.
         BadAnswer: the selected data is not there; the message has the keys that are, never their values.
     """
+    if outline is not None:
+        document = outline.read(body)
+        try:
+            records, keys = _records(document, data_selector)
+        except BadAnswer:
+            pass  # the whole document tells why
+        else:
+            if keys is not None and outline.is_enough(records):
+                return Page(records, _total(document, total_path, headers), len(body), Raw(body, keys))
     document = read_json(body, headers.get("Content-Type", ""))
-    total = _total(document, total_path)
-    if total is None:
-        total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
-    if total is None and "Content-Range" in headers:
-        total = _count(headers["Content-Range"].rpartition("/")[2])
     records, keys = _records(document, data_selector)
     raw = None if keys is None else Raw(body, keys)
-    return Page(records, total, document, len(body), raw)
+    return Page(records, _total(document, total_path, headers), len(body), raw, document)
+
+
+def plain_keys(path: str) -> list[tuple[str, ...]]:
+    """The keys that a path may mean: a single key, or keys with dots between them; none for a JSONPath."""
+    if path == "$":
+        return [()]
+    return list({(path,): None, tuple(_keys(path)): None}) if _is_plain(path) else []
 
 
 def select(document: Any, path: str) -> Any:
@@ -157,11 +201,14 @@ def _shape(document: Any) -> str:
     return {list: "a list", str: "a text", type(None): "null"}.get(type(document), "a single value")
 
 
-def _total(document: Any, path: Any) -> int | None:
-    if path is None:
-        return None
-    value = _reader(path if isinstance(path, str) else str(path))(document)
-    return None if value is _MISSING else _count(value)
+def _total(document: Any, path: Any, headers: Mapping[str, str]) -> int | None:
+    value = _MISSING if path is None else _reader(str(path))(document)
+    total = None if value is _MISSING else _count(value)
+    if total is None:
+        total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
+    if total is None and "Content-Range" in headers:
+        total = _count(headers["Content-Range"].rpartition("/")[2])
+    return total
 
 
 def _count(value: Any) -> int | None:

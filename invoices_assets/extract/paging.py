@@ -166,15 +166,15 @@ def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
             if page is None:
                 break
             tally.hear(page)
-            if not page.records and steps.may_go_on(tally):
+            if not page.outline and steps.may_go_on(tally):
                 page = steps.asker.ask_until_filled(
                     partial(steps.page, position),
                     f"an empty page after {tally.rows} of {tally.total} records",
                 )
                 tally.hear(page)
-            if not page.records and tally.rows and tally.total is None:
+            if not page.outline and tally.rows and tally.total is None:
                 page = _page_or_end(steps, prefetch, position, tally) or page
-            if not page.records:
+            if not page.outline:
                 if page.total == 0 and tally.total_may_be_a_page_count:
                     _check_that_first_page_stands(steps, tally)
                 break
@@ -185,7 +185,7 @@ def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
             yield page
             if steps.reached_end(page, tally):
                 break
-            prefetch.expect(steps.next_positions(tally, len(page.records)))
+            prefetch.expect(steps.next_positions(tally, len(page.outline)))
     tally.prove(steps.expected(tally))
 
 
@@ -228,7 +228,7 @@ def _is_position_heeded(steps: _Range, page: Page, tally: Tally) -> bool:
 
     Its count may be that of one page of many, so one request shows whether an offset of one moves it by one.
     """
-    if len(page.records) == 1:
+    if len(page.outline) == 1:
         return True
     if not steps.by_offset:
         return False

@@ -104,8 +104,8 @@ def sweep(
         sink.start_over()
         try:
             for page in walk(asker, spec.paginator, request, tally, window):
-                cursor.read(page.records)
-                moments.read(page.records)
+                cursor.read(page.outline)
+                moments.read(page.outline)
                 sink.add(page)
                 if progress is not None:
                     progress(tally, time.monotonic() - began)

@@ -101,8 +101,8 @@ class Tally:
         if page.total is None:
             return
         before = self._said
-        if page.records or self.pages == 0:
-            self._only_page_counts = self._only_page_counts and page.total == len(page.records)
+        if page.outline or self.pages == 0:
+            self._only_page_counts = self._only_page_counts and page.total == len(page.outline)
         elif page.total == 0 and self._only_page_counts:
             return
         self._said = page.total
@@ -131,8 +131,8 @@ class Tally:
         self._ids.update(hash(key) for key in keys if key is not None)
         self.nameless += keys.count(None)
         self.pages += 1
-        self.rows += len(page.records)
-        self.sizes = (self.sizes[0] or len(page.records), len(page.records))
+        self.rows += len(page.outline)
+        self.sizes = (self.sizes[0] or len(page.outline), len(page.outline))
 
     def repetition_error(self) -> IncompleteSweep:
         """What to say of a page that came twice."""
@@ -165,5 +165,5 @@ class Tally:
 
     def _keys(self, page: Page) -> list[str | None]:
         if self._read is None or self._read[0] is not page:
-            self._read = page, self._identities(page.records)
+            self._read = page, self._identities(page.outline)
         return self._read[1]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from invoices_assets.load.flatten import Move
 from invoices_assets.load.hints import RESERVED_PREFIX, UNDECLARED, Column, normalized
-from invoices_assets.load.shapes import SHAPES
+from invoices_assets.load.shapes import SHAPES, Shapes
 
 MAX_DEPTH = 20
 """Records nested deeper than this are left to the reader of single values."""
@@ -69,7 +70,7 @@ class Value:
         name: of the column within its table.
         column: what it is declared as, or an undeclared one.
         types: that the values have, null left out.
-        read_as: the Arrow type that JSON is read as.
+        read_as: the Arrow type that loses nothing of them.
     """
 
     name: str
@@ -82,6 +83,12 @@ class Value:
         """Digits after the point of the decimals within."""
         return self.read_as.scale if pa.types.is_decimal(self.read_as) else 0
 
+    @property
+    def numbers(self) -> pa.DataType | None:
+        """A type that only takes numbers, where the values must be such; None elsewhere."""
+        is_undeclared = self.column is UNDECLARED["a number"]
+        return pa.float64() if is_undeclared and pa.types.is_decimal(self.read_as) else None
+
 
 @dataclass(frozen=True)
 class Object:
@@ -89,13 +96,18 @@ class Object:
 
     parts: dict[str, Part]
 
-    @property
+    @cached_property
     def read_as(self) -> pa.DataType:
         return pa.struct([(key, part.read_as) for key, part in self.parts.items()])
 
     @property
     def largest_scale(self) -> int:
         return max((part.largest_scale for part in self.parts.values()), default=0)
+
+    @cached_property
+    def numbers(self) -> pa.DataType | None:
+        numbers = [(key, part.numbers) for key, part in self.parts.items() if part.numbers is not None]
+        return pa.struct(numbers) if numbers else None
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class Rows:
     path: str
     row: Part
 
-    @property
+    @cached_property
     def read_as(self) -> pa.DataType:
         return pa.list_(self.row.read_as)
 
@@ -118,16 +130,23 @@ class Rows:
     def largest_scale(self) -> int:
         return self.row.largest_scale
 
+    @cached_property
+    def numbers(self) -> pa.DataType | None:
+        return None if self.row.numbers is None else pa.list_(self.row.numbers)
+
 
 Part = Value | Object | Rows
 
 
-def layout_of(root: Node, declared: Mapping[str, Column], moves: Move, keys: Iterable[str]) -> Object:
+def layout_of(
+    root: Node, declared: Mapping[str, Column], shapes: Shapes, moves: Move, keys: Iterable[str]
+) -> Object:
     """The layout of records.
 
     Parameters:
         root: what was learnt.
         declared: normalized path from the root record -> Column.
+        shapes: of all records so far, also of those that were rejected meanwhile.
         moves: the tree of fields that `x-from` names.
         keys: columns of the primary key; their values are read as they came, since ids are made of them.
 
@@ -136,12 +155,13 @@ def layout_of(root: Node, declared: Mapping[str, Column], moves: Move, keys: Ite
     """
     if root.types != {dict}:
         raise NoLayout
-    return _Planner(declared, frozenset(keys)).of_object(root, "", "", moves)
+    return _Planner(declared, shapes, frozenset(keys)).of_object(root, "", "", moves)
 
 
 class _Planner:
-    def __init__(self, declared: Mapping[str, Column], keys: frozenset[str]) -> None:
+    def __init__(self, declared: Mapping[str, Column], shapes: Shapes, keys: frozenset[str]) -> None:
         self._declared = declared
+        self._shapes = shapes
         self._keys = keys
         self._taken: set[str] = set()
 
@@ -156,7 +176,11 @@ class _Planner:
     def _of(self, node: Node, table: str, name: str, move: Move | None) -> Part:
         place = f"{table}__{name}" if table else name
         hint = self._declared.get(place)
-        if name.startswith(RESERVED_PREFIX) or (hint and hint.kind == "json"):
+        if name.startswith(RESERVED_PREFIX):
+            raise NoLayout
+        if hint and hint.kind and node.types & {dict, list}:
+            raise NoLayout  # kept as JSON, or told of
+        if not (hint and hint.kind) and len(self._shapes_of(node, place)) > 1:
             raise NoLayout
         if node.types == {dict}:
             return self.of_object(node, table, name, move)
@@ -178,11 +202,13 @@ class _Planner:
         self._take(place)
         column = self._declared.get(place)
         if column is None or column.kind is None:
-            shapes = {SHAPES[kind] for kind in node.types}
-            if len(shapes) > 1:
+            if len(self._shapes_of(node, place)) > 1:
                 raise NoLayout
-            column = UNDECLARED[next(iter(shapes), "text")]
+            column = UNDECLARED[next((SHAPES[kind] for kind in node.types), "text")]
         return Value(name, column, node.types, _read_as(column, node.types, place in self._keys))
+
+    def _shapes_of(self, node: Node, place: str) -> frozenset[str]:
+        return self._shapes.met(place) | {SHAPES[kind] for kind in node.types}
 
     def _take(self, place: str) -> None:
         if place in self._taken:

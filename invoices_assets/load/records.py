@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from invoices_assets.extract.page import Raw
+from invoices_assets.extract.page import Page
 from invoices_assets.load.exact import json_text, storable
 from invoices_assets.load.flatten import MAX_NESTING, Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.load.hints import Column, normalized, parse_columns
@@ -84,24 +84,24 @@ class Converter:
         origins = {name: column.x_from for name, column in self.columns.items()}
         self._key_fields = [origins.get(normalized(name)) or name for name in primary_key]
 
-    def convert(self, records: Sequence[Any], raws: Sequence[Raw] = ()) -> Converted:
-        """Converts a batch; numbers must be int or Decimal.
+    def convert_pages(self, pages: Sequence[Page]) -> Converted:
+        """Converts the records of pages, without a look at single values where that is enough."""
+        tables = self._vectorized.read(pages)
+        if tables is not None:
+            return Converted(tables)
+        converted = self.convert([record for page in pages for record in page.records])
+        if converted.rejected:
+            self._vectorized.review(self._shapes)
+        else:
+            self._vectorized.learn(pages, converted.tables, self._shapes)
+        return converted
 
-        Parameters:
-            raws: the pages that the records came from, all of them, for the quick way; none where not known.
+    def convert(self, records: Sequence[Any]) -> Converted:
+        """Converts a batch; numbers must be int or Decimal.
 
         Raises:
             TypeError: a value that exact JSON does not have, such as a float.
         """
-        tables = self._vectorized.read(raws, len(records)) if raws else None
-        if tables is not None:
-            return Converted(tables)
-        converted = self._by_values(records)
-        if raws and not converted.rejected:
-            self._vectorized.learn(records, raws, converted.tables)
-        return converted
-
-    def _by_values(self, records: Sequence[Any]) -> Converted:
         reasons = {row: "not an object" for row, record in enumerate(records) if type(record) is not dict}
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.

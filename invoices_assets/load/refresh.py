@@ -143,7 +143,7 @@ class _Spools:
 
     def add(self, page: Page) -> None:
         assert self._spool is not None
-        self._spool.add(page.records, page.raw)
+        self._spool.add(page)
 
     def finish(self) -> SpooledSweep:
         assert self._spool is not None

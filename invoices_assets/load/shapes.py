@@ -79,6 +79,11 @@ class Shapes:
             for shape in shapes - {first}:
                 self._count(f"field `{path}` came as {first} and as", shape, values)
 
+    def met(self, place: str) -> frozenset[str]:
+        """The shapes that an undeclared field had so far."""
+        first = self.first.get(place)
+        return self.scalars.get(place, frozenset()) | ({first} if first else frozenset())
+
     def column(self, place: str, types: set[type]) -> Column:
         """What an undeclared column becomes, which no earlier batch contradicts."""
         if types & _NESTED:

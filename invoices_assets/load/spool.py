@@ -12,16 +12,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from invoices_assets.extract.page import Raw
+from invoices_assets.extract.page import Page
 from invoices_assets.load.connection import explain
 from invoices_assets.load.hints import normalized
 
@@ -56,7 +56,7 @@ class ConvertedBatch(Protocol):
 class BatchConverter(Protocol):
     """Records to tables, the main one first; see `load.records.Converter`."""
 
-    def convert(self, records: Sequence[dict[str, Any]], raws: Sequence[Raw] = ()) -> ConvertedBatch: ...
+    def convert_pages(self, pages: Sequence[Page]) -> ConvertedBatch: ...
 
 
 @dataclass(frozen=True)
@@ -95,20 +95,6 @@ class SpooledSweep:
                     if name != SEQ and kind not in columns.setdefault(name, []):
                         columns[name].append(kind)
         return found
-
-
-@dataclass
-class _Pages:
-    """Pages on their way to the converter."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    raws: list[Raw | None] = field(default_factory=list)
-
-    @property
-    def known_raws(self) -> list[Raw]:
-        """Where all of the records stand; empty where that is not known of every page."""
-        known = [raw for raw in self.raws if raw is not None]
-        return known if len(known) == len(self.raws) else []
 
 
 @dataclass
@@ -163,7 +149,8 @@ class Spool:
         self._converter = converter
         self._root = normalized(root)
         self._batch_rows = batch_rows
-        self._pending = _Pages()
+        self._pending: list[Page] = []
+        self._pending_rows = 0
         self._seq = 0
         self._tables: dict[str, _TableFiles] = {}
         self._rejected = _TableFiles(self._directory, "_rejected")
@@ -171,21 +158,24 @@ class Spool:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool") if background else None
         self._running: list[Future[None]] = []
 
-    def add(self, records: Sequence[dict[str, Any]], raw: Raw | None = None) -> None:
+    def add(self, page: Page) -> None:
         """Take the records of one page.
-
-        Parameters:
-            raw: where they stand in the answer, if they are all of a list there.
 
         Raises:
             WarehouseError: the disk is full or cannot be written.
         """
-        for start in range(0, len(records), self._batch_rows):
-            part = records[start : start + self._batch_rows]
-            if len(self._pending.records) + len(part) > self._batch_rows:
+        for part in self._small(page):
+            if self._pending and self._pending_rows + len(part.outline) > self._batch_rows:
                 self._submit_pending()
-            self._pending.records.extend(part)
-            self._pending.raws.append(raw if len(part) == len(records) else None)
+            self._pending.append(part)
+            self._pending_rows += len(part.outline)
+
+    def _small(self, page: Page) -> Iterable[Page]:
+        """The page, in parts where it alone is more than a batch."""
+        if len(page.outline) <= self._batch_rows:
+            return [page]
+        starts = range(0, len(page.records), self._batch_rows)
+        return (Page(page.records[start : start + self._batch_rows]) for start in starts)
 
     def finish(self) -> SpooledSweep:
         """Write what is left and close the files.
@@ -194,7 +184,8 @@ class Spool:
             WarehouseError: the disk is full or cannot be written.
         """
         try:
-            self._submit_pending()
+            if self._pending:
+                self._submit_pending()
             while self._running:
                 self._running.pop(0).result()
             try:
@@ -221,24 +212,23 @@ class Spool:
             self._pool = None
 
     def _submit_pending(self) -> None:
-        batch, self._pending = self._pending, _Pages()
-        if not batch.records:
-            return
+        batch, self._pending, self._pending_rows = self._pending, [], 0
         if self._pool is None:
-            self._write(batch.records, batch.known_raws)
+            self._write(batch)
             return
         while len(self._running) >= BACKLOG:
             self._running.pop(0).result()
-        self._running.append(self._pool.submit(self._write, batch.records, batch.known_raws))
+        self._running.append(self._pool.submit(self._write, batch))
 
-    def _write(self, batch: list[dict[str, Any]], raws: Sequence[Raw] = ()) -> None:
-        converted = self._converter.convert(batch, raws)
+    def _write(self, batch: Sequence[Page]) -> None:
+        converted = self._converter.convert_pages(batch)
         root = converted.tables.get(self._root)
-        if root is not None and len(batch) > 1 and len(root[ROW_ID].unique()) < root.num_rows:
+        if root is not None and root.num_rows > 1 and len(root[ROW_ID].unique()) < root.num_rows:
             # child rows name their record by its id only, so an id must not come twice in a batch
-            middle = len(batch) // 2
-            self._write(batch[:middle])
-            self._write(batch[middle:])
+            records = [record for page in batch for record in page.records]
+            middle = len(records) // 2
+            self._write([Page(records[:middle])])
+            self._write([Page(records[middle:])])
             return
         try:
             self._append(converted)

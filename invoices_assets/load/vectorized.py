@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.json
 
-from invoices_assets.extract.page import Raw
+from invoices_assets.extract.page import Page, Raw
 from invoices_assets.load.flatten import Move
 from invoices_assets.load.hints import Column
 from invoices_assets.load.layout import Node, NoLayout, Object, Part, Rows, Value, layout_of
 from invoices_assets.load.plain_numbers import are_plain
 from invoices_assets.load.row_ids import key_ids, nested_ids
+from invoices_assets.load.shapes import Shapes
 from invoices_assets.load.values import to_arrow
 
 DECIMAL_DIGITS = 38
@@ -53,48 +54,50 @@ class Vectorized:
         self._layout: Object | None = None
         self._missed = 0
 
-    def learn(
-        self, records: Sequence[dict[str, Any]], raws: Sequence[Raw], tables: Mapping[str, pa.Table]
-    ) -> None:
+    def learn(self, pages: Sequence[Page], tables: Mapping[str, pa.Table], shapes: Shapes) -> None:
         """Learns from a batch that went the way by single values.
 
         Parameters:
-            records: all of them were accepted.
-            raws: where they came from.
+            pages: all of their records were accepted.
             tables: what became of them.
+            shapes: what fields came as so far.
         """
         if self._missed >= PATIENCE:
             return
         try:
-            self._met.learn(records)
-            self._layout = layout_of(self._met, self._declared, self._moves, self._primary_key)
-            read = self._read(self._layout, raws, len(records))
+            for page in pages:
+                self._met.learn(page.records)
+            self._layout = layout_of(self._met, self._declared, shapes, self._moves, self._primary_key)
+            read = self._read(self._layout, pages)
         except (NoLayout, pa.ArrowException):
             read = None
         if read is None or not are_same(read, tables):
             self._layout = None
             self._missed += 1
 
-    def read(self, raws: Sequence[Raw], rows: int) -> dict[str, pa.Table] | None:
-        """The tables of a batch, or None where its values need a closer look.
+    def review(self, shapes: Shapes) -> None:
+        """Closes the way if a batch that could not be learnt from changed what a field becomes."""
+        if self._layout is not None:
+            try:
+                layout_of(self._met, self._declared, shapes, self._moves, self._primary_key)
+            except NoLayout:
+                self._layout = None
 
-        Parameters:
-            raws: the pages.
-            rows: how many records they have.
-        """
+    def read(self, pages: Sequence[Page]) -> dict[str, pa.Table] | None:
+        """The tables of a batch, or None where its values need a closer look."""
         if self._layout is None:
             return None
         try:
-            tables = self._read(self._layout, raws, rows)
+            tables = self._read(self._layout, pages)
         except (NoLayout, pa.ArrowException):
             self._missed += 1
             return None
         self._missed = 0
         return tables
 
-    def _read(self, layout: Object, raws: Sequence[Raw], rows: int) -> dict[str, pa.Table]:
-        records = _parsed(layout, raws)
-        if len(records) != rows:
+    def _read(self, layout: Object, pages: Sequence[Page]) -> dict[str, pa.Table]:
+        records = _records(layout, [page.raw for page in pages if page.raw is not None])
+        if len(records) != sum(len(page.outline) for page in pages):
             raise NoLayout
         tables: dict[str, pa.Table] = {}
         _Reader(self._table, self._primary_key, tables).root(layout, records)
@@ -140,33 +143,38 @@ class _Reader:
             self._children(deeper, array, ids, roots)
 
 
-def _parsed(layout: Object, raws: Sequence[Raw]) -> pa.Array:
+def _records(layout: Object, raws: Sequence[Raw]) -> pa.Array:
     """The records of pages, read by the layout."""
-    keys = raws[0].keys
-    if any(raw.keys != keys for raw in raws):
-        raise NoLayout
+    places = {raw.keys for raw in raws}
     text = b"".join(b'{"":' + raw.body + b"}\n" for raw in raws)
-    if not are_plain(text, DECIMAL_DIGITS - layout.largest_scale):
+    if len(places) != 1 or not are_plain(text, DECIMAL_DIGITS - layout.largest_scale):
         raise NoLayout
-    wanted = kind = pa.list_(layout.read_as)
+    [keys] = places
+    if layout.numbers is not None:
+        # Arrow makes a number of "5" where a decimal is wanted, and in an undeclared field that is a text
+        _parsed(text, keys, pa.list_(layout.numbers), others="ignore")
+    wanted = pa.list_(layout.read_as)
+    # what the layout does not name has to show itself, so it is not ignored
+    lists = _parsed(text, keys, wanted, others="infer")
+    if lists.type != wanted:
+        raise NoLayout
+    return _compute.list_flatten(lists)
+
+
+def _parsed(text: bytes, keys: Sequence[str], kind: pa.DataType, *, others: str) -> pa.Array:
     for key in reversed(keys):
         kind = pa.struct([(key, kind)])
     pages = pyarrow.json.read_json(
         io.BytesIO(text),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-        # what the schema does not name has to show itself, so it is not ignored
         parse_options=pyarrow.json.ParseOptions(
-            explicit_schema=pa.schema([("", kind)]),
-            unexpected_field_behavior="infer",
-            newlines_in_values=True,
+            explicit_schema=pa.schema([("", kind)]), unexpected_field_behavior=others, newlines_in_values=True
         ),
     )
     array = pages.column(0).combine_chunks()
     for key in keys:
         array = array.field(key)
-    if array.type != wanted:
-        raise NoLayout
-    return _compute.list_flatten(array)
+    return array
 
 
 def _flattened(

@@ -28,6 +28,9 @@ from invoices_assets.load.hints import normalized
 SEQ = "_dlt_spool_seq"
 ROW_ID = "_dlt_id"
 BACKLOG = 2
+FIRST_BATCH = 500
+"""Records of the first batch: the converter learns from it how to be quicker with the others."""
+
 REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
 
 
@@ -142,7 +145,7 @@ class Spool:
         converter: BatchConverter,
         root: str,
         *,
-        batch_rows: int = 5000,
+        batch_rows: int = 2000,
         background: bool = True,
     ) -> None:
         self._directory = Path(directory)
@@ -165,7 +168,8 @@ class Spool:
             WarehouseError: the disk is full or cannot be written.
         """
         for part in self._small(page):
-            if self._pending and self._pending_rows + len(part.outline) > self._batch_rows:
+            limit = self._batch_rows if self._seq or self._running else FIRST_BATCH
+            if self._pending and self._pending_rows + len(part.outline) > limit:
                 self._submit_pending()
             self._pending.append(part)
             self._pending_rows += len(part.outline)

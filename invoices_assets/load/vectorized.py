@@ -20,7 +20,7 @@ from invoices_assets.extract.page import Page, Raw
 from invoices_assets.load.flatten import Move
 from invoices_assets.load.hints import Column
 from invoices_assets.load.layout import Node, NoLayout, Object, Part, Rows, Value, layout_of
-from invoices_assets.load.plain_numbers import Numbers
+from invoices_assets.load.plain_numbers import are_plain, may_be_quoted
 from invoices_assets.load.row_ids import key_ids, nested_ids
 from invoices_assets.load.shapes import Shapes
 from invoices_assets.load.values import to_arrow
@@ -147,11 +147,10 @@ def _records(layout: Object, raws: Sequence[Raw]) -> pa.Array:
     """The records of pages, read by the layout."""
     places = {raw.keys for raw in raws}
     text = b"".join(b'{"":' + raw.body + b"}\n" for raw in raws)
-    numbers = Numbers(text)
-    if len(places) != 1 or not numbers.are_plain(DECIMAL_DIGITS - layout.largest_scale):
+    if len(places) != 1 or not are_plain(text, DECIMAL_DIGITS - layout.largest_scale):
         raise NoLayout
     [keys] = places
-    if layout.numbers is not None and numbers.are_quoted():
+    if layout.numbers is not None and may_be_quoted(text):
         # in an undeclared field such a string is a text
         _parsed(text, keys, pa.list_(layout.numbers), others="ignore")
     wanted = pa.list_(layout.read_as)

@@ -1,10 +1,11 @@
 """Measures this project against other ways to write it, side by side, and prints Markdown tables.
 
-    python -m benchmarks                       # the cases of the README; takes about half an hour
+    python -m benchmarks                       # the cases of the README; takes about an hour
     python -m benchmarks --records 2000 --rounds 1 --cases load     # a quick look, also for CI
 
 Figures are medians over the rounds; the contenders take turns within a round, so that a machine whose speed
-drifts is fair to all. `ratio` is the contender's time divided by this project's.
+drifts is fair to all. `wall` is the whole process, `work` the time from the first request to the last commit;
+each ratio is the contender's time divided by this project's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.contenders import CONTENDERS
-from benchmarks.measuring import Fixture, Measured, fixture, measure
+from benchmarks.contenders import CONTENDERS, PAGE, WINDOW
+from benchmarks.measuring import OURS, Measured, fixture, measure
 
-OURS = "this project"
+LATENCY = 0.05
+RATE = 40.0
+ONE_BY_ONE = "this project, window 1"
 
 
 def main() -> None:
@@ -51,10 +54,33 @@ def load(chosen: argparse.Namespace) -> None:
 
 
 def latency(chosen: argparse.Namespace) -> None:
-    """50 ms for each page: pages in flight together against one after the other."""
+    """Time for each page: pages in flight together against one after the other."""
     records = min(chosen.records, 10_000)
-    with fixture(records, latency=0.05) as server:
-        _alternate(f"{records:,} invoices, 50 ms a page", chosen, server)
+    runs: dict[str, list[Measured]] = {}
+    with fixture(records, latency=LATENCY) as server:
+        for _ in range(chosen.rounds):
+            for name in chosen.contenders:
+                with tempfile.TemporaryDirectory() as folder:
+                    runs.setdefault(name, []).append(measure(name, server, Path(folder)))
+            with tempfile.TemporaryDirectory() as folder:
+                runs.setdefault(ONE_BY_ONE, []).append(measure(OURS, server, Path(folder), window=1))
+    pages = records // PAGE
+    _table(f"{records:,} invoices, {LATENCY * 1000:.0f} ms a page", runs)
+    print(f"\n{pages} pages x {LATENCY * 1000:.0f} ms / window {WINDOW} = {pages * LATENCY / WINDOW:.2f} s")
+
+
+def rate(chosen: argparse.Namespace) -> None:
+    """A server that allows so many requests in a second, and a budget that says so."""
+    records = min(chosen.records, 40_000)
+    with fixture(records, rate=RATE) as server:
+        runs = []
+        for _ in range(chosen.rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                runs.append(measure(OURS, server, Path(folder), requests_per_second=RATE))
+    pages = records // PAGE
+    _table(f"{records:,} invoices, {RATE:.0f} requests/s allowed", {OURS: runs})
+    refused = sum(run.refused for run in runs)
+    print(f"\n{pages} pages / {RATE:.0f} = {pages / RATE:.1f} s; {refused} of {pages * len(runs)} refused")
 
 
 def refresh(chosen: argparse.Namespace) -> None:
@@ -80,16 +106,7 @@ def growth(chosen: argparse.Namespace) -> None:
     _table("growth", runs)
 
 
-CASES = {"load": load, "latency": latency, "refresh": refresh, "growth": growth}
-
-
-def _alternate(title: str, chosen: argparse.Namespace, server: Fixture) -> None:
-    runs: dict[str, list[Measured]] = {}
-    for _ in range(chosen.rounds):
-        for name in chosen.contenders:
-            with tempfile.TemporaryDirectory() as folder:
-                runs.setdefault(name, []).append(measure(name, server, Path(folder)))
-    _table(title, runs)
+CASES = {"load": load, "latency": latency, "rate": rate, "refresh": refresh, "growth": growth}
 
 
 def _median(runs: list[Measured], figure: str) -> float:
@@ -97,20 +114,24 @@ def _median(runs: list[Measured], figure: str) -> float:
 
 
 def _table(title: str, runs: dict[str, list[Measured]]) -> None:
-    ours = _median(runs[OURS], "wall") if OURS in runs else None
     print(f"\n### {title}\n")
-    print("| | wall s | ratio | CPU s | peak MB | rows/s | rows and sum right |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    print("| | wall s | ratio | work s | ratio | CPU s | peak MB | rows/s | rows and sum right |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     for name, measured in runs.items():
-        wall = _median(measured, "wall")
-        ratio = f"{wall / ours:.1f}" if ours else ""
+        wall, work = _median(measured, "wall"), _median(measured, "work")
+        ratios = [_ratio(figure, runs, measured) for figure in ("wall", "work")]
         cpu, memory = _median(measured, "cpu"), _median(measured, "memory") / 1e6
         right = "yes" if all(run.right for run in measured) else "**no**"
         rate = measured[0].rows / wall
         print(
-            f"| {name} | {wall:.1f} | {ratio} | {cpu:.1f} | {memory:,.0f} | {rate:,.0f} | {right} |",
+            f"| {name} | {wall:.1f} | {ratios[0]} | {work:.1f} | {ratios[1]} | {cpu:.1f} | {memory:,.0f} "
+            f"| {rate:,.0f} | {right} |",
             flush=True,
         )
+
+
+def _ratio(figure: str, runs: dict[str, list[Measured]], measured: list[Measured]) -> str:
+    return f"{_median(measured, figure) / _median(runs[OURS], figure):.2f}" if OURS in runs else ""
 
 
 def _chart(path: Path, seconds: dict[str, float]) -> None:

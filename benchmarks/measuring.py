@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,10 @@ from typing import Any
 
 import duckdb
 
+OURS = "this project"
 JOB = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
+OUR_WORK = re.compile(r"[\d,]+ pages, ([\d.]+) s$", re.MULTILINE)
+"""The end of the sentence that a run logs: the seconds from the first request to the commit."""
 
 
 @dataclass
@@ -38,14 +42,24 @@ class Fixture:
 
 @dataclass
 class Measured:
-    """One run of one contender: seconds, bytes, and whether rows and sum are those of the API."""
+    """One run of one contender.
+
+    Parameters:
+        wall, cpu: seconds of the whole process.
+        work: seconds from the first request to the last commit.
+        memory: peak, in bytes.
+        rows: afterwards.
+        right: whether rows and sum are those of the API.
+        refused: answers with the status 429, as far as they were logged.
+    """
 
     wall: float
+    work: float
     cpu: float
     memory: int
-    work: float | None
     rows: int
     right: bool
+    refused: int = 0
 
 
 @contextmanager
@@ -71,11 +85,17 @@ def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) ->
             process.terminate()
 
 
-def measure(contender: str, server: Fixture, folder: Path) -> Measured:
-    """Runs a contender on a warehouse in a folder; a second run in the same folder is a second load."""
+def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measured:
+    """Runs a contender on a warehouse in a folder; a second run in the same folder is a second load.
+
+    Parameters:
+        api: fields of this project's resource `InvoicesApi` for the run.
+    """
     path = folder / "warehouse.duckdb"
     arguments = ["-m", "benchmarks.contenders", contender, "--url", server.url, "--key", server.key]
-    command = JOB if contender == "this project" else [*arguments, "--path", str(path)]
+    command = JOB if contender == OURS else [*arguments, "--path", str(path)]
+    if api:
+        command = [*command, "--config-json", json.dumps({"resources": {"api": {"config": api}}})]
     environment = os.environ | {
         "INVOICES_API_BASE_URL": server.url,
         "INVOICES_API_KEY": server.key,
@@ -93,10 +113,11 @@ def measure(contender: str, server: Fixture, folder: Path) -> Measured:
     text = log.read_text()
     if status:
         raise RuntimeError(f"{contender} failed:\n{text[-3000:]}")
-    last = text.strip().rpartition("\n")[2].split()
-    work = float(last[1]) if last and last[0] == "work" else None
+    work = OUR_WORK.search(text) if contender == OURS else re.search(r"^work ([\d.]+)$", text, re.MULTILINE)
+    assert work is not None, text[-3000:]
     rows, right = _compare(path, server)
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, work, rows, right)
+    cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    return Measured(wall, float(work[1]), cpu, memory, rows, right, refused=text.count(" 429"))
 
 
 def _compare(path: Path, server: Fixture) -> tuple[int, bool]:

@@ -197,6 +197,13 @@ def test_records_of_ever_new_looks_are_not_tried_for_ever(lane: Lane) -> None:
     assert not lane.was_quick
 
 
+def test_ever_new_fields_are_not_waited_for_for_ever(lane: Lane) -> None:
+    for number in range(PATIENCE + 1):
+        lane.convert(page(plain(number, **{f"new_{number}": "1"})))
+    lane.convert(page(plain(99)))
+    assert not lane.was_quick
+
+
 NUMBERS = st.sampled_from(["0", "1", "-7", "10.5", "1e3", "0.000000001", "99999999999999999999", "1e-10"])
 TEXTS = st.sampled_from(
     ['"a"', '"5"', '"-5"', '"+.5"', '"5."', '"1e3"', '"\\"5"', '"2026-01-02"', '"2026-01-02T03:04:05Z"', '""']

@@ -168,7 +168,7 @@ class Spool:
             WarehouseError: the disk is full or cannot be written.
         """
         for part in self._small(page):
-            limit = self._batch_rows if self._seq or self._running else FIRST_BATCH
+            limit = self._batch_rows if self._seq or self._running else min(FIRST_BATCH, self._batch_rows)
             if self._pending and self._pending_rows + len(part.outline) > limit:
                 self._submit_pending()
             self._pending.append(part)

@@ -63,6 +63,7 @@ class Vectorized:
             shapes: what fields came as so far.
         """
         if self._missed >= PATIENCE:
+            self._layout = None
             return
         try:
             for page in pages:

@@ -95,7 +95,9 @@ def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measur
     arguments = ["-m", "benchmarks.contenders", contender, "--url", server.url, "--key", server.key]
     command = JOB if contender == OURS else [*arguments, "--path", str(path)]
     if api:
-        command = [*command, "--config-json", json.dumps({"resources": {"api": {"config": api}}})]
+        config = folder / "config.yaml"
+        config.write_text(json.dumps({"resources": {"api": {"config": api}}}))
+        command = [*command, "--config", str(config)]
     environment = os.environ | {
         "INVOICES_API_BASE_URL": server.url,
         "INVOICES_API_KEY": server.key,

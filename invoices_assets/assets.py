@@ -1,6 +1,5 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
-import gc
 import time
 from collections.abc import Iterator
 from enum import Enum
@@ -131,9 +130,6 @@ def _assets_of(
     def resources(
         context: dg.AssetExecutionContext, config: RefreshConfig, api: InvoicesApi, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        # Imported modules live as long as the process: the collector need not walk them during the load,
-        # nor at the end of the process, which takes it more than half a second.
-        gc.freeze()
         settings = warehouse.settings(dataset)
         if dataset == "sandbox":
             context.log.warning(

@@ -90,7 +90,8 @@ def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
             return dg.SkipReason(f"Backing off for another {memory.not_before - now():.0f} s.")
         loaded, cursor = _last_load(context.instance, key)
         try:
-            with InvoicesApi.of_the_moment().connect() as connection:
+            # Dagster resolves an EnvVar for runs only, so this one is left empty
+            with InvoicesApi().connect() as connection:
                 seen = glance(connection, connection.resources(source)[watched], cursor)
         except Exception as error:
             return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")

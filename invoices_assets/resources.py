@@ -79,28 +79,27 @@ class InvoicesApi(dg.ConfigurableResource):
             return cls()
         return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY) if API_KEY in os.environ else "")
 
-    @classmethod
-    def of_the_moment(cls) -> InvoicesApi:
-        """The same with the secret in place, for the sensor: Dagster resolves an `EnvVar` for runs only."""
-        return cls(base_url=os.environ.get(BASE_URL, ""), api_key=os.environ.get(API_KEY, ""))
-
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.
 
+        What is left empty is read from the environment: run config that sets one field empties the others.
+
         Raises:
             SourceError: exactly one of base URL and key is set; the message names the missing one.
         """
-        if self.base_url and not self.api_key:
+        base_url = self.base_url or os.environ.get(BASE_URL)
+        secret = self.api_key or os.environ.get(API_KEY)
+        if base_url and not secret:
             raise SourceError(
                 f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox."
             )
-        if not self.base_url and (self.api_key or os.environ.get(API_KEY)):
+        if secret and not base_url:
             raise SourceError(
                 f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox."
             )
-        if self.base_url:
-            with self._connection(self.base_url, self.api_key) as connection:
+        if base_url and secret:
+            with self._connection(base_url, secret) as connection:
                 yield connection
         else:
             from invoices_assets.sandbox import SANDBOX_KEY, serve

@@ -66,15 +66,28 @@ class Project:
         return importlib.reload(definitions).defs
 
     def run(
-        self, job: str = "refresh_invoices", *, partition: str | None = None, **config: Any
+        self,
+        job: str = "refresh_invoices",
+        *,
+        partition: str | None = None,
+        api: Mapping[str, Any] | None = None,
+        **config: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Runs a job; `config` are fields of `RefreshConfig`. A failed run is returned, not raised."""
-        run_config: Mapping[str, Any] | None = None
+        """Runs a job; `config` are fields of `RefreshConfig`, `api` of `InvoicesApi`.
+
+        A failed run is returned, not raised.
+        """
+        run_config: dict[str, Any] = {}
         if config:
-            run_config = {"ops": {f"{self.dataset}_resources": {"config": config}}}
+            run_config["ops"] = {f"{self.dataset}_resources": {"config": config}}
+        if api:
+            run_config["resources"] = {"api": {"config": api}}
         job_def = self.definitions().resolve_job_def(job)
         return job_def.execute_in_process(
-            instance=self.instance, run_config=run_config, raise_on_error=False, partition_key=partition
+            instance=self.instance,
+            run_config=run_config or None,
+            raise_on_error=False,
+            partition_key=partition,
         )
 
     def failure(self, result: dg.ExecuteInProcessResult) -> str:

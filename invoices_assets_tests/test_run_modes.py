@@ -96,6 +96,12 @@ def test_since_a_moment_after_the_cursor_leaves_the_cursor_where_no_gap_is_behin
     assert shown(loaded)["rows_changed"] == 1
 
 
+def test_a_run_can_be_told_how_hard_to_ask_and_nothing_else(project: Project, server: Sandbox) -> None:
+    result = project.run(api={"window": 1, "requests_per_second": 1000})
+    assert result.success
+    assert project.metadata(result)["rows_fetched"] == 250
+
+
 def test_limit_is_a_trial_that_moves_no_cursor(project: Project) -> None:
     told = shown(project, limit=150)
     assert 150 <= told["rows_fetched"] <= 250

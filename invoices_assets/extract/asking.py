@@ -155,8 +155,12 @@ def _outline_of(spec: ResourceSpec, total_path: str | None) -> Outline | None:
     stamps = [spec.cursor.path] if spec.cursor is not None else []
     stamps += [spec.window.path] if spec.window is not None else []
     places = plain_keys(spec.data_selector or "$")
-    totals = plain_keys(total_path) if total_path is not None and () not in places else []
+    totals = plain_keys(total_path) if total_path is not None else []
     if not places or not all(key.isidentifier() for key in (*keys, *stamps)):
+        return None
+    if () in places:
+        totals = []  # a list has nothing beside it
+    elif total_path is not None and not totals:
         return None
     try:
         return Outline(keys, stamps, places, totals)

@@ -139,6 +139,8 @@ def plain_keys(path: str) -> list[tuple[str, ...]]:
     """The keys that a path may mean: a single key, or keys with dots between them; none for a JSONPath."""
     if path == "$":
         return [()]
+    if path.startswith("@") and _is_plain(path[1:]):
+        return [(path,)]  # as OData writes its own keys; it begins no JSONPath
     return list({(path,): None, tuple(_keys(path)): None}) if _is_plain(path) else []
 
 

@@ -1,0 +1,95 @@
+"""What a walk reads of a page is what the whole page says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from invoices_assets.extract.errors import BadAnswer
+from invoices_assets.extract.outline import Outline
+from invoices_assets.extract.page import Page, plain_keys, read_page
+from invoices_assets.sandbox import Book, Contract, Total, serve
+from invoices_assets_tests.sweeping import config, swept_from
+
+USUAL = b'{"data": [{"id": "a", "updated_at": "2026-01-01", "total": 1.50, "x": {"y": [1]}}], "total": 7}'
+
+
+def read(body: bytes, selector: str = "data", total: str = "total", *, outlined: bool = True) -> Page:
+    places, totals = plain_keys(selector), plain_keys(total)
+    outline = Outline(["id"], ["updated_at"], places, [] if () in places else totals)
+    return read_page(
+        body, {}, data_selector=selector, total_path=total, outline=outline if outlined else None
+    )
+
+
+def seen(body: bytes, selector: str, total: str, *, outlined: bool) -> Any:
+    """What a walk and a load see of a page, or what is said of it."""
+    try:
+        page = read(body, selector, total, outlined=outlined)
+    except BadAnswer as error:
+        return str(error)
+    looked_at = [
+        [record.get(key) for key in ("id", "updated_at")] if isinstance(record, dict) else record
+        for record in page.outline
+    ]
+    return looked_at, page.total, page.records, page.body
+
+
+def test_a_usual_page_is_only_read_in_outline() -> None:
+    page = read(USUAL)
+    assert page.outline == [{"id": "a", "updated_at": "2026-01-01"}]
+    assert page.total == 7
+
+
+def test_its_other_fields_are_read_when_they_are_asked_for() -> None:
+    assert [str(record["total"]) for record in read(USUAL).records] == ["1.50"]
+
+
+@pytest.mark.parametrize(
+    ("body", "selector", "total"),
+    [
+        (USUAL, "data", "total"),
+        (b"\xef\xbb\xbf" + USUAL, "data", "total"),
+        (USUAL.decode().encode("utf-16"), "data", "total"),
+        (USUAL[:-9], "data", "total"),
+        (USUAL + b"x", "data", "total"),
+        (USUAL.replace(b'"x"', b'"\xff"'), "data", "total"),
+        (USUAL.replace(b'"x"', b'"\\ud800"'), "data", "total"),
+        (USUAL.replace(b"1.50", b"NaN"), "data", "total"),
+        (USUAL.replace(b"1.50", b"01"), "data", "total"),
+        (USUAL.replace(b'"a"', b"123456789012345678901234567890"), "data", "total"),
+        (USUAL.replace(b'"a"', b"1.5e3"), "data", "total"),
+        (USUAL.replace(b'"a"', b'{"of": 1}'), "data", "total"),
+        (USUAL.replace(b'"id"', b'"Id"'), "data", "total"),
+        (USUAL.replace(b'"id": "a",', b""), "data", "total"),
+        (USUAL.replace(b'"id": "a",', b'"id": "b", "id": "a",'), "data", "total"),
+        (USUAL.replace(b'"updated_at": "2026-01-01",', b""), "data", "total"),
+        (USUAL.replace(b": 7", b': "7"'), "data", "total"),
+        (USUAL.replace(b": 7", b": {}"), "data", "total"),
+        (b'{"data": null, "total": 7}', "data", "total"),
+        (b'{"data": [], "total": 7}', "data", "total"),
+        (b'{"data": {"id": "a"}}', "data", "total"),
+        (b'{"data": [{"id": "a"}, null, 5]}', "data", "total"),
+        (b'{"data": "busy"}', "data", "total"),
+        (b'{"error": {"code": "busy"}}', "data", "total"),
+        (b'[{"id": "a"}, {"id": "b"}]', "$", "total"),
+        (b'{"id": "a"}', "$", "total"),
+        (b'{"result": {"items": [{"id": "a"}]}, "meta": {"count": 3}}', "result.items", "meta.count"),
+        (b'{"result.items": [{"id": "a"}], "meta.count": 3}', "result.items", "meta.count"),
+        (b'{"page": {"items": [{"id": "a"}], "count": 3}}', "page.items", "page.count"),
+        (b'{"value": [{"id": "a"}], "@odata.count": 3}', "value", "@odata.count"),
+        (b"", "data", "total"),
+    ],
+)
+def test_both_ways_see_the_same(body: bytes, selector: str, total: str) -> None:
+    assert seen(body, selector, total, outlined=True) == seen(body, selector, total, outlined=False)
+
+
+@pytest.mark.parametrize("total_path", ["meta.count", "$.meta.count", "$['meta']['count']", "meta.*"])
+def test_a_total_is_found_wherever_a_path_leads(total_path: str) -> None:
+    with serve(book=Book.of(250), contract=Contract(total=Total(("meta", "count")))) as server:
+        content = config(paginator={"type": "offset", "limit": 100, "total_path": total_path})
+        swept, records = swept_from(server, content)
+        assert swept.total == 250
+        assert len(records.ids) == 250

@@ -86,7 +86,7 @@ def test_both_ways_see_the_same(body: bytes, selector: str, total: str) -> None:
     assert seen(body, selector, total, outlined=True) == seen(body, selector, total, outlined=False)
 
 
-@pytest.mark.parametrize("total_path", ["meta.count", "$.meta.count", "$['meta']['count']", "meta.*"])
+@pytest.mark.parametrize("total_path", ["meta.count", "$.meta.count", "$['meta']['count']"])
 def test_a_total_is_found_wherever_a_path_leads(total_path: str) -> None:
     with serve(book=Book.of(250), contract=Contract(total=Total(("meta", "count")))) as server:
         content = config(paginator={"type": "offset", "limit": 100, "total_path": total_path})

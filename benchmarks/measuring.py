@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -28,16 +27,28 @@ OUR_WORK = re.compile(r"[\d,]+ pages, ([\d.]+) s$", re.MULTILINE)
 class Fixture:
     """A running fixture server."""
 
-    url: str
-    key: str
-    rows: int
-    total: Decimal
     process: subprocess.Popen[str]
+    url: str = ""
+    key: str = ""
+    rows: int = 0
+    total: Decimal = Decimal(0)
 
     def let_time_pass(self) -> None:
         """About 50 invoices change, and 120 are new."""
-        self.process.send_signal(signal.SIGUSR1)
-        time.sleep(0.5)
+        assert self.process.stdin is not None
+        print(file=self.process.stdin, flush=True)
+        self.hear()
+
+    def hear(self) -> None:
+        """Reads what the server says of itself."""
+        assert self.process.stdout is not None
+        told: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.url, self.key, self.rows, self.total = (
+            told["url"],
+            told["key"],
+            told["rows"],
+            Decimal(told["total"]),
+        )
 
 
 @dataclass
@@ -76,13 +87,11 @@ def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) ->
     ]
     if rate:
         command += ["--rate", str(rate)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            told: dict[str, Any] = json.loads(process.stdout.readline())
-            yield Fixture(told["url"], told["key"], told["rows"], Decimal(told["total"]), process)
-        finally:
-            process.terminate()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # it ends with its input
+        server = Fixture(process)
+        server.hear()
+        yield server
 
 
 def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measured:

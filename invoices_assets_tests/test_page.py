@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from dlt.common import jsonpath
+from jsonpath_ng import Child
 from requests.structures import CaseInsensitiveDict
 
 from invoices_assets.extract.errors import BadAnswer
-from invoices_assets.extract.page import Page, UnreadableBody, read_page
+from invoices_assets.extract.page import Page, UnreadableBody, read_page, spelled
 
 
 def page(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> Page:
@@ -97,3 +99,11 @@ def test_an_answer_without_the_data_names_its_keys_and_never_their_values() -> N
 def test_a_body_that_is_no_json_document_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
         page(body)
+
+
+@pytest.mark.parametrize("path", ["total", "meta.count", "@odata.nextLink", "$.meta.count"])
+def test_a_compiled_path_is_spelled_as_it_was_written_whatever_the_version_of_jsonpath_ng(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Child, "__str__", lambda child: f"({child.left}.{child.right})")  # as 1.8 does
+    assert spelled(jsonpath.compile_path(path)) == path

@@ -19,7 +19,7 @@ from invoices_assets.extract.errors import ApiStatusError, BadAnswer, Incomplete
 from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.notation import Notation
 from invoices_assets.extract.outline import Outline
-from invoices_assets.extract.page import Page, UnreadableBody, plain_keys, read_page
+from invoices_assets.extract.page import Page, UnreadableBody, plain_keys, read_page, spelled
 from invoices_assets.extract.source import ResourceSpec
 
 
@@ -47,7 +47,7 @@ class Asker:
         self._spec = spec
         self._base_url = base_url
         total_path = getattr(spec.paginator, "total_path", None)
-        self._total_path = None if total_path is None else str(total_path)
+        self._total_path = None if total_path is None else spelled(total_path)
         self._outline = _outline_of(spec, self._total_path)
 
     @property

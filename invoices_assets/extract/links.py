@@ -12,7 +12,7 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator, BaseRefere
 
 from invoices_assets.extract.asking import Answer, Asker
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep
-from invoices_assets.extract.page import Page
+from invoices_assets.extract.page import Page, spelled
 from invoices_assets.extract.tally import Tally
 
 
@@ -74,7 +74,7 @@ def _read_reference(paginator: BasePaginator, answer: Answer) -> None:
     if isinstance(paginator, BaseReferencePaginator) and not paginator._next_reference:
         place = getattr(paginator, "next_url_path", None) or getattr(paginator, "cursor_path", None)
         body = answer.page.body
-        found = body.get(str(place)) if place is not None and isinstance(body, dict) else None
+        found = body.get(spelled(place)) if place is not None and isinstance(body, dict) else None
         paginator._next_reference = found or None
 
 

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from dlt.common import jsonpath
+from jsonpath_ng import Child, Fields
 
 from invoices_assets.extract.errors import BadAnswer, SourceError
 from invoices_assets.extract.outline import Outline
@@ -144,6 +145,15 @@ def plain_keys(path: str) -> list[tuple[str, ...]]:
     return list({(path,): None, tuple(_keys(path)): None}) if _is_plain(path) else []
 
 
+def spelled(path: Any) -> str:
+    """The text of a path that dlt may have compiled; that of jsonpath-ng differs from version to version."""
+    if isinstance(path, Child):
+        return f"{spelled(path.left)}.{spelled(path.right)}"
+    if isinstance(path, Fields) and len(path.fields) == 1:
+        return str(path.fields[0])
+    return str(path)
+
+
 def select(document: Any, path: str) -> Any:
     """The value at a key (which may hold dots or `@`), a dotted path or a JSONPath; KeyError if absent."""
     value = _reader(path)(document)
@@ -204,7 +214,7 @@ def _shape(document: Any) -> str:
 
 
 def _total(document: Any, path: Any, headers: Mapping[str, str]) -> int | None:
-    value = _MISSING if path is None else _reader(str(path))(document)
+    value = _MISSING if path is None else _reader(spelled(path))(document)
     total = None if value is _MISSING else _count(value)
     if total is None:
         total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)

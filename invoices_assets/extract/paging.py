@@ -22,7 +22,7 @@ from dlt.sources.helpers.rest_client.paginators import (
 from invoices_assets.extract.asking import Answer, Asker
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
 from invoices_assets.extract.links import walk_links
-from invoices_assets.extract.page import Page, select
+from invoices_assets.extract.page import Page, select, spelled
 from invoices_assets.extract.prefetch import Prefetch
 from invoices_assets.extract.tally import RecordsMoved, Tally
 
@@ -148,7 +148,11 @@ class _Range:
         if self.paginator.has_more_path is None:
             return False
         try:
-            return str(select(page.body, str(self.paginator.has_more_path))).lower() in ("false", "0", "no")
+            return str(select(page.body, spelled(self.paginator.has_more_path))).lower() in (
+                "false",
+                "0",
+                "no",
+            )
         except KeyError:
             raise BadAnswer(f"the answer has no `{self.paginator.has_more_path}`") from None
 

@@ -24,6 +24,8 @@ SECRET = "t0p-secret-value"
 WATCHED = """
 import json, os, sys
 
+import dagster  # with filelock, some versions of which try out a hard link as they are imported
+
 seen = {"written": [], "asked": [], "read": [], "variables": set()}
 
 def is_ours(path):

@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from invoices_assets.load.errors import WarehouseBusy, WarehouseUnusable
 
 Log = Callable[[str], None]
@@ -36,9 +38,6 @@ def warehouse_lock(
         WarehouseBusy: another run held the lock for longer than the limit.
         WarehouseUnusable: the folder cannot be made or written.
     """
-    # not while definitions load: filelock 4.1 tries out a hard link as it is imported
-    from filelock import FileLock, Timeout
-
     path = Path(path).expanduser().absolute()
     _make_folder(path)
     lock = FileLock(f"{path}.lock", thread_local=False)

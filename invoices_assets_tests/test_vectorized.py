@@ -204,6 +204,29 @@ def test_ever_new_fields_are_not_waited_for_for_ever(lane: Lane) -> None:
     assert not lane.was_quick
 
 
+DIGITS = st.integers(0, 10**45).map(str) | st.sampled_from(["0", "1", "9" * 28, "1" + "0" * 29, "9" * 38])
+LITERALS = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "-"]),
+        DIGITS,
+        st.just("") | DIGITS.map(lambda digits: f".{digits}"),
+        st.just("") | st.integers(-45, 45).map(lambda power: f"e{power}"),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(literal="1e34", quoted=False)
+@example(literal="1e-40", quoted=True)
+@given(literal=LITERALS, quoted=st.booleans())
+def test_numbers_are_read_exactly_or_looked_at(literal: str, quoted: bool) -> None:
+    for name in ("total", "tax", "rate", "gross", "count"):
+        lane = Lane()
+        lane.convert(page(PLAIN % 1))
+        lane.convert(page(plain(2, **{name: f'"{literal}"' if quoted else literal})))
+
+
 NUMBERS = st.sampled_from(["0", "1", "-7", "10.5", "1e3", "0.000000001", "99999999999999999999", "1e-10"])
 TEXTS = st.sampled_from(
     ['"a"', '"5"', '"-5"', '"+.5"', '"5."', '"1e3"', '"\\"5"', '"2026-01-02"', '"2026-01-02T03:04:05Z"', '""']

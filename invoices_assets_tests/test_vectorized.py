@@ -216,7 +216,7 @@ LITERALS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(literal="1e34", quoted=False)
 @example(literal="1e-40", quoted=True)
 @given(literal=LITERALS, quoted=st.booleans())

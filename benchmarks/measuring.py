@@ -19,7 +19,7 @@ import duckdb
 
 OURS = "this project"
 JOB = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
-OUR_WORK = re.compile(r"[\d,]+ pages, ([\d.]+) s$", re.MULTILINE)
+OUR_WORK = re.compile(r"[\d,]+ pages?, ([\d.]+) s$", re.MULTILINE)
 """The end of the sentence that a run logs: the seconds from the first request to the commit."""
 
 

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-import invoices_assets.startup  # noqa: F401
 from invoices_assets.assets import build_assets
 from invoices_assets.automation import build_jobs, build_schedules, build_sensor
 from invoices_assets.checks import build_checks

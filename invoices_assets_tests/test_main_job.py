@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,19 @@ def test_exactly_one_setting_fails_and_names_the_missing_one(
     assert not result.success
     assert missing in project.failure(result)
     assert not list(tmp_path.rglob("*.duckdb"))
+
+
+def test_the_command_ends_without_a_complaint_of_any_library(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INVOICES_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions"]
+        + ["-j", "refresh_invoices"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "leaked" not in done.stderr
+    assert "Traceback" not in done.stderr

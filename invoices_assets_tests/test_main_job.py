@@ -63,9 +63,9 @@ def test_exactly_one_setting_fails_and_names_the_missing_one(
 
 def test_the_command_ends_without_a_complaint_of_any_library(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INVOICES_")}
+    job = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
     done = subprocess.run(
-        [sys.executable, "-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions"]
-        + ["-j", "refresh_invoices"],
+        [sys.executable, *job],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

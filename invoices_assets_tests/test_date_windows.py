@@ -295,6 +295,8 @@ def test_processes_that_load_windows_of_one_warehouse_take_turns(project: Projec
     command += ["-m", "invoices_assets.definitions", "--partition"]
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": str(root)}
+    # Dagster's own storage does not bear being made by two processes at once
+    del environment["DAGSTER_HOME"]
     runs = [
         subprocess.Popen(
             [*command, key],

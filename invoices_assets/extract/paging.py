@@ -19,7 +19,7 @@ from dlt.sources.helpers.rest_client.paginators import (
     RangePaginator,
 )
 
-from invoices_assets.extract.asking import Answer, Asker
+from invoices_assets.extract.asking import Asker
 from invoices_assets.extract.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
 from invoices_assets.extract.links import walk_links
 from invoices_assets.extract.page import Page, select, spelled
@@ -60,7 +60,7 @@ def first_page(asker: Asker, paginator: BasePaginator, request: requests.Request
         RequestFailed: it cannot be had.
     """
     if isinstance(paginator, RangePaginator):
-        return _Range(asker, paginator, request).fetch(paginator.initial_value).page
+        return _Range(asker, paginator, request).page(paginator.initial_value)
     deepcopy(paginator).init_request(request)
     return asker.ask(request).page
 
@@ -78,7 +78,7 @@ class _Range:
     def parameter(self) -> str:
         return str(self.paginator.param_name or self.paginator.param_body_path)
 
-    def fetch(self, position: int) -> Answer:
+    def page(self, position: int) -> Page:
         # requests allows its fields to be almost anything; here they are what `Asker.request` made
         request: Any = copy(self._request)
         request.params = dict(request.params)
@@ -89,10 +89,7 @@ class _Range:
                 jsonpath.set_value_at_path(request.json, body_path, value)
             else:
                 request.params[name] = value
-        return self.asker.ask(request)
-
-    def page(self, position: int) -> Page:
-        return self.fetch(position).page
+        return self.asker.ask(request).page
 
     def position(self, tally: Tally) -> int:
         return self.paginator.initial_value + (tally.rows if self.by_offset else tally.pages)
@@ -163,7 +160,7 @@ class _Range:
 
 
 def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
-    with Prefetch(steps.fetch, window) as prefetch:
+    with Prefetch(steps.page, window) as prefetch:
         while True:
             position = steps.position(tally)
             page = _page_or_end(steps, prefetch, position, tally)
@@ -195,7 +192,7 @@ def _walk_range(steps: _Range, tally: Tally, window: int) -> Iterator[Page]:
 
 def _page_or_end(steps: _Range, prefetch: Prefetch, position: int, tally: Tally) -> Page | None:
     try:
-        return prefetch.take(position).page
+        return prefetch.take(position)
     except ApiStatusError as error:
         may_be_past_the_end = tally.pages > 0 and not steps.may_go_on(tally)
         at_total = tally.total is not None and not tally.total_may_be_a_page_count
@@ -236,5 +233,5 @@ def _is_position_heeded(steps: _Range, page: Page, tally: Tally) -> bool:
         return True
     if not steps.by_offset:
         return False
-    moved = steps.fetch(steps.paginator.initial_value + 1).page.records
+    moved = steps.page(steps.paginator.initial_value + 1).records
     return bool(moved) and tally.are_same(moved[0], page.records[1])

@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from types import TracebackType
 
-from invoices_assets.extract.asking import Answer
+from invoices_assets.extract.page import Page
 
 
 class Prefetch:
-    """Answers for positions, fetched ahead of their use.
+    """Pages at positions, asked for ahead of their use.
 
     The walk asks for exactly the position it needs; a guess that turns out wrong costs a request and
     is never used.
@@ -21,10 +21,10 @@ class Prefetch:
         window: how many requests may be under way at once; 1 is the plain walk.
     """
 
-    def __init__(self, fetch: Callable[[int], Answer], window: int) -> None:
+    def __init__(self, fetch: Callable[[int], Page], window: int) -> None:
         self._fetch = fetch
         self._window = window
-        self._ahead: dict[int, Future[Answer]] = {}
+        self._ahead: dict[int, Future[Page]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Prefetch:
@@ -36,8 +36,8 @@ class Prefetch:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def take(self, position: int) -> Answer:
-        """The answer for a position: fetched ahead, or fetched now."""
+    def take(self, position: int) -> Page:
+        """The page at a position: fetched ahead, or fetched now."""
         future = self._ahead.pop(position, None)
         return future.result() if future is not None else self._fetch(position)
 

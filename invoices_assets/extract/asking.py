@@ -151,19 +151,18 @@ class Asker:
 
 def _outline_of(spec: ResourceSpec, total_path: str | None) -> Outline | None:
     """What a walk looks at in each answer; None where it must look at everything."""
-    keys = [str(spec.columns.get(name, {}).get("x-from", name)) for name in spec.primary_key]
     stamps = [spec.cursor.path] if spec.cursor is not None else []
     stamps += [spec.window.path] if spec.window is not None else []
     places = plain_keys(spec.data_selector or "$")
     totals = plain_keys(total_path) if total_path is not None else []
-    if not places or not all(key.isidentifier() for key in (*keys, *stamps)):
+    if not places or not all(key.isidentifier() for key in (*spec.key_fields, *stamps)):
         return None
     if () in places:
         totals = []  # a list has nothing beside it
     elif total_path is not None and not totals:
         return None
     try:
-        return Outline(keys, stamps, places, totals)
+        return Outline(spec.key_fields, stamps, places, totals)
     except ValueError:
         return None
 

@@ -61,7 +61,7 @@ def glance(connection: Connection, spec: ResourceSpec, cursor: Any) -> Glance:
     page = _first_page(connection, spec, start)
     path = spec.cursor.path if spec.cursor is not None else None
     stamps = [None if path is None else stamp_of(record, path) for record in page.outline]
-    names = identities_of(spec.primary_key, spec.columns)(page.outline)
+    names = identities_of(spec.key_fields)(page.outline)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return Glance(
         question=EVERYTHING if start is None or cursor is None else f"since {start}",

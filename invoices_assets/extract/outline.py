@@ -27,7 +27,7 @@ class Outline:
         keys: Iterable[str],
         stamps: Iterable[str],
         places: Iterable[tuple[str, ...]],
-        others: Iterable[tuple[str, ...]] = (),
+        others: Iterable[tuple[str, ...]],
     ) -> None:
         self._keys = tuple(keys)
         record = _typed("Record", dict.fromkeys([*self._keys, *stamps], Any))

@@ -59,6 +59,11 @@ class ResourceSpec:
     history: bool = False
     description: str | None = None
 
+    @property
+    def key_fields(self) -> list[str]:
+        """The API's own names of the primary key; `x-from` tells where they are others than ours."""
+        return [str(self.columns.get(name, {}).get("x-from", name)) for name in self.primary_key]
+
 
 @dataclass(frozen=True)
 class Source:

@@ -94,7 +94,7 @@ def sweep(
         RequestFailed: a page cannot be had.
     """
     began = time.monotonic()
-    identities = identities_of(spec.primary_key, spec.columns)
+    identities = identities_of(spec.key_fields)
     position = getattr(spec.paginator, "param_name", None) or "the page's position"
     request = asker.request(start, parent_values, dates)
     moved = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
@@ -15,16 +15,13 @@ class RecordsMoved(Exception):
     """Records were inserted, deleted or reordered during a pass; another pass may find them at rest."""
 
 
-def identities_of(
-    primary_key: Sequence[str], columns: Mapping[str, Mapping[str, Any]]
-) -> Callable[[Sequence[Any]], list[str | None]]:
+def identities_of(key_fields: Sequence[str]) -> Callable[[Sequence[Any]], list[str | None]]:
     """Returns a function that gives the identity of each record of a page, None where one has none.
 
     Parameters:
-        primary_key: column names, for example `("id",)`.
-        columns: the declared columns; `x-from` names the vendor's own field.
+        key_fields: the API's own names of the primary key, for example `["id"]`.
     """
-    readers = [_field_reader(str(columns.get(name, {}).get("x-from", name))) for name in primary_key]
+    readers = [_field_reader(field) for field in key_fields]
 
     def identities(records: Sequence[Any]) -> list[str | None]:
         fields = [[read(record) for record in records] for read in readers]

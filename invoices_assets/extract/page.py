@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -194,16 +194,8 @@ def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str,
         return [selected], None
     if not isinstance(selected, list):
         raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
-    return selected, _place(document, selector)
-
-
-def _place(document: Any, selector: str) -> tuple[str, ...] | None:
-    """The keys of a plain selector; None for a JSONPath, which may gather records from many places."""
-    if selector == "$":
-        return ()
-    if isinstance(document, dict) and selector in document:
-        return (selector,)
-    return tuple(_keys(selector)) if _is_plain(selector) else None
+    # a JSONPath may gather records from many places
+    return selected, next((keys for keys in plain_keys(selector) if _walk(document, keys) is selected), None)
 
 
 def _shape(document: Any) -> str:
@@ -264,7 +256,7 @@ def _reader(path: str) -> Callable[[Any], Any]:
     return read
 
 
-def _walk(document: Any, keys: list[str]) -> Any:
+def _walk(document: Any, keys: Iterable[str]) -> Any:
     for key in keys:
         if not isinstance(document, dict) or key not in document:
             return _MISSING

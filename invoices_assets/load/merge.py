@@ -19,8 +19,7 @@ class DistinctMergeJob(SqlMergeFollowupJob):
 
     @classmethod
     def gen_merge_sql(cls, table_chain: Sequence[Any], sql_client: SqlClientBase[Any]) -> list[str]:
-        chain: Sequence[Any] = table_chain
-        root, *children = chain
+        root, *children = table_chain
         datasets = (
             sql_client.fully_qualified_dataset_name(),
             sql_client.fully_qualified_dataset_name(staging=True),
@@ -36,7 +35,7 @@ class DistinctMergeJob(SqlMergeFollowupJob):
             child_name = sql_client.make_qualified_table_name(child["name"])
             statements.append(cls.gen_delete_from_sql(child_name, owner, replaced, row_key))
         statements.append(cls.gen_delete_from_sql(name, row_key, replaced, row_key))
-        for table in chain:
+        for table in table_chain:
             name, staged = sql_client.get_qualified_table_names(table["name"])
             columns = ", ".join(map(escape, get_columns_names_with_prop(table, "name")))
             statements.append(f"INSERT INTO {name}({columns}) SELECT {columns} FROM {staged}")

@@ -53,9 +53,9 @@ def open_warehouse(
         WarehouseUnusable: the file is not a DuckDB database, or cannot be read or written.
     """
     if not settings.is_duckdb:
-        from invoices_assets.load.mirror import outline
+        from invoices_assets.load.mirror import mirrored_state
 
-        with outline(settings) as connection:
+        with mirrored_state(settings) as connection:
             yield connection
         return
     config: dict[str, Any] = {"memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}

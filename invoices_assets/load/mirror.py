@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.load.connection import CATALOG, ident, literal
-from invoices_assets.load.remote import Remote, open_remote
+from invoices_assets.load.remote import KEYS_AT_ONCE, Remote, open_remote
 from invoices_assets.load.settings import ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import (
@@ -29,7 +29,6 @@ from invoices_assets.load.tables import (
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 # for a sweep of more records, all rows of the warehouse are mirrored
 MOST_KEYS = 5000
-KEYS_AT_ONCE = 500
 
 
 @contextlib.contextmanager
@@ -49,7 +48,7 @@ def empty_mirror(
 
 
 @contextlib.contextmanager
-def outline(settings: WarehouseSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+def mirrored_state(settings: WarehouseSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     """All tables of the warehouse, with dlt's state, the rejected records and a live row each.
 
     Raises:

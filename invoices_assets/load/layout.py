@@ -175,40 +175,38 @@ class _Planner:
 
     def _of(self, node: Node, table: str, name: str, move: Move | None) -> Part:
         place = f"{table}__{name}" if table else name
-        hint = self._declared.get(place)
         if name.startswith(RESERVED_PREFIX):
             raise NoLayout
-        if hint and hint.kind and node.types & {dict, list}:
-            raise NoLayout  # kept as JSON, or told of
-        if not (hint and hint.kind) and len(self._shapes_of(node, place)) > 1:
-            raise NoLayout
+        self._check_shape(node, place)
         if node.types == {dict}:
             return self.of_object(node, table, name, move)
         if node.types == {list}:
             self._take(place)
             return Rows(place, self._of_items(node.items or Node(), place, move))
-        if not node.types <= _SCALARS:
-            raise NoLayout
         return self._of_value(node, name, place)
 
     def _of_items(self, node: Node, place: str, move: Move | None) -> Part:
         if node.types == {dict}:
             return self.of_object(node, place, "", move)
-        if not node.types <= _SCALARS:
-            raise NoLayout
+        self._check_shape(node, f"{place}__value")
         return self._of_value(node, "value", f"{place}__value")
 
     def _of_value(self, node: Node, name: str, place: str) -> Value:
+        if not node.types <= _SCALARS:
+            raise NoLayout
         self._take(place)
         column = self._declared.get(place)
         if column is None or column.kind is None:
-            if len(self._shapes_of(node, place)) > 1:
-                raise NoLayout
             column = UNDECLARED[next((SHAPES[kind] for kind in node.types), "text")]
         return Value(name, column, node.types, _read_as(column, node.types, place in self._keys))
 
-    def _shapes_of(self, node: Node, place: str) -> frozenset[str]:
-        return self._shapes.met(place) | {SHAPES[kind] for kind in node.types}
+    def _check_shape(self, node: Node, place: str) -> None:
+        column = self._declared.get(place)
+        if column is not None and column.kind is not None:
+            if node.types & {dict, list}:
+                raise NoLayout  # kept as JSON, or told of
+        elif len(self._shapes.met(place) | {SHAPES[kind] for kind in node.types}) > 1:
+            raise NoLayout
 
     def _take(self, place: str) -> None:
         if place in self._taken:

@@ -62,6 +62,9 @@ class Vectorized:
             tables: what became of them.
             shapes: what fields came as so far.
         """
+        if any(page.raw is None for page in pages):
+            self.review(shapes)
+            return
         if self._missed >= PATIENCE:
             self._layout = None
             return
@@ -97,9 +100,12 @@ class Vectorized:
         return tables
 
     def _read(self, layout: Object, pages: Sequence[Page]) -> dict[str, pa.Table]:
-        records = _records(layout, [page.raw for page in pages if page.raw is not None])
-        if len(records) != sum(len(page.outline) for page in pages):
+        raws = [page.raw for page in pages if page.raw is not None]
+        if len(raws) < len(pages):
             raise NoLayout
+        records = _records(layout, raws)
+        if len(records) != sum(len(page.outline) for page in pages):
+            raise NoLayout  # two parsers have read the bytes; what they do not agree on is not proven
         tables: dict[str, pa.Table] = {}
         _Reader(self._table, self._primary_key, tables).root(layout, records)
         return tables

@@ -17,7 +17,7 @@ from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.hints import normalized
 from invoices_assets.load.refresh import RefreshRequest, refresh
 from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
-from invoices_assets.resources import InvoicesApi, Warehouse
+from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
 
 POOL = "invoices_warehouse"
 """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
@@ -71,7 +71,7 @@ class ResourceTranslator(DagsterDltTranslator):
 
     def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
         spec = self._specs[data.resource.name]
-        about = "Invented rows of the embedded sandbox. " if self._dataset == "sandbox" else ""
+        about = "Invented rows of the embedded sandbox. " if self._dataset == SANDBOX else ""
         return dg.AssetSpec(
             key=dg.AssetKey([self._dataset, spec.name]),
             deps=[dg.AssetKey([self._dataset, spec.parent])] if spec.parent else [],
@@ -131,14 +131,14 @@ def _assets_of(
         context: dg.AssetExecutionContext, config: RefreshConfig, api: InvoicesApi, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult[Any]]:
         settings = warehouse.settings(dataset)
-        if dataset == "sandbox":
+        if dataset == SANDBOX:
             context.log.warning(
                 "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
                 "INVOICES_API_KEY to load from a real API."
             )
         try:
             with (
-                api.connect() as connection,
+                api.connect(dataset) as connection,
                 warehouse.turn(settings, context.log.warning, dry_run=config.dry_run) as working_dir,
             ):
                 specs = connection.resources(source)

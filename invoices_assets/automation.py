@@ -91,7 +91,7 @@ def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
         loaded, cursor = _last_load(context.instance, key)
         try:
             # Dagster resolves an EnvVar for runs only, so this one is left empty
-            with InvoicesApi().connect() as connection:
+            with InvoicesApi().connect(dataset) as connection:
                 seen = glance(connection, connection.resources(source)[watched], cursor)
         except Exception as error:
             return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")

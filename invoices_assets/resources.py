@@ -26,6 +26,9 @@ SOURCE = "INVOICES_SOURCE"
 DESTINATION = "INVOICES_DESTINATION"
 DUCKDB_PATH = "INVOICES_DUCKDB_PATH"
 
+SANDBOX = "sandbox"
+"""The dataset of invented rows, in a file of its own: `sandbox` rows never mix with real ones."""
+
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
 
@@ -36,8 +39,8 @@ def is_sandbox() -> bool:
 
 
 def dataset_name() -> str:
-    """The dataset, which is also the first part of the asset keys: sandbox rows never mix with real ones."""
-    return "sandbox" if is_sandbox() else "invoicing"
+    """The dataset, which is also the first part of the asset keys."""
+    return SANDBOX if is_sandbox() else "invoicing"
 
 
 def configured_source() -> Source:
@@ -80,13 +83,17 @@ class InvoicesApi(dg.ConfigurableResource):
         return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY) if API_KEY in os.environ else "")
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self, dataset: str) -> Iterator[Connection]:
         """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.
 
         What is left empty is read from the environment: run config that sets one field empties the others.
 
+        Parameters:
+            dataset: where the rows will go, as it was decided when the code location was loaded.
+
         Raises:
-            SourceError: exactly one of base URL and key is set; the message names the missing one.
+            SourceError: exactly one of base URL and key is set; the message names the missing one. Or the
+                API is not that of the dataset: the base URL came or went since the code location was loaded.
         """
         base_url = self.base_url or os.environ.get(BASE_URL)
         secret = self.api_key or os.environ.get(API_KEY)
@@ -97,6 +104,11 @@ class InvoicesApi(dg.ConfigurableResource):
         if secret and not base_url:
             raise SourceError(
                 f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox."
+            )
+        if bool(base_url) == (dataset == SANDBOX):
+            raise SourceError(
+                f"{BASE_URL} is {'set' if base_url else 'not set'}, but this code location was loaded for the "
+                f"dataset `{dataset}`: set it as it was, or reload the code location."
             )
         if base_url and secret:
             with self._connection(base_url, secret) as connection:
@@ -128,7 +140,7 @@ class Warehouse(dg.ConfigurableResource):
 
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
-        if dataset == "sandbox":
+        if dataset == SANDBOX:
             return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit)
         return WarehouseSettings(
             dataset,

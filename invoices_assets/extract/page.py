@@ -28,10 +28,12 @@ class Raw:
     Parameters:
         body: the whole JSON document.
         keys: that lead from the document to the list of records; none where it is that list itself.
+        content_type: as the answer gives it.
     """
 
     body: bytes
     keys: tuple[str, ...]
+    content_type: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Page:
             UnreadableBody: what the outline left out is not JSON.
         """
         if self.document is None and self.raw is not None:
-            return read_json(self.raw.body, "")
+            return read_json(self.raw.body, self.raw.content_type)
         return self.document
 
     @cached_property
@@ -121,6 +123,7 @@ def read_page(
         UnreadableBody: the body is not JSON.
         BadAnswer: the selected data is not there; the message has the keys that are, never their values.
     """
+    content_type = headers.get("Content-Type", "")
     if outline is not None:
         document = outline.read(body)
         try:
@@ -129,10 +132,12 @@ def read_page(
             pass  # the whole document tells why
         else:
             if keys is not None and outline.is_enough(records):
-                return Page(records, _total(document, total_path, headers), len(body), Raw(body, keys))
-    document = read_json(body, headers.get("Content-Type", ""))
+                return Page(
+                    records, _total(document, total_path, headers), len(body), Raw(body, keys, content_type)
+                )
+    document = read_json(body, content_type)
     records, keys = _records(document, data_selector)
-    raw = None if keys is None else Raw(body, keys)
+    raw = None if keys is None else Raw(body, keys, content_type)
     return Page(records, _total(document, total_path, headers), len(body), raw, document)
 
 

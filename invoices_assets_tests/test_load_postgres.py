@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.load.errors import DeletionRefused, TableRefused, WarehouseUnusable
+from invoices_assets.load.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
 from invoices_assets.load.pipeline import read_state
 from invoices_assets.load.rejections import open_rejections
 from invoices_assets.load.settings import Resource, WarehouseSettings
@@ -189,3 +189,14 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     loader = PostgresLoader(tmp_path / "lock", dsn=dsn)
     with pytest.raises(WarehouseUnusable, match="the destination postgres cannot be used"):
         loader.load([invoice(1)])
+
+
+@pytest.mark.parametrize(
+    "dsn", ["mysql://loader:s3cr3t@127.0.0.1/any", "postgresql://loader:x@s3cr3t@127.0.0.1/any"]
+)
+def test_credentials_that_cannot_be_read_are_not_repeated(tmp_path: Path, dsn: str) -> None:
+    loader = PostgresLoader(tmp_path / "lock", dsn=dsn)
+    with pytest.raises(WarehouseError) as refused:
+        loader.load([invoice(1)])
+    assert "postgres" in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)

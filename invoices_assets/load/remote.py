@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -156,7 +157,8 @@ def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
             raise cause from None
         if isinstance(cause, WarehouseError):
             raise cause from error
-        text = " ".join(str(cause).split())[:300]
+        # drivers repeat an address that they cannot read, with the password before its `@`
+        text = re.sub(r"\S+@", "***@", " ".join(str(cause).split()))[:300]
         module = type(cause).__module__
         if (
             isinstance(cause, OSError)

@@ -1,4 +1,4 @@
-"""The same job written in different ways; each is run as a process of its own.
+"""The same job written in other ways; each is run as a process of its own.
 
     python -m benchmarks.contenders floor --url http://127.0.0.1:8000 --path out.duckdb
 
@@ -8,7 +8,6 @@ The last line printed is `work <seconds>`: from the first request to the last co
 import argparse
 import io
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -153,21 +152,7 @@ def floor(url: str, key: str, path: Path) -> Callable[[], None]:
     return work
 
 
-def ours(url: str, key: str, path: Path) -> Callable[[], None]:
-    """This project, as `refresh_invoices` runs it."""
-    os.environ |= {"INVOICES_API_BASE_URL": url, "INVOICES_API_KEY": key, "INVOICES_DUCKDB_PATH": str(path)}
-    from invoices_assets.definitions import defs
-
-    job = defs.resolve_job_def("refresh_invoices")
-
-    def work() -> None:
-        assert job.execute_in_process().success
-
-    return work
-
-
 CONTENDERS = {
-    "this project": ours,
     "dlt as usual": usual,
     "dlt with Parquet": usual_parquet,
     "requests + pandas": pandas,

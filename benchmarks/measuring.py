@@ -35,20 +35,29 @@ class Fixture:
 
     def let_time_pass(self) -> None:
         """About 50 invoices change, and 120 are new."""
-        assert self.process.stdin is not None
-        print(file=self.process.stdin, flush=True)
-        self.hear()
+        self._say("later")
+        self.introduce()
 
-    def hear(self) -> None:
+    def introduce(self) -> None:
         """Reads what the server says of itself."""
+        told = self._hear()
+        self.url, self.key, self.rows = told["url"], told["key"], told["rows"]
+        self.total = Decimal(told["total"])
+
+    def asked(self) -> tuple[float, int]:
+        """Seconds from the first request to the last one since the last call, and how many were refused."""
+        self._say("asked")
+        told = self._hear()
+        return told["seconds"], told["refused"]
+
+    def _say(self, word: str) -> None:
+        assert self.process.stdin is not None
+        print(word, file=self.process.stdin, flush=True)
+
+    def _hear(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         told: dict[str, Any] = json.loads(self.process.stdout.readline())
-        self.url, self.key, self.rows, self.total = (
-            told["url"],
-            told["key"],
-            told["rows"],
-            Decimal(told["total"]),
-        )
+        return told
 
 
 @dataclass
@@ -56,21 +65,24 @@ class Measured:
     """One run of one contender.
 
     Parameters:
-        wall, cpu: seconds of the whole process.
+        wall: seconds of the whole process.
         work: seconds from the first request to the last commit.
+        asking: seconds from the first request to the last one, as the server saw them.
+        cpu: seconds of the whole process, on all cores.
         memory: peak, in bytes.
         rows: afterwards.
         right: whether rows and sum are those of the API.
-        refused: answers with the status 429, as far as they were logged.
+        refused: requests that were answered 429.
     """
 
     wall: float
     work: float
+    asking: float
     cpu: float
     memory: int
     rows: int
     right: bool
-    refused: int = 0
+    refused: int
 
 
 @contextmanager
@@ -90,7 +102,7 @@ def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) ->
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:  # it ends with its input
         server = Fixture(process)
-        server.hear()
+        server.introduce()
         yield server
 
 
@@ -126,9 +138,10 @@ def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measur
         raise RuntimeError(f"{contender} failed:\n{text[-3000:]}")
     work = OUR_WORK.search(text) if contender == OURS else re.search(r"^work ([\d.]+)$", text, re.MULTILINE)
     assert work is not None, text[-3000:]
+    asking, refused = server.asked()
     rows, right = _compare(path, server)
     cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-    return Measured(wall, float(work[1]), cpu, memory, rows, right, refused=text.count(" 429"))
+    return Measured(wall, float(work[1]), asking, cpu, memory, rows, right, refused)
 
 
 def _compare(path: Path, server: Fixture) -> tuple[int, bool]:

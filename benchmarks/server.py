@@ -2,8 +2,12 @@
 
     python -m benchmarks.server --records 100000 --latency 0.05
 
-Prints one JSON line, `{"url": ..., "key": ..., "rows": ..., "total": "..."}`, and serves until its input ends. For each
-line of input 25 minutes pass, in which about 50 invoices change and 120 are new, and it prints such a line again.
+Prints one JSON line, `{"url": ..., "key": ..., "rows": ..., "total": "..."}`, and serves until its input ends. It
+answers each line of input by a line:
+
+    later     25 minutes pass, in which about 50 invoices change and 120 are new; the same line again
+    asked     {"seconds": ..., "refused": ...}: from the first request since the last such line to the last one,
+              and how many were answered 429
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from invoices_assets.sandbox import SANDBOX_KEY, Faults, LiveBook, faults, serve
+from invoices_assets.sandbox import SANDBOX_KEY, Faults, LiveBook, Sandbox, faults, serve
 
 STANDSTILL = datetime(2026, 11, 16, tzinfo=timezone.utc)
 
@@ -46,11 +50,14 @@ def main() -> None:
         switches.append(faults.latency(chosen.latency))
     if chosen.rate:
         switches.append(faults.rate_limit(chosen.rate, burst=chosen.rate))
-    with serve(book=book, faults=Faults(*switches), record=False) as server:
+    with serve(book=book, faults=Faults(*switches)) as server:
         _tell(book, server.url)
-        for _ in sys.stdin:
-            clock.move()
-            _tell(book, server.url)
+        for line in sys.stdin:
+            if line.strip() == "later":
+                clock.move()
+                _tell(book, server.url)
+            else:
+                _tell_asked(server)
 
 
 def _tell(book: LiveBook, url: str) -> None:
@@ -60,6 +67,13 @@ def _tell(book: LiveBook, url: str) -> None:
         for text in rows.texts(range(start, min(start + 1000, len(rows)))):
             total += json.loads(text, parse_float=Decimal)["total"]
     print(json.dumps({"url": url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}), flush=True)
+
+
+def _tell_asked(server: Sandbox) -> None:
+    moments = [call.monotonic for call in server.requests]
+    refused = sum(call.status == 429 for call in server.requests)
+    server.requests.clear()
+    print(json.dumps({"seconds": max(moments) - min(moments), "refused": refused}), flush=True)
 
 
 if __name__ == "__main__":

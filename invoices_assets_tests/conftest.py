@@ -1,14 +1,23 @@
-"""What every test starts from: no settings of this machine, folders of its own; in CI no skips."""
+"""What every test starts from: no settings of this machine, folders of its own; in CI no skips.
+
+And what many share: an API with invoices, and the project deployed for it.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+
+from invoices_assets.sandbox import Book, Contract, Sandbox, serve
+from invoices_assets_tests.exactly import without_waits
+from invoices_assets_tests.fake_api import FakeApi
+from invoices_assets_tests.fake_clock import FakeClock
+from invoices_assets_tests.running import Project
 
 PROJECT = Path(__file__).parent.parent
 STRICT = "INVOICES_TESTS_STRICT"
@@ -36,6 +45,52 @@ def own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("surroundings")
     monkeypatch.setenv("DAGSTER_HOME", str(_new_folder(folder, "dagster_home")))
     monkeypatch.chdir(_new_folder(folder, "cwd"))
+
+
+@pytest.fixture
+def book() -> Book:
+    """The invoices of `server`."""
+    return Book.of(250)
+
+
+@pytest.fixture
+def contract() -> Contract:
+    """How `server` looks."""
+    return Contract()
+
+
+@pytest.fixture
+def server(book: Book, contract: Contract) -> Iterator[Sandbox]:
+    """An API that shows `book`."""
+    with serve(book=book, contract=contract) as server:
+        yield server
+
+
+@pytest.fixture
+def content() -> dict[str, Any] | None:
+    """The source file of `project`; None for the default one."""
+    return None
+
+
+@pytest.fixture
+def project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, content: dict[str, Any] | None
+) -> Project:
+    """The project as deployed for `server`, with nothing loaded."""
+    return Project(monkeypatch, tmp_path, server.url, server.key, content)
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """A server whose answers the test scripts."""
+    with FakeApi() as server:
+        yield server
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Waits of clients take no time; the clock that they wait by."""
+    return without_waits(monkeypatch)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,9 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
@@ -37,6 +36,9 @@ _PRELOADED = [
     "invoices_assets_tests.processes",
 ]
 
+EVERYTHING = {"ops": {"invoicing_resources": {"config": {"mode": "full"}}}}
+"""The config of a run that reads all invoices, whatever the cursor."""
+
 
 @dataclass
 class Deployment:
@@ -46,14 +48,12 @@ class Deployment:
         folder: where it is run, and where all of its files go.
         url: base URL of the API.
         source: the content of the source file; None for the default one.
-        settings: further environment variables.
     """
 
     folder: Path
     url: str
     key: str = SANDBOX_KEY
     source: dict[str, Any] | None = None
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("home", "tmp"):
@@ -82,7 +82,6 @@ class Deployment:
             "INVOICES_API_BASE_URL": self.url,
             "INVOICES_API_KEY": self.key,
             **source,
-            **self.settings,
         }
 
     def start(self, sabotage: Callable[[], None] | None = None, config: dict[str, Any] | None = None) -> Run:
@@ -119,7 +118,6 @@ class Run:
 
     process: BaseProcess
     output: Path
-    started: float = field(default_factory=time.monotonic)
 
     def ended(self) -> Run:
         self.process.join(120)

@@ -9,26 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Raw, Sandbox, serve
+from invoices_assets.sandbox import Book, Raw, serve
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
-
-
-@pytest.fixture
-def server() -> Iterator[Sandbox]:
-    with serve(book=Book.of(250)) as server:
-        yield server
-
-
-@pytest.fixture
-def book(server: Sandbox) -> Book:
-    assert isinstance(server.book, Book)
-    return server.book
-
-
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) -> Project:
-    return Project(monkeypatch, tmp_path, server.url)
 
 
 def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:

@@ -9,30 +9,17 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
 import pytest
-import requests
 import urllib3
 
 from invoices_assets.extract.redaction import Redactor
+from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.fake_api import FakeApi, Reply
-
-ROOT = Path(__file__).parent.parent
-KEY = "s3cr%t/K&y+\"ü' <x>"
-
-
-def failing_request() -> None:
-    try:
-        try:
-            raise OSError(113, f"no route for /v1?k={quote(KEY)}")
-        except OSError as error:
-            raise requests.ConnectionError(error) from error
-    except requests.ConnectionError:
-        raise ValueError(f"cannot\nread {KEY}")  # noqa: B904
+from invoices_assets_tests.leaking import KEY, failing_request
 
 
 @pytest.fixture
@@ -180,7 +167,7 @@ def test_an_exception_that_ends_the_process_is_redacted() -> None:
         "raise ValueError('e ' + secret)\n"
     )
 
-    ended = subprocess.run([sys.executable, "-c", script, KEY], cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-c", script, KEY], cwd=PROJECT, capture_output=True, text=True)
 
     assert ended.returncode == 1
     assert "UserWarning: w ***" in ended.stderr
@@ -271,7 +258,8 @@ def test_nothing_that_an_op_logs_or_prints_into_dagster_holds_the_key() -> None:
             yield
 
     @dg.op(required_resource_keys={"quiet"})
-    def talk(context) -> None:  # type: ignore[no-untyped-def]
+    def talk() -> None:
+        context = dg.OpExecutionContext.get()
         with redactor.guard():
             log_everything(context.log)
             context.log.warning("url %s", f"/v1?k={quote(KEY)}")

@@ -12,19 +12,12 @@ import pytest
 
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.load.errors import TableRefused, WarehouseError
-from invoices_assets.sandbox import Book, serve
+from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
+from invoices_assets_tests.stamping import invoice, stamped
 from invoices_assets_tests.sweeping import config, source_file
-from invoices_assets_tests.test_cursor import invoice, stamped
-
-SCD2 = {"disposition": "merge", "strategy": "scd2"}
-
-
-def with_history(**changes: Any) -> dict[str, Any]:
-    content = config(**changes)
-    content["resources"][0]["write_disposition"] = SCD2
-    return content
+from invoices_assets_tests.versioning import SCD2, assert_gapless, versions, with_history
 
 
 @pytest.fixture
@@ -33,28 +26,8 @@ def book() -> Book:
 
 
 @pytest.fixture
-def loader(tmp_path: Path, book: Book) -> Any:
-    with serve(book=book) as server:
-        yield Loader(tmp_path, server.url, with_history())
-
-
-def versions(loader: Loader, id: str, *columns: str) -> list[tuple[Any, ...]]:
-    """The versions of a record in their order, as `columns` and whether they are the present one."""
-    shown = ", ".join((*columns, "valid_to IS NULL"))
-    return loader.query(f"SELECT {shown} FROM invoices_history WHERE id = '{id}' ORDER BY valid_from")
-
-
-def assert_gapless(loader: Loader) -> None:
-    """Versions of a record follow each other without a gap, and exactly one of them is present."""
-    assert not loader.query(
-        "SELECT id FROM "
-        "(SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY id ORDER BY valid_from) AS next "
-        "FROM invoices_history) WHERE valid_to IS DISTINCT FROM next"
-    )
-    columns = "* EXCLUDE (valid_from, valid_to, _dlt_id, _dlt_load_id)"
-    present = f"SELECT {columns} FROM invoices_history WHERE valid_to IS NULL"
-    main = "SELECT * EXCLUDE (_dlt_id, _dlt_load_id) FROM invoices"
-    assert sorted(loader.query(present), key=str) == sorted(loader.query(main), key=str)
+def loader(tmp_path: Path, server: Sandbox) -> Loader:
+    return Loader(tmp_path, server.url, with_history())
 
 
 def test_without_the_line_in_the_source_there_is_no_history(tmp_path: Path, book: Book) -> None:

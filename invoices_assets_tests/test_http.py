@@ -25,12 +25,6 @@ from invoices_assets_tests.fake_clock import FakeClock
 
 
 @pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as server:
-        yield server
-
-
-@pytest.fixture
 def other_api() -> Iterator[FakeApi]:
     with FakeApi() as server:
         yield server
@@ -42,6 +36,14 @@ def tls_api(tmp_path: Path) -> Iterator[tuple[FakeApi, Path]]:
     certificate, context = self_signed(tmp_path)
     with FakeApi(context) as server:
         yield server, certificate
+
+
+@pytest.fixture
+def trusted_api(tls_api: tuple[FakeApi, Path], monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    """The same, whose certificate is in the bundle that the environment names."""
+    api, certificate = tls_api
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return api
 
 
 def test_the_body_is_complete_when_send_returns(api: FakeApi) -> None:
@@ -144,14 +146,10 @@ def test_a_server_that_speaks_no_tls_is_not_tried_again(api: FakeApi) -> None:
     assert clock.sleeps == []
 
 
-def test_a_certificate_bundle_of_the_environment_is_trusted(
-    tls_api: tuple[FakeApi, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api, certificate = tls_api
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    api.route("/v1/invoices", OK)
+def test_a_certificate_bundle_of_the_environment_is_trusted(trusted_api: FakeApi) -> None:
+    trusted_api.route("/v1/invoices", OK)
 
-    assert client().send(get(api)).json() == {"data": []}
+    assert client().send(get(trusted_api)).json() == {"data": []}
 
 
 # Redirects
@@ -207,47 +205,37 @@ def test_a_link_to_another_host_is_not_followed(api: FakeApi, other_api: FakeApi
     assert other_api.asked == []
 
 
-def test_an_upgrade_to_tls_is_followed_and_a_way_back_is_not(
-    api: FakeApi, tls_api: tuple[FakeApi, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secure, certificate = tls_api
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    api.route("/v1/invoices", Reply(301, headers={"Location": f"{secure.url}/v1/invoices"}))
-    secure.route("/v1/invoices", OK, Reply(301, headers={"Location": f"{api.url}/v1/invoices"}))
+def test_an_upgrade_to_tls_is_followed_and_a_way_back_is_not(api: FakeApi, trusted_api: FakeApi) -> None:
+    api.route("/v1/invoices", Reply(301, headers={"Location": f"{trusted_api.url}/v1/invoices"}))
+    trusted_api.route("/v1/invoices", OK, Reply(301, headers={"Location": f"{api.url}/v1/invoices"}))
 
     assert client().send(get(api)).status_code == 200
     with pytest.raises(ApiStatusError, match="redirect to an address without TLS"):
-        client().send(get(secure))
+        client().send(get(trusted_api))
 
 
 def test_after_an_upgrade_to_tls_the_key_is_no_longer_sent_without(
-    api: FakeApi, tls_api: tuple[FakeApi, Path], monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, trusted_api: FakeApi
 ) -> None:
-    secure, certificate = tls_api
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    api.route("/v1/invoices", Reply(301, headers={"Location": f"{secure.url}/v1/invoices"}))
-    secure.route("/v1/invoices", OK)
+    api.route("/v1/invoices", Reply(301, headers={"Location": f"{trusted_api.url}/v1/invoices"}))
+    trusted_api.route("/v1/invoices", OK)
     http = client()
 
     for offset in (0, 100, 200):
         http.send(get(api, offset=offset))
 
     assert len(api.asked) == 1
-    assert [asked.query["offset"] for asked in secure.asked[1:]] == [["100"], ["200"]]
+    assert [asked.query["offset"] for asked in trusted_api.asked[1:]] == [["100"], ["200"]]
 
 
-def test_a_link_without_tls_to_the_same_server_is_asked_with_tls(
-    tls_api: tuple[FakeApi, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api, certificate = tls_api
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    api.route("/v1/invoices", OK)
+def test_a_link_without_tls_to_the_same_server_is_asked_with_tls(trusted_api: FakeApi) -> None:
+    trusted_api.route("/v1/invoices", OK)
     http = client()
-    http.send(get(api))
+    http.send(get(trusted_api))
 
     http.send(requests.Request("GET", "http://127.0.0.1/v1/invoices?page=2"))
 
-    assert api.asked[1].query == {"page": ["2"], "api_key": [KEY]}
+    assert trusted_api.asked[1].query == {"page": ["2"], "api_key": [KEY]}
 
 
 def test_endless_redirects_end(api: FakeApi) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,6 @@ from invoices_assets_tests.asking_http import (
     get,
 )
 from invoices_assets_tests.fake_api import Asked, FakeApi, Reply
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as server:
-        yield server
 
 
 def test_a_key_in_the_query_arrives_beside_the_parameters(api: FakeApi) -> None:

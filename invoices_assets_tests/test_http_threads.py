@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,12 +22,6 @@ from invoices_assets_tests.asking_http import (
 )
 from invoices_assets_tests.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.fake_clock import FakeClock, HeldClock
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as server:
-        yield server
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -89,14 +83,12 @@ def test_the_window_halves_on_429_and_grows_back(api: FakeApi) -> None:
     assert sorted(windows[1:]) == windows[1:]
 
 
-def test_no_more_requests_are_under_way_than_the_window(api: FakeApi) -> None:
+def test_no_more_requests_are_under_way_than_the_window(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     under_way = threading.Semaphore(3)
     crowded = []
     meet = threading.Barrier(3)
-
-    @api.route("/v1/invoices")
-    def count(asked: Asked) -> Reply:
-        return OK
 
     def reply(asked: Asked) -> Reply:
         if not under_way.acquire(blocking=False):
@@ -105,7 +97,7 @@ def test_no_more_requests_are_under_way_than_the_window(api: FakeApi) -> None:
         under_way.release()
         return OK
 
-    api.reply_to = reply  # type: ignore[method-assign]
+    monkeypatch.setattr(api, "reply_to", reply)  # a route answers one request at a time
     http = client(pool=3)
     with ThreadPoolExecutor(9) as pool:
         list(pool.map(http.send, [get(api) for _ in range(12)]))

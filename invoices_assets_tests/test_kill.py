@@ -16,19 +16,23 @@ import pytest
 
 from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.exactly import invoices, lines, loaded, loaded_lines, put_rows
-from invoices_assets_tests.processes import Deployment
+from invoices_assets_tests.processes import EVERYTHING, Deployment
 from invoices_assets_tests.running import Project
 
 BEFORE, NOW = 40, 450
-EVERYTHING = {"ops": {"invoicing_resources": {"config": {"mode": "full"}}}}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    """An API that has more invoices than the warehouse, and some changed ones."""
+def book() -> Book:
+    """More invoices than the warehouse has, and some changed ones."""
     book = Book.of(NOW)
     for record in book.records[:20]:
         book.update(record["id"], status="void", line_items=record["line_items"][:1])
+    return book
+
+
+@pytest.fixture(scope="module")
+def server(book: Book) -> Iterator[Sandbox]:
     with serve(book) as running:
         yield running
 
@@ -44,13 +48,13 @@ def state_of(project: Project) -> tuple[Any, Any]:
     return loaded(project), loaded_lines(project)
 
 
-def check(place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
+def check(place: Deployment, book: Book, monkeypatch: pytest.MonkeyPatch) -> str:
     """The warehouse has one of the two states, and the next run makes it the new one; which one it had."""
     project = Project(monkeypatch, place.folder, place.url, place.key)
     old = Book.of(BEFORE).records
     states = {
         "old": (invoices(old), lines(old)),
-        "new": (invoices(server.book.records), lines(server.book.records)),  # type: ignore[attr-defined]
+        "new": (invoices(book.records), lines(book.records)),
     }
     found = [name for name, state in states.items() if state == state_of(project)]
     assert found, "neither the old state nor the new one"
@@ -75,11 +79,12 @@ def seconds_after_the_last_page(server: Sandbox, tmp_path_factory: pytest.TempPa
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.55, 0.7])
-def test_killed_at_any_moment_of_the_load(
+def test_a_run_killed_at_any_moment_of_the_load_leaves_the_old_state_or_the_new(
     share: float,
     seconds_after_the_last_page: float,
     place: Deployment,
     server: Sandbox,
+    book: Book,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answered = threading.Event()
@@ -89,11 +94,11 @@ def test_killed_at_any_moment_of_the_load(
     assert answered.wait(60)
     time.sleep(share * seconds_after_the_last_page)
     run.kill()
-    check(place, server, monkeypatch)
+    check(place, book, monkeypatch)
 
 
-def test_killed_while_it_reads_the_api(
-    place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+def test_a_run_killed_while_it_reads_the_api_leaves_the_old_state(
+    place: Deployment, server: Sandbox, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = threading.Event()
     first = len(server.requests)
@@ -102,25 +107,25 @@ def test_killed_while_it_reads_the_api(
     assert asked.wait(60)
     run.kill()
     assert run.status == -signal.SIGKILL
-    assert check(place, server, monkeypatch) == "old"
+    assert check(place, book, monkeypatch) == "old"
 
 
-def dies(when: str, stage: str) -> None:
+def dies(when: str, where: str) -> None:
     """Lets the process kill itself at the beginning or the end of a stage of the load."""
     from invoices_assets.load.pipeline import LoadResult
 
     original = LoadResult.timed
 
     @contextmanager
-    def timed(self: LoadResult, name: str) -> Iterator[None]:
-        with original(self, name):
-            if (when, name) == ("before", stage):
+    def timed(self: LoadResult, stage: str) -> Iterator[None]:
+        with original(self, stage):
+            if (when, stage) == ("before", where):
                 os.kill(os.getpid(), signal.SIGKILL)
             yield
-            if (when, name) == ("after", stage):
+            if (when, stage) == ("after", where):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    LoadResult.timed = timed  # type: ignore[method-assign, assignment]
+    LoadResult.timed = timed  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +139,9 @@ def dies(when: str, stage: str) -> None:
         ("after", "close", "new"),
     ],
 )
-def test_killed_between_two_stages(
-    when: str, stage: str, left: str, place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+def test_a_run_killed_before_the_commit_leaves_the_old_state_and_one_killed_after_it_the_new(
+    when: str, stage: str, left: str, place: Deployment, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = place.run(partial(dies, when, stage), EVERYTHING)
     assert run.status == -signal.SIGKILL, run.said
-    assert check(place, server, monkeypatch) == left
+    assert check(place, book, monkeypatch) == left

@@ -22,10 +22,10 @@ def test_the_first_load_stores_every_record_exactly(loader: Loader) -> None:
     assert loader.rows("SELECT id, total, customer__name FROM {d}.invoices WHERE id = 'i49'") == [
         ("i49", Decimal("49.100000000"), "Müller 0")
     ]
-    assert loader.rows("SELECT sum(total), sum(amount) FROM {d}.invoices JOIN {d}.invoices__line_items l ON "
-                       "l._dlt_root_id = invoices._dlt_id AND l._dlt_list_idx = 0") == [
-        (sum(Decimal(n) + Decimal("0.1") for n in range(50)), sum(range(50)))
-    ]  # fmt: skip
+    assert loader.rows(
+        "SELECT sum(total), sum(amount) FROM {d}.invoices JOIN {d}.invoices__line_items l ON "
+        "l._dlt_root_id = invoices._dlt_id AND l._dlt_list_idx = 0"
+    ) == [(sum(Decimal(n) + Decimal("0.1") for n in range(50)), sum(range(50)))]
 
 
 def test_a_second_load_of_the_same_records_writes_nothing(loader: Loader) -> None:

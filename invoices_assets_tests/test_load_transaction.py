@@ -19,6 +19,7 @@ from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.pipeline import read_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.state import cursor_state
+from invoices_assets_tests.holding import held_open
 from invoices_assets_tests.loading import Loader, invoice, rows
 
 # a server that has imported the loader and forks: each child starts at once
@@ -116,7 +117,7 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
                 rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0]
             )
         except duckdb.IOException as busy:
-            assert "lock" in str(busy)  # noqa: PT017
+            assert "lock" in str(busy)  # noqa: PT017 - it need not be raised
     run.join(60)
     assert run.exitcode == 0
     seen.add(rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0])
@@ -144,7 +145,7 @@ def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(
         try:
             second(loader, 20)
         except LoadFailed as error:
-            assert "odd" in str(error)  # noqa: PT017
+            assert "odd" in str(error)  # noqa: PT017 - it need not be raised
             assert summary(loader) == before
         else:
             break
@@ -184,8 +185,10 @@ def test_nothing_but_the_tables_is_left_in_the_warehouse(loader: Loader) -> None
             "invoices_rejected",
         )
     ]
-    assert loader.rows("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'w' AND NOT internal "
-                       "AND schema_name <> 'main'") == [("invoicing",)]  # fmt: skip
+    assert loader.rows(
+        "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'w' AND NOT internal "
+        "AND schema_name <> 'main'"
+    ) == [("invoicing",)]
     assert loader.rows("SELECT count(*) FROM duckdb_views() WHERE database_name = 'w' AND NOT internal") == [
         (0,)
     ]
@@ -206,40 +209,25 @@ def test_nothing_is_left_beside_the_warehouse_or_at_home(
     assert {path.name for path in tmp_path.iterdir()} == {"home", "here", "invoices.duckdb"}
 
 
-def hold_open(path: Path, held: Event, let_go: Event) -> None:
-    with duckdb.connect(str(path)):
-        held.set()
-        let_go.wait(60)
-
-
 def test_a_file_held_open_elsewhere_is_waited_for(loader: Loader) -> None:
     first(loader, 20)
-    held, let_go = PROCESSES.Event(), PROCESSES.Event()
-    other = PROCESSES.Process(target=hold_open, args=(loader.path, held, let_go))
-    other.start()
-    assert held.wait(60)
     said: list[str] = []
+    with held_open(loader.path) as let_go:
 
-    def log(sentence: str) -> None:
-        said.append(sentence)
-        let_go.set()
+        def log(sentence: str) -> None:
+            said.append(sentence)
+            let_go()
 
-    assert loader.load([invoice(1, total=7)], complete=False, log=log).changed == 1
+        assert loader.load([invoice(1, total=7)], complete=False, log=log).changed == 1
     assert "waiting for another process" in said[0]
-    other.join(60)
 
 
 def test_a_file_held_open_for_too_long_is_one_sentence(loader: Loader) -> None:
     first(loader, 20)
-    held, let_go = PROCESSES.Event(), PROCESSES.Event()
-    other = PROCESSES.Process(target=hold_open, args=(loader.path, held, let_go))
-    other.start()
-    assert held.wait(60)
     settings = WarehouseSettings("invoicing", duckdb_path=loader.path, open_wait_seconds=0.3)
-    with pytest.raises(WarehouseBusy, match=r"another process holds .*invoices\.duckdb open"):
+    busy = r"another process holds .*invoices\.duckdb open"
+    with held_open(loader.path), pytest.raises(WarehouseBusy, match=busy):
         read_state(settings, "invoices")
-    let_go.set()
-    other.join(60)
 
 
 @pytest.mark.parametrize("content", [b"not a database", bytes(20_000)], ids=["text", "zeros"])

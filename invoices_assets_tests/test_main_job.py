@@ -13,21 +13,16 @@ from invoices_assets.sandbox import Book, serve
 from invoices_assets_tests.running import Project
 
 
-def test_the_job_loads_every_row_and_runs_again_without_duplicates(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    book = Book.of(250)
-    with serve(book=book) as server:
-        project = Project(monkeypatch, tmp_path, server.url)
-        first = project.run()
-        assert first.success
-        assert project.query("SELECT count(*), count(DISTINCT id) FROM invoices") == [(250, 250)]
-        assert project.metadata(first)["rows_new"] == 250
-        second = project.run()
-        assert second.success
-        assert project.query("SELECT count(*) FROM invoices") == [(250,)]
-        assert project.metadata(second)["rows_new"] == 0
-        assert project.metadata(second)["rows_changed"] == 0
+def test_the_job_loads_every_row_and_runs_again_without_duplicates(project: Project) -> None:
+    first = project.run()
+    assert first.success
+    assert project.query("SELECT count(*), count(DISTINCT id) FROM invoices") == [(250, 250)]
+    assert project.metadata(first)["rows_new"] == 250
+    second = project.run()
+    assert second.success
+    assert project.query("SELECT count(*) FROM invoices") == [(250,)]
+    assert project.metadata(second)["rows_new"] == 0
+    assert project.metadata(second)["rows_changed"] == 0
 
 
 def test_amounts_arrive_to_the_cent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,6 @@ from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Sandbox, faults
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sandbox_client import get
 from invoices_assets_tests.sweeping import config
-
-
-@pytest.fixture
-def server() -> Iterator[Sandbox]:
-    with serve(book=Book.of(250)) as server:
-        yield server
-
-
-@pytest.fixture
-def book(server: Sandbox) -> Book:
-    assert isinstance(server.book, Book)
-    return server.book
-
-
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) -> Project:
-    return Project(monkeypatch, tmp_path, server.url)
 
 
 def told(project: Project, result: dg.ExecuteInProcessResult, level: int = logging.INFO) -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 from invoices_assets.sandbox import Book, Contract, serve
 from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
+from invoices_assets_tests.stamping import NOON, invoice, stamped
 from invoices_assets_tests.sweeping import config
-from invoices_assets_tests.test_cursor import NOON, invoice, stamped
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 from invoices_assets import resources
 from invoices_assets.extract.source import read_source
 from invoices_assets.load.records import Converter
-
-PROJECT = Path(__file__).parent.parent
+from invoices_assets_tests.conftest import PROJECT
 
 
 def _blocks(language: str) -> list[str]:

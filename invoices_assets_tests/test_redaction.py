@@ -8,7 +8,6 @@ import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -21,9 +20,7 @@ from requests.utils import requote_uri
 
 from invoices_assets.extract.errors import ApiStatusError, RedactedError
 from invoices_assets.extract.redaction import MARK, Redactor
-
-ROOT = Path(__file__).parent.parent
-KEY = "s3cr%t/K&y+\"ü' <x>"
+from invoices_assets_tests.leaking import KEY, failing_request
 
 keys = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=8, max_size=40).filter(
     lambda key: key.strip() == key and set(key) != {"*"}
@@ -230,16 +227,6 @@ def test_a_value_that_contains_itself_is_survived() -> None:
     Redactor([KEY]).value(value)
 
 
-def failing_request() -> None:
-    try:
-        try:
-            raise OSError(113, f"no route for /v1?k={quote(KEY)}")
-        except OSError as error:
-            raise requests.ConnectionError(error) from error
-    except requests.ConnectionError:
-        raise ValueError(f"cannot\nread {KEY}")  # noqa: B904
-
-
 def test_an_exception_and_its_causes_become_one_line() -> None:
     with pytest.raises(ValueError, match="cannot") as caught:
         failing_request()
@@ -271,12 +258,14 @@ def test_guard_lets_no_exception_out_that_holds_a_secret() -> None:
 
 def test_guard_finds_a_secret_in_arguments_and_attributes() -> None:
     class Strange(Exception):
+        url = ""
+
         def __str__(self) -> str:
             return "strange"
 
     redactor = Redactor([KEY])
     error = Strange()
-    error.url = f"/?k={quote(KEY)}"  # type: ignore[attr-defined]
+    error.url = f"/?k={quote(KEY)}"
     for raised in (Strange({"key": KEY}), error):
         with pytest.raises(RedactedError), redactor.guard():
             raise raised

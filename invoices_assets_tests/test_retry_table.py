@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
-from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -20,12 +19,6 @@ from invoices_assets_tests.fake_clock import FakeClock
 
 NOW = 1_700_000_000.0
 OK = Reply(body={"data": []})
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox, serve
+from invoices_assets.sandbox import Book, Sandbox
 from invoices_assets_tests.running import Project
+from invoices_assets_tests.stamping import asked_since
 from invoices_assets_tests.sweeping import config
 
 KEY = dg.AssetKey(["invoicing", "invoices"])
-
-
-@pytest.fixture
-def server() -> Iterator[Sandbox]:
-    with serve(book=Book.of(250)) as server:
-        yield server
-
-
-@pytest.fixture
-def book(server: Sandbox) -> Book:
-    assert isinstance(server.book, Book)
-    return server.book
-
-
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) -> Project:
-    return Project(monkeypatch, tmp_path, server.url)
 
 
 @pytest.fixture
@@ -46,11 +29,6 @@ def shown(project: Project, **run_config: Any) -> dict[str, Any]:
     result = project.run(**run_config)
     assert result.success, project.failure(result)
     return project.metadata(result)
-
-
-def asked_since(server: Sandbox) -> set[str | None]:
-    """What the requests asked for changes since."""
-    return {call.query.get("updated_since") for call in server.requests}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -96,7 +74,7 @@ def test_since_a_moment_after_the_cursor_leaves_the_cursor_where_no_gap_is_behin
     assert shown(loaded)["rows_changed"] == 1
 
 
-def test_a_run_can_be_told_how_hard_to_ask_and_nothing_else(project: Project, server: Sandbox) -> None:
+def test_a_run_that_is_told_how_hard_to_ask_still_asks_the_api_of_the_environment(project: Project) -> None:
     result = project.run(api={"window": 1, "requests_per_second": 1000})
     assert result.success
     assert project.metadata(result)["rows_fetched"] == 250

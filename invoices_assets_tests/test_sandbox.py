@@ -173,7 +173,6 @@ def command(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_the_command_tells_the_variables_to_set_and_ends_cleanly_on_ctrl_c() -> None:
     process = command("--port", "0", "--api-key", "mine", "--records", "500", "--max-page", "50")
     assert process.stdout

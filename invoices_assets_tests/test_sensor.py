@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,20 @@ import duckdb
 import pytest
 from dagster import DagsterRunStatus
 
-from invoices_assets.sandbox import SANDBOX_KEY, Book, Sandbox, faults, serve
+from invoices_assets.sandbox import SANDBOX_KEY, Book, Sandbox, faults
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
 from invoices_assets_tests.watching import Watch
 
 
 @pytest.fixture
-def server() -> Iterator[Sandbox]:
-    with serve(book=Book.of(30)) as server:
-        yield server
+def book() -> Book:
+    return Book.of(30)
 
 
 @pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox) -> Watch:
-    return Watch(Project(monkeypatch, tmp_path, server.url), server)
+def watch(project: Project, server: Sandbox) -> Watch:
+    return Watch(project, server)
 
 
 @pytest.fixture

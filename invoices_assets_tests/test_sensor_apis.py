@@ -10,10 +10,15 @@ import pytest
 
 from invoices_assets.automation import Memory
 from invoices_assets.extract.glance import EVERYTHING, Glance
-from invoices_assets.sandbox import Book, Contract, Paging, Total, faults, serve
+from invoices_assets.sandbox import Book, Contract, Paging, Sandbox, Total, faults, serve
 from invoices_assets_tests.running import Project
 from invoices_assets_tests.sweeping import config
 from invoices_assets_tests.watching import Watch
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book.of(30)
 
 
 def update(book: Book) -> None:
@@ -24,8 +29,11 @@ def insert(book: Book) -> None:
     book.insert(book.records[0] | {"id": "inv_new"})
 
 
-def epoch(record: dict[str, Any]) -> dict[str, Any]:
-    return record | {"updated_at": 1_700_000_000}
+def in_epochs() -> dict[str, Any]:
+    """The source of an API whose stamps are numbers of seconds."""
+    content = config()
+    content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
+    return content
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ def epoch(record: dict[str, Any]) -> dict[str, Any]:
             config(paginator={"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}),
             update,
         ),
-        (Contract(stamps="epoch_s"), config(), update),
+        (Contract(stamps="epoch_s"), in_epochs(), update),
     ],
     ids=[
         "no total",
@@ -62,20 +70,13 @@ def epoch(record: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_apis_of_all_kinds_get_a_run_for_a_change_and_none_without(
-    contract: Contract,
-    content: dict[str, Any],
-    change: Callable[[Book], None],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    change: Callable[[Book], None], book: Book, server: Sandbox, project: Project
 ) -> None:
-    if contract.stamps == "epoch_s":
-        content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
-    with serve(book=Book.of(30), contract=contract) as server:
-        watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server)
-        assert watch.ticks(3) == [True, False, False]
-        change(watch.book)
-        assert watch.ticks(3) == [True, False, False]
-        assert watch.requests == 1
+    watch = Watch(project, server)
+    assert watch.ticks(3) == [True, False, False]
+    change(book)
+    assert watch.ticks(3) == [True, False, False]
+    assert watch.requests == 1
 
 
 def test_an_api_that_answers_404_where_nothing_changed_is_no_failure(

@@ -6,21 +6,22 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.exactly import assert_same_as, put_rows, untouched
-from invoices_assets_tests.processes import Deployment, Run
+from invoices_assets_tests.holding import held_open
+from invoices_assets_tests.processes import EVERYTHING, Deployment, Run
 from invoices_assets_tests.running import Project
 
-EVERYTHING = {"ops": {"invoicing_resources": {"config": {"mode": "full"}}}}
 LOCKED = {"resources": {"warehouse": {"config": {"lock_limit_seconds": 0.5}}}}
 WAITING = "waiting for another run that is loading into"
 
@@ -66,11 +67,7 @@ def test_runs_at_once_all_succeed_take_turns_and_leave_exact_rows(
     assert not Path(f"{place.warehouse}.runs").exists()
 
 
-def test_a_run_waits_for_another_one_within_its_limit_only(
-    place: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from filelock import FileLock
-
+def test_a_run_waits_for_another_one_within_its_limit_only(place: Deployment) -> None:
     put_rows(place, 40)
     with FileLock(f"{place.warehouse}.lock"), untouched(place):
         run = place.run(config=LOCKED)
@@ -83,36 +80,10 @@ def test_a_run_waits_for_another_one_within_its_limit_only(
 
 def impatient() -> None:
     """Another process that holds the file open is waited for a moment only."""
-    from dataclasses import replace
-
     from invoices_assets.resources import Warehouse
 
     original = Warehouse.settings
     Warehouse.settings = lambda self, dataset: replace(original(self, dataset), open_wait_seconds=0.5)  # type: ignore[method-assign]
-
-
-@contextmanager
-def held_open(path: Path) -> Iterator[Callable[[], None]]:
-    """Another process has the DuckDB file open for writing; yields what makes it let go."""
-    hold = (
-        "import duckdb, sys\n"
-        "with duckdb.connect(sys.argv[1]) as held:\n"
-        "    print('open', flush=True)\n"
-        "    sys.stdin.readline()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdin is not None
-        assert other.stdout.readline() == "open\n"
-
-        def let_go() -> None:
-            assert other.stdin is not None
-            other.stdin.close()
-
-        yield let_go
-        let_go()
 
 
 def test_a_file_that_another_process_holds_open_is_one_sentence(place: Deployment) -> None:
@@ -160,7 +131,7 @@ def little_room() -> None:
 
 
 def test_a_full_disk_is_one_sentence_and_the_warehouse_can_be_opened(
-    place: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serve(Book.of(12_000)) as large, small_disk(place.warehouse.parent, 5) as little:
         place.url = large.url

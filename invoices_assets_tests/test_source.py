@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dlt.sources.helpers.rest_client.auth import APIKeyAuth
+from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
 
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.extract.source import DEFAULT_SOURCE, read_source
@@ -22,7 +24,9 @@ def refusal(folder: Path, content: dict[str, Any]) -> str:
 def test_the_default_source_is_the_contract_of_the_design() -> None:
     spec = spec_of(read_source(DEFAULT_SOURCE).config, "http://api.example", "key")
     assert (spec.path, spec.data_selector, spec.primary_key) == ("/v1/invoices", "data", ("id",))
-    assert (spec.paginator.limit, spec.auth.name, spec.auth.location) == (100, "api_key", "query")  # type: ignore[attr-defined]
+    assert isinstance(spec.paginator, OffsetPaginator)
+    assert isinstance(spec.auth, APIKeyAuth)
+    assert (spec.paginator.limit, spec.auth.name, spec.auth.location) == (100, "api_key", "query")
     assert spec.cursor is not None
     assert (spec.cursor.path, spec.cursor.start_param, spec.cursor.lag) == (
         "updated_at",

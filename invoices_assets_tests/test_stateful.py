@@ -19,7 +19,7 @@ from invoices_assets.extract.errors import ExtractError
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.sandbox import Book, Contract, Faults, Paging, faults, serve
 from invoices_assets_tests.refreshing import Loader
-from invoices_assets_tests.test_history import assert_gapless, with_history
+from invoices_assets_tests.versioning import assert_gapless, with_history
 
 LAG = timedelta(minutes=10)
 PAGE = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +16,8 @@ from invoices_assets.load.errors import TableRefused
 from invoices_assets.sandbox import Book, Contract, Paging, Sandbox, serve
 from invoices_assets_tests.refreshing import Loader, loaded
 from invoices_assets_tests.running import Project
+from invoices_assets_tests.stamping import invoice, stamped
 from invoices_assets_tests.sweeping import config
-from invoices_assets_tests.test_cursor import invoice, stamped
 
 
 def record(at: int, **fields: Any) -> dict[str, Any]:
@@ -28,12 +27,6 @@ def record(at: int, **fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def book() -> Book:
     return Book(record(at) for at in range(30))
-
-
-@pytest.fixture
-def server(book: Book) -> Iterator[Sandbox]:
-    with serve(book=book) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -205,7 +198,7 @@ def test_another_cursor_starts_anew_and_leaves_the_old_one(loader: Loader, serve
 
 
 def test_a_cursor_in_another_notation_than_before_is_asked_for_anew_in_full_mode(
-    loader: Loader, server: Sandbox, book: Book
+    loader: Loader, book: Book
 ) -> None:
     loader.refresh()
     book.insert(record(30, updated_at=stamped(60)))

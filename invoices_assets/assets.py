@@ -13,9 +13,10 @@ from pydantic import Field
 from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import ExtractError
 from invoices_assets.extract.source import Source
+from invoices_assets.load.course import RefreshRequest
 from invoices_assets.load.errors import WarehouseError
 from invoices_assets.load.hints import normalized
-from invoices_assets.load.refresh import RefreshRequest, refresh
+from invoices_assets.load.refresh import refresh
 from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
 from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
 

@@ -13,9 +13,10 @@ from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.redaction import Redactor
 from invoices_assets.extract.retry import RetryPolicy
 from invoices_assets.extract.source import DEFAULT_SOURCE, ResourceSpec, Source
+from invoices_assets.load.course import RefreshRequest
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.pipeline import LoadResult
-from invoices_assets.load.refresh import Refreshed, RefreshRequest, refresh
+from invoices_assets.load.refresh import Refreshed, refresh
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.state import read_state
 from invoices_assets.sandbox import SANDBOX_KEY

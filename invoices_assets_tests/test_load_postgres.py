@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from invoices_assets.load.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
-from invoices_assets.load.pipeline import read_state
 from invoices_assets.load.rejections import open_rejections
 from invoices_assets.load.settings import Resource, WarehouseSettings
-from invoices_assets.load.state import cursor_state
+from invoices_assets.load.state import cursor_state, read_state
 from invoices_assets.load.trust import has_live_rows, trusted_state
 from invoices_assets_tests.loading import NOW, Loader, invoice
 

@@ -9,8 +9,7 @@ import duckdb
 import pytest
 from dlt.common.pipeline import TPipelineState
 
-from invoices_assets.load.pipeline import read_state
-from invoices_assets.load.state import cursor_state
+from invoices_assets.load.state import cursor_state, read_state
 from invoices_assets_tests.loading import Loader, invoice
 
 

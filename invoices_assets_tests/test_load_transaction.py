@@ -16,9 +16,8 @@ import pytest
 from invoices_assets.load.duckdb_destination import SessionSqlClient
 from invoices_assets.load.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.lock import warehouse_lock
-from invoices_assets.load.pipeline import read_state
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.state import cursor_state
+from invoices_assets.load.state import cursor_state, read_state
 from invoices_assets_tests.holding import held_open
 from invoices_assets_tests.loading import Loader, invoice, rows
 

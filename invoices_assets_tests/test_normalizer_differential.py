@@ -19,9 +19,10 @@ from dlt.common.schema.utils import new_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from invoices_assets.load.exact import json_text
 from invoices_assets.load.flatten import MAX_NESTING
 from invoices_assets.load.hints import normalized
-from invoices_assets.load.records import Converter, json_text
+from invoices_assets.load.records import Converter
 
 Row = dict[str, Any]
 Tables = dict[str, dict[str, Row]]

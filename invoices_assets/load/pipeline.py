@@ -22,11 +22,9 @@ from invoices_assets.load.missed import Watermark, count_missed
 from invoices_assets.load.rejections import settle_rejections
 from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.state import merged_state, read_state, stored_state
+from invoices_assets.load.state import merged_state, stored_state
 from invoices_assets.load.tables import Plan
 from invoices_assets.load.targets import Target, target_of
-
-__all__ = ["LoadResult", "load_sweep", "read_state"]
 
 
 @dataclass

@@ -19,8 +19,6 @@ from invoices_assets.load.shapes import Shapes
 from invoices_assets.load.values import to_arrow
 from invoices_assets.load.vectorized import Vectorized
 
-__all__ = ["Converted", "Converter", "Rejected", "json_text", "record_key"]
-
 
 @dataclass(frozen=True)
 class Rejected:

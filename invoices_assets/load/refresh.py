@@ -30,8 +30,6 @@ from invoices_assets.load.trust import Trusted, has_live_rows, trusted_state
 
 PROGRESS_EVERY_SECONDS = 5.0
 
-__all__ = ["RefreshRequest", "Refreshed", "refresh"]
-
 _log = logging.getLogger("invoices_assets")
 
 

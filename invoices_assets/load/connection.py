@@ -21,6 +21,8 @@ from invoices_assets.load.settings import WarehouseSettings
 
 CATALOG = "warehouse"
 POLL_SECONDS = 0.2
+ROW_GROUP_SIZE = 40_960
+"""DuckDB writes a full row group while it inserts, on all threads, but what is left only at the commit, on one."""
 
 
 def ident(name: str) -> str:
@@ -82,7 +84,8 @@ def _attach(
     log: Callable[[str], None],
 ) -> None:
     path, limit = settings.path, settings.open_wait_seconds
-    statement = f"ATTACH {literal(str(path))} AS {ident(CATALOG)}" + (" (READ_ONLY)" if read_only else "")
+    options = "READ_ONLY" if read_only else f"ROW_GROUP_SIZE {ROW_GROUP_SIZE}"
+    statement = f"ATTACH {literal(str(path))} AS {ident(CATALOG)} ({options})"
     started, told = time.monotonic(), False
     while True:
         try:

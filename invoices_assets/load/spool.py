@@ -136,7 +136,6 @@ class Spool:
         converter: records to rows.
         root: the name of the resource.
         batch_rows: how many records are converted at once.
-        background: convert in a thread, so that it overlaps with downloading.
     """
 
     def __init__(
@@ -146,7 +145,6 @@ class Spool:
         root: str,
         *,
         batch_rows: int = 2000,
-        background: bool = True,
     ) -> None:
         self._directory = Path(directory)
         self._converter = converter
@@ -158,7 +156,8 @@ class Spool:
         self._tables: dict[str, _TableFiles] = {}
         self._rejected = _TableFiles(self._directory, "_rejected")
         self._remarks: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool") if background else None
+        # beside the downloads; a second thread, to parse ahead, made it slower
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._running: list[Future[None]] = []
 
     def add(self, page: Page) -> None:
@@ -211,15 +210,10 @@ class Spool:
 
     def close(self) -> None:
         """Stop; also the way to give a sweep up."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit_pending(self) -> None:
         batch, self._pending, self._pending_rows = self._pending, [], 0
-        if self._pool is None:
-            self._write(batch)
-            return
         while len(self._running) >= BACKLOG:
             self._running.pop(0).result()
         self._running.append(self._pool.submit(self._write, batch))

@@ -18,22 +18,15 @@ _EXPONENT = r'[\s:,\["][-+]?[0-9.]+[eE][-+]?[0-9]'
 _QUOTED = r'[\s:,\[]"[-+]?[0-9.]+"'
 
 
-def are_plain(text: bytes, longest: int) -> bool:
+def are_plain(text: bytes, longest: int, *, unquoted: bool) -> bool:
     """Whether no number has an exponent or more than so many digits; strings of digits count as numbers.
 
     Parameters:
         text: JSON in UTF-8, in which something stands before each number.
         longest: digits and point of the longest number that is plain.
+        unquoted: whether a plain number as a string, such as "5" or "-0.5", is not plain either.
     """
-    return not _matches(text, f"{_EXPONENT}|[0-9.]{{{longest + 1}}}")
-
-
-def may_be_quoted(text: bytes) -> bool:
-    """Whether a string may be a plain number, such as "5" or "-0.5"."""
-    return _matches(text, _QUOTED)
-
-
-def _matches(text: bytes, pattern: str) -> bool:
+    pattern = f"{_EXPONENT}|[0-9.]{{{longest + 1}}}" + (f"|{_QUOTED}" if unquoted else "")
     # not `re`: this is as quick, and lets other threads work meanwhile
     found = _compute.match_substring_regex(pa.array([text], pa.large_binary()), pattern)
-    return bool(found[0].as_py())
+    return not found[0].as_py()

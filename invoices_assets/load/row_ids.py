@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import shake_128
 from typing import Any
 
@@ -19,12 +19,11 @@ def key_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     Parameters:
         columns: normalized name of each part of the primary key -> its values as they came, not converted.
     """
-    names = list(columns)
-    keys = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return _as_texts([shake_128(_key_text(key)).digest(DLT_ID_LENGTH_BYTES) for key in keys])
+    texts = _plain_key_texts(columns) or map(_key_text, _keys(columns))
+    return _as_texts([shake_128(text).digest(DLT_ID_LENGTH_BYTES) for text in texts])
 
 
-def nested_ids(table: str, parents: Iterable[str], positions: Iterable[int]) -> list[str]:
+def nested_ids(table: str, parents: Iterable[str], positions: Sequence[int]) -> list[str]:
     """One id per nested row (`get_nested_row_hash` of dlt.common.normalizers.json.helpers).
 
     Parameters:
@@ -32,13 +31,33 @@ def nested_ids(table: str, parents: Iterable[str], positions: Iterable[int]) -> 
         parents: per row, the id of its parent.
         positions: per row, its index in the list.
     """
-    between = f"_{table}_"
+    endings = [f"_{table}_{position}".encode() for position in range(max(positions, default=-1) + 1)]
     return _as_texts(
         [
-            shake_128(f"{parent}{between}{position}".encode()).digest(DLT_ID_LENGTH_BYTES)
+            shake_128(parent.encode() + endings[position]).digest(DLT_ID_LENGTH_BYTES)
             for parent, position in zip(parents, positions, strict=True)
         ]
     )
+
+
+def _keys(columns: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+
+
+def _plain_key_texts(columns: Mapping[str, Sequence[Any]]) -> list[bytes] | None:
+    """The `_key_text` of each row, in one call for all; None where a key is more than one plain text."""
+    (name, values), *others = columns.items()
+    if others or set(map(type, values)) != {str}:
+        return None
+    try:
+        listed = dlt_json.dumpb(values)
+    except TypeError:
+        return None
+    if b"\\" in listed:
+        return None
+    begin = dlt_json.dumpb({name: ""})[:-2]
+    # no text has a quotation mark in it, for that would come with a backslash
+    return [begin + text + b'"}' for text in listed[2:-2].split(b'","')]
 
 
 def _key_text(key: dict[str, Any]) -> bytes:

@@ -156,7 +156,7 @@ class Spool:
         self._tables: dict[str, _TableFiles] = {}
         self._rejected = _TableFiles(self._directory, "_rejected")
         self._remarks: Counter[str] = Counter()
-        # beside the downloads; a second thread, to parse ahead, made it slower
+        # beside the downloads; with more threads they would wait for each other
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._running: list[Future[None]] = []
 

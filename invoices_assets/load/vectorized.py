@@ -20,7 +20,7 @@ from invoices_assets.extract.page import Page, Raw
 from invoices_assets.load.flatten import Move
 from invoices_assets.load.hints import Column
 from invoices_assets.load.layout import Node, NoLayout, Object, Part, Rows, Value, layout_of
-from invoices_assets.load.plain_numbers import are_plain, may_be_quoted
+from invoices_assets.load.plain_numbers import are_plain
 from invoices_assets.load.row_ids import key_ids, nested_ids
 from invoices_assets.load.shapes import Shapes
 from invoices_assets.load.values import to_arrow
@@ -154,11 +154,14 @@ def _records(layout: Object, raws: Sequence[Raw]) -> pa.Array:
     """The records of pages, read by the layout."""
     places = {raw.keys for raw in raws}
     text = b"".join(b'{"":' + raw.body + b"}\n" for raw in raws)
-    if len(places) != 1 or not are_plain(text, DECIMAL_DIGITS - layout.largest_scale):
+    if len(places) != 1:
         raise NoLayout
     [keys] = places
-    if layout.numbers is not None and may_be_quoted(text):
-        # in an undeclared field such a string is a text
+    longest = DECIMAL_DIGITS - layout.largest_scale
+    if not are_plain(text, longest, unquoted=layout.numbers is not None):
+        if layout.numbers is None or not are_plain(text, longest, unquoted=False):
+            raise NoLayout
+        # a quoted number is a text in an undeclared field
         _parsed(text, keys, pa.list_(layout.numbers), others="ignore")
     wanted = pa.list_(layout.read_as)
     # what the layout does not name has to show itself, so it is not ignored

@@ -41,6 +41,7 @@ class Preparer:
         self._headers = CaseInsensitiveDict({**DEFAULT_HEADERS, **headers})
         in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
         self._key = {auth.name: auth.api_key} if in_query and isinstance(auth, APIKeyAuth) else {}
+        self._key_query = _encoded(self._key)
         self._auth = None if in_query else auth
         self._addresses: dict[str, str] = {}
 
@@ -79,7 +80,7 @@ class Preparer:
             address = self._without_key(ready.url or "")
             if len(self._addresses) < _MOST_REMEMBERED:
                 self._addresses[url] = address
-        query = "&".join(filter(None, map(_encoded, (params, self._key))))
+        query = "&".join(filter(None, (_encoded(params), self._key_query)))
         if query and "#" not in address:
             ready.url = f"{address}{'&' if '?' in address else '?'}{query}"
         else:

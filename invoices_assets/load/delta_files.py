@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from invoices_assets.load.connection import ident, literal
@@ -26,15 +25,9 @@ MOST_FILES = 8
 PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '16MB')"
 
 
-@dataclass(frozen=True)
-class Files:
-    """Parquet files of one table and how many rows they have together."""
-
-    paths: list[Path]
-    rows: int
-
-
-def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True) -> dict[str, Files]:
+def write_files(
+    delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True
+) -> dict[str, list[Path]]:
     """The rows to load: table -> its files.
 
     Files of the spool are handed on as they are where that is possible; they have the hidden column of the
@@ -44,20 +37,20 @@ def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool
         load_id: of dlt's load package, for the column `_dlt_load_id`.
         as_spooled: whether files of the spool will do.
     """
-    files: dict[str, Files] = {}
+    files: dict[str, list[Path]] = {}
     if delta.counts.main:
         for table in delta.plan.tables.values():
             path = directory / f"{table.name}.delta.parquet"
             spooled = _as_spooled(delta, table) if as_spooled else None
-            files[table.name] = spooled or copy_rows(delta, rows_to_load(delta, table, load_id), path)
+            files[table.name] = spooled or [copy_rows(delta, rows_to_load(delta, table, load_id), path)]
     if delta.counts.rejected_new:
         select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM {REJECTED}"
         name = rejected_table(delta.sweep.root)
-        files[name] = copy_rows(delta, select, directory / f"{name}.delta.parquet")
+        files[name] = [copy_rows(delta, select, directory / f"{name}.delta.parquet")]
     return files
 
 
-def _as_spooled(delta: Delta, table: TablePlan) -> Files | None:
+def _as_spooled(delta: Delta, table: TablePlan) -> list[Path] | None:
     """The spooled files, when all of their rows are to be loaded and none needs another type."""
     files = delta.sweep.files.get(table.name, [])
     if not delta.all_new or delta.doubles or not 0 < len(files) <= MOST_FILES:
@@ -66,7 +59,7 @@ def _as_spooled(delta: Delta, table: TablePlan) -> Files | None:
         for name, kind in zip(schema.names, schema.types, strict=True):
             if name != SEQ and duckdb_type(kind) != table.columns[name]:
                 return None
-    return Files([path for path, _ in files], delta.sweep.table_rows[table.name])
+    return [path for path, _ in files]
 
 
 def rows_to_load(delta: Delta, table: TablePlan, load_id: str) -> str:
@@ -93,10 +86,10 @@ def rows_to_load(delta: Delta, table: TablePlan, load_id: str) -> str:
     return select
 
 
-def copy_rows(delta: Delta, select: str, path: Path) -> Files:
+def copy_rows(delta: Delta, select: str, path: Path) -> Path:
     """Write the rows of a query into a Parquet file."""
     # DuckDB would otherwise now and then hold the wide rows in memory and look the few ids up among them
     delta.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-    row = delta.connection.execute(f"COPY ({select}) TO {literal(str(path))} {PARQUET}").fetchone()
+    delta.connection.execute(f"COPY ({select}) TO {literal(str(path))} {PARQUET}")
     delta.connection.execute("RESET disabled_optimizers")
-    return Files([path], int(row[0]) if row else 0)
+    return path

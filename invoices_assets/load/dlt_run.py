@@ -27,7 +27,6 @@ from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.load.delta_files import Files
 from invoices_assets.load.hints import Column, parse_columns
 from invoices_assets.load.history import STATE as HISTORY_STATE
 from invoices_assets.load.history import VALID_FROM, VALID_TO, merge_key
@@ -109,32 +108,34 @@ def run(
     resource: ResourceLike,
     plan: Plan,
     state_update: Mapping[str, Any] | None,
-    write: Callable[[str], dict[str, Files]],
+    write: Callable[[str], dict[str, list[Path]]],
     *,
     as_files: bool = True,
 ) -> str:
     """Load the delta and the new state; one job after the other, and any failure raises.
 
+    dlt's normalize step would write each file anew, for none has just the columns of its table in their order.
+    So it is shown a file of each table that has no rows, and the rows are added to what comes out.
+
     Parameters:
-        write: makes the Parquet files for a load id: table -> (file, rows).
+        write: makes the Parquet files for a load id: table -> its files.
         as_files: hand the Parquet files to the destination as they are; otherwise they are rewritten in the
             format that the destination prefers.
 
     Returns:
         dlt's load id.
     """
-    files: dict[str, Files] = {}
+    files: dict[str, list[Path]] = {}
 
     def write_all(load_id: str) -> None:
-        for table, written in write(load_id).items():
-            files[table] = written if as_files else _rewritten(pipeline, written)
+        files.update(write(load_id))
 
     source = _source(settings, resource, plan, state_update, write_all, files)
     load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
     pipeline.normalize(workers=1)
-    for table in plan.children:
-        for path in files[table.name].paths if table.name in files else ():
-            _add_job(pipeline, load_id, table.name, path)
+    for table, paths in files.items():
+        for path in paths if as_files else _rewritten(pipeline, paths):
+            _add_job(pipeline, load_id, table, path)
     pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
     return load_id
 
@@ -145,7 +146,7 @@ def _source(
     plan: Plan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], None],
-    files: Mapping[str, Files],
+    files: Mapping[str, list[Path]],
 ) -> DltSource:
     def main() -> Iterator[Any]:
         if state_update:
@@ -155,16 +156,18 @@ def _source(
         write(load_id)
         if plan.history is not None and plan.history.name in files:
             dlt.current.resource_state(resource.name)[HISTORY_STATE] = {"load_id": load_id}
-        yield from imported(plan.root.name)
+        yield from shown(plan.root.name)
 
-    def imported(table: str) -> Iterator[Any]:
-        for index, path in enumerate(files[table].paths if table in files else ()):
-            yield dlt.mark.with_file_import(str(path), _format(path), 0 if index else files[table].rows)
+    def shown(table: str) -> Iterator[Any]:
+        if table in files:
+            path = files[table][0].with_suffix(".empty.parquet")
+            pq.write_table(pq.read_schema(files[table][0]).empty_table(), path)
+            yield dlt.mark.with_file_import(str(path), "parquet", 0)
 
     rejected = rejected_table(plan.root.name)
     resources = [
         DltResource.from_data(main, resource.name, hints=_main_hints(plan, resource)),
-        DltResource.from_data(lambda: imported(rejected), rejected, hints=_rejected_hints(rejected)),
+        DltResource.from_data(lambda: shown(rejected), rejected, hints=_rejected_hints(rejected)),
     ]
     schema = Schema(settings.dataset)
     if plan.history is not None:
@@ -173,26 +176,24 @@ def _source(
         row_id: Any = dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)
         schema.update_table(new_table(name, columns=[row_id]))
         hints = _history_hints(plan.history, resource)
-        resources.append(DltResource.from_data(lambda: imported(name), name, hints=hints))
+        resources.append(DltResource.from_data(lambda: shown(name), name, hints=hints))
     return DltSource(schema, settings.dataset, resources)
 
 
 def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
-    """Add a file to a normalized load package.
-
-    dlt makes the files of nested tables in its normalize step only; extract takes them for no nested table.
-    """
-    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, _format(path))
+    """Add a file to a normalized load package."""
+    kind: Any = path.suffix[1:]
+    job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, kind)
     named = path.rename(path.with_name(job.file_name()))
     pipeline._get_load_storage().normalized_packages.import_job(load_id, str(named))
 
 
-def _rewritten(pipeline: Pipeline, files: Files) -> Files:
+def _rewritten(pipeline: Pipeline, files: Sequence[Path]) -> list[Path]:
     """The rows of Parquet files in the format that the destination prefers, by dlt's own writer."""
     capabilities = pipeline.destination.capabilities()
     spec = get_best_writer_spec("arrow", cast(Any, capabilities.preferred_loader_file_format))
-    paths = []
-    for path in files.paths:
+    paths: list[Path] = []
+    for path in files:
         source = pq.ParquetFile(path)
         template = str(path).replace("%", "%%") + ".%s"
         writer: Any = BufferedDataWriter(spec, template, disable_compression=True, _caps=capabilities)
@@ -201,11 +202,7 @@ def _rewritten(pipeline: Pipeline, files: Files) -> Files:
             writer.write_data_item(pa.Table.from_batches([batch]), columns)
         writer.close()
         paths += [Path(file.file_path) for file in writer.closed_files]
-    return Files(paths, files.rows)
-
-
-def _format(path: Path) -> Any:
-    return path.suffix[1:]
+    return paths
 
 
 def _parent(table: str, names: set[str]) -> str:

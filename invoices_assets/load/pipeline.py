@@ -14,7 +14,7 @@ import duckdb
 
 from invoices_assets.load.connection import explain
 from invoices_assets.load.delta import Delta
-from invoices_assets.load.delta_files import Files, copy_rows, write_files
+from invoices_assets.load.delta_files import copy_rows, write_files
 from invoices_assets.load.evolution import plan_tables
 from invoices_assets.load.hints import normalized
 from invoices_assets.load.history import is_behind, plan_history, versions_to_load
@@ -183,13 +183,13 @@ def _load(
 
     connection, plan = delta.connection, delta.plan
 
-    def write(load_id: str) -> dict[str, Files]:
+    def write(load_id: str) -> dict[str, list[Path]]:
         with result.timed("write"):
             files = write_files(delta, working_dir, load_id, as_spooled=target.as_files)
             if plan.history is not None and (delta.counts.main or behind):
                 select = versions_to_load(delta, spec.primary_key, load_id, behind=behind)
                 path = working_dir / f"{plan.history.name}.delta.parquet"
-                files[plan.history.name] = copy_rows(delta, select, path)
+                files[plan.history.name] = [copy_rows(delta, select, path)]
             return files
 
     with target.plain_errors(), contextlib.ExitStack() as stack:

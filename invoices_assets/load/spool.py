@@ -144,7 +144,7 @@ class Spool:
         converter: BatchConverter,
         root: str,
         *,
-        batch_rows: int = 2000,
+        batch_rows: int = 4000,
     ) -> None:
         self._directory = Path(directory)
         self._converter = converter

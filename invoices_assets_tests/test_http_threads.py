@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -136,8 +137,26 @@ def test_requests_are_never_closer_than_the_budget_allows(
         clock.sleep(took / rate)
         gate.leave(ticket, throttled=False)
 
-    gaps = [departures[number + 1] - departures[number] for number in range(len(departures) - 1)]
+    gaps = [later - earlier for earlier, later in pairwise(departures)]
     assert min(gaps) >= 1 / rate * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(("refused", "spacing"), [(1, 0.011), (2, 0.0121), (20, 0.015)])
+def test_a_budget_that_the_api_finds_too_high_is_lowered_by_up_to_a_third(
+    refused: int, spacing: float
+) -> None:
+    clock = FakeClock()
+    gate = Gate(1, 100, clock.sleep, clock)
+    for _ in range(refused):
+        gate.leave(gate.enter(), throttled=True)
+    departures = []
+    for _ in range(100):
+        ticket = gate.enter()
+        departures.append(clock())
+        gate.leave(ticket, throttled=False)
+    gaps = [later - earlier for earlier, later in pairwise(departures)]
+    assert min(gaps) >= spacing * (1 - 1e-9)
+    assert sum(gaps) <= 99 * spacing * 1.1
 
 
 def test_of_waiting_requests_the_one_that_failed_most_often_goes_first() -> None:

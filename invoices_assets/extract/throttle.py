@@ -18,6 +18,10 @@ _CLOSEST = 1.06
 _SHORT = 0.02
 """Seconds. Shorter distances are blurred on the way by more than that margin; only their average counts."""
 
+_WIDENING, _WIDEST = 1.1, 1.5
+"""A 429 in spite of the budget widens the distances for the rest of the run, up to so much: the API measures each of
+them, or others use the same key."""
+
 _ROUNDS_TO_GROW = 4
 """The window grows by one after as many undisturbed answers as this times its size."""
 
@@ -27,7 +31,7 @@ class Gate:
 
     Parameters:
         window: requests under way at once; halved when the API answers 429, it grows back one by one.
-        requests_per_second: at most, over all threads, evenly spaced; None for no limit.
+        requests_per_second: at most, over all threads, evenly spaced, and fewer after a 429; None for no limit.
         sleep: waits so many seconds, or until the client is closed.
         clock: seconds, monotonic.
     """
@@ -42,7 +46,7 @@ class Gate:
         self._changed = threading.Condition()
         self._sleep, self._clock = sleep, clock
         self._spacing = 1 / requests_per_second if requests_per_second else 0.0
-        self._closest = self._spacing * (_CLOSEST if self._spacing >= _SHORT else 1)
+        self._widest = self._spacing * _WIDEST
         self._queue: list[tuple[int, int]] = []
         self._numbers = itertools.count()
         self._largest = self._window = max(1, window)
@@ -88,7 +92,7 @@ class Gate:
                 self._under_way += 1
                 if self._spacing:
                     self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
-                    self._earliest = now + self._closest
+                    self._earliest = now + self._spacing * (_CLOSEST if self._spacing >= _SHORT else 1)
                 return self._storm
             finally:
                 self._queue.remove(me)
@@ -114,6 +118,7 @@ class Gate:
                 self._storm += 1
                 self._undisturbed = 0
                 self._window = max(1, self._window // 2)
+                self._spacing = min(self._spacing * _WIDENING, self._widest)
             self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:

@@ -126,11 +126,7 @@ def run(
         dlt's load id.
     """
     files: dict[str, list[Path]] = {}
-
-    def write_all(load_id: str) -> None:
-        files.update(write(load_id))
-
-    source = _source(settings, resource, plan, state_update, write_all, files)
+    source = _source(settings, resource, plan, state_update, write, files)
     load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
     pipeline.normalize(workers=1)
     for table, paths in files.items():
@@ -145,15 +141,17 @@ def _source(
     resource: ResourceLike,
     plan: Plan,
     state_update: Mapping[str, Any] | None,
-    write: Callable[[str], None],
-    files: Mapping[str, list[Path]],
+    write: Callable[[str], dict[str, list[Path]]],
+    files: dict[str, list[Path]],
 ) -> DltSource:
+    """What dlt extracts: the state, and a look at each table; `files` gets what `write` makes on the way."""
+
     def main() -> Iterator[Any]:
         if state_update:
             state = dlt.current.resource_state(resource.name)
             state.update(merged_state(state, state_update))
         load_id = cast(Any, load_package_state())["load_id"]
-        write(load_id)
+        files.update(write(load_id))
         if plan.history is not None and plan.history.name in files:
             dlt.current.resource_state(resource.name)[HISTORY_STATE] = {"load_id": load_id}
         yield from shown(plan.root.name)

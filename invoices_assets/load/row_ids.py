@@ -53,11 +53,11 @@ def _plain_key_texts(columns: Mapping[str, Sequence[Any]]) -> list[bytes] | None
         listed = dlt_json.dumpb(values)
     except TypeError:
         return None
-    if b"\\" in listed:
-        return None
+    texts = listed[2:-2].split(b'","')
+    if b"\\" in listed or len(texts) != len(values):
+        return None  # some text may have a quotation mark in it
     begin = dlt_json.dumpb({name: ""})[:-2]
-    # no text has a quotation mark in it, for that would come with a backslash
-    return [begin + text + b'"}' for text in listed[2:-2].split(b'","')]
+    return [begin + text + b'"}' for text in texts]
 
 
 def _key_text(key: dict[str, Any]) -> bytes:

@@ -107,8 +107,8 @@ class InvoicesApi(dg.ConfigurableResource):
             )
         if bool(base_url) == (dataset == SANDBOX):
             raise SourceError(
-                f"{BASE_URL} is {'set' if base_url else 'not set'}, but this code location was loaded for the "
-                f"dataset `{dataset}`: set it as it was, or reload the code location."
+                f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "
+                f"dataset `{dataset}`: set {BASE_URL} as it was then, or reload the code location."
             )
         if base_url and secret:
             with self._connection(base_url, secret) as connection:

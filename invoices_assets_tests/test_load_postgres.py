@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -191,11 +192,18 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn", ["mysql://loader:s3cr3t@127.0.0.1/any", "postgresql://loader:x@s3cr3t@127.0.0.1/any"]
+    "dsn",
+    [
+        "mysql://loader:s3cr3t@127.0.0.1/any",
+        "postgresql://loader:x@s3cr3t@127.0.0.1/any",
+        "postgresql://loader:s3cr3t@[127.0.0.1/any",
+        "postgresql://loader:s3cr3t",
+    ],
 )
 def test_credentials_that_cannot_be_read_are_not_repeated(tmp_path: Path, dsn: str) -> None:
     loader = PostgresLoader(tmp_path / "lock", dsn=dsn)
     with pytest.raises(WarehouseError) as refused:
         loader.load([invoice(1)])
     assert "postgres" in str(refused.value)
-    assert "s3cr3t" not in str(refused.value)
+    # Dagster shows an error with those that caused it
+    assert "s3cr3t" not in "".join(traceback.format_exception(refused.value))

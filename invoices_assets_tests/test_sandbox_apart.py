@@ -21,8 +21,8 @@ def test_a_run_that_lost_its_base_url_does_not_load_the_sandbox(
     result = job.execute_in_process(instance=project.instance, run_config=empty, raise_on_error=False)
     assert not result.success
     assert project.failure(result) == (
-        "INVOICES_API_BASE_URL is not set, but this code location was loaded for the dataset `invoicing`: "
-        "set it as it was, or reload the code location."
+        "There is no base URL, but this code location was loaded for the dataset `invoicing`: "
+        "set INVOICES_API_BASE_URL as it was then, or reload the code location."
     )
     assert not project.warehouse.exists()
 
@@ -36,7 +36,7 @@ def test_a_run_that_is_told_a_base_url_does_not_load_it_as_the_sandbox(
         assert server.requests == []
     assert not result.success
     assert project.failure(result) == (
-        "INVOICES_API_BASE_URL is set, but this code location was loaded for the dataset `sandbox`: "
-        "set it as it was, or reload the code location."
+        "There is a base URL, but this code location was loaded for the dataset `sandbox`: "
+        "set INVOICES_API_BASE_URL as it was then, or reload the code location."
     )
     assert not project.warehouse.exists()

@@ -114,8 +114,8 @@ def run(
 ) -> str:
     """Load the delta and the new state; one job after the other, and any failure raises.
 
-    dlt's normalize step would write each file anew, for none has just the columns of its table in their order.
-    So it is shown a file of each table that has no rows, and the rows are added to what comes out.
+    dlt's normalize step would write each Parquet file anew, for none has just the columns of its table in their
+    order. So it is shown a file of each table that has no rows, and the rows are added to what comes out.
 
     Parameters:
         write: makes the Parquet files for a load id: table -> its files.
@@ -158,6 +158,7 @@ def _source(
 
     def shown(table: str) -> Iterator[Any]:
         if table in files:
+            # dlt merges only tables that its normalize step has seen a file of
             path = files[table][0].with_suffix(".empty.parquet")
             pq.write_table(pq.read_schema(files[table][0]).empty_table(), path)
             yield dlt.mark.with_file_import(str(path), "parquet", 0)
@@ -236,7 +237,7 @@ def _main_hints(plan: Plan, resource: ResourceLike) -> Any:
         nested[tuple(path.split("__"))] = {
             "parent_table_name": _parent(table.name, set(plan.tables)),
             "columns": _columns(table, hints),
-            # dlt merges only tables that its normalize step has seen rows of
+            # dlt merges only tables that its normalize step has seen a file of
             "additional_table_hints": {"x-normalizer": {"seen-data": True}},
         }
     columns = _columns(plan.root, declared, resource.primary_key)

@@ -142,7 +142,7 @@ def open_remote(settings: WarehouseSettings, run: str = "") -> Iterator[Remote]:
 
 @contextlib.contextmanager
 def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
-    """One sentence for what the destination, its driver or dlt say.
+    """One sentence for what the destination, its driver or dlt say, and nothing of the errors behind it.
 
     Raises:
         WarehouseError: for any exception.
@@ -156,7 +156,7 @@ def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
         if not isinstance(cause, Exception):
             raise cause from None
         if isinstance(cause, WarehouseError):
-            raise cause from error
+            raise cause from None
         # drivers repeat an address that they cannot read, with the password before its `@`
         text = re.sub(r"\S+@", "***@", " ".join(str(cause).split()))[:300]
         module = type(cause).__module__
@@ -167,5 +167,5 @@ def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
         ):
             raise WarehouseUnusable(
                 f"the destination {settings.destination} cannot be used ({text}); nothing was loaded"
-            ) from error
-        raise LoadFailed(f"loading into {settings.destination} failed: {text}") from error
+            ) from None
+        raise LoadFailed(f"loading into {settings.destination} failed: {text}") from None

@@ -62,11 +62,11 @@ class Vectorized:
             tables: what became of them.
             shapes: what fields came as so far.
         """
-        if any(page.raw is None for page in pages):
-            self.review(shapes)
-            return
         if self._missed >= PATIENCE:
             self._layout = None
+            return
+        if any(page.raw is None for page in pages):
+            self.review(shapes)
             return
         try:
             for page in pages:

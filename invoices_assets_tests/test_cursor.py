@@ -42,6 +42,17 @@ def test_the_state_is_the_one_that_dlt_itself_keeps(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", ["full", "reconcile"])
+def test_a_cursor_of_numbers_moves_in_a_sweep_of_everything(loader: Loader, book: Book, mode: str) -> None:
+    loader.content = config(incremental=without_lag())
+    loader.content["resources"][0]["columns"]["updated_at"] = {"data_type": "bigint"}
+    book.update("a", updated_at=5)
+    loader.refresh()
+    book.insert(invoice("b", 7))
+    assert loader.load(mode).new == 1
+    assert loader.cursor == 7
+
+
 def test_an_incomplete_sweep_leaves_the_cursor_where_it_was(tmp_path: Path) -> None:
     book, switches = Book(invoice(f"{at:03}") for at in range(250)), Faults()
     with serve(book=book, faults=switches) as server:

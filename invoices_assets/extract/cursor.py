@@ -53,16 +53,16 @@ class CursorReader:
             if instant is not None and instant > self._began:
                 self.in_future += stamps.count(stamp) if instant > datetime.now(UTC) else 0
                 continue
-            if comparable(moment, self._start) and moment < self._start:  # type: ignore[operator]
+            if is_later(self._start, moment):
                 self.before_start += stamps.count(stamp)
-            if self._furthest is None or (comparable(moment, self._furthest) and moment > self._furthest):
+            if self._furthest is None or is_later(moment, self._furthest):
                 self._furthest, self.last_value = moment, stamp
 
     def _in_bounds(self, extremes: tuple[str, str]) -> bool:
         first, last = map(self._notation.moment, extremes)
         if not isinstance(first, datetime) or not isinstance(last, datetime) or last > self._began:
             return False
-        return not (comparable(first, self._start) and first < self._start)  # type: ignore[operator]
+        return not is_later(self._start, first)
 
 
 def stamp_of(record: Any, path: str) -> Any:
@@ -78,9 +78,10 @@ def stamp_of(record: Any, path: str) -> Any:
     return value if isinstance(value, (str, int, Decimal)) else None
 
 
-def comparable(one: Any, other: Any) -> bool:
-    """Whether two moments are of one kind: both stamps, or both numbers."""
-    return other is not None and isinstance(one, datetime) == isinstance(other, datetime)
+def is_later(one: Any, other: Any) -> bool:
+    """Whether one moment is later than another; False where one is missing, or is a time and the other a number."""
+    are_comparable = isinstance(one, datetime) == isinstance(other, datetime)
+    return one is not None and other is not None and are_comparable and bool(one > other)
 
 
 def _in_text_order(stamps: Sequence[Any]) -> bool:

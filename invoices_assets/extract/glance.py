@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoices_assets.extract.connection import Connection
-from invoices_assets.extract.cursor import CursorReader, comparable, stamp_of
+from invoices_assets.extract.cursor import CursorReader, is_later, stamp_of
 from invoices_assets.extract.errors import ApiStatusError, SourceError
 from invoices_assets.extract.http import HttpClient
 from invoices_assets.extract.notation import Notation
@@ -89,5 +89,4 @@ def _first_page(connection: Connection, spec: ResourceSpec, start: Any) -> Page:
 def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:
     notation, reader = Notation(spec), CursorReader(spec)
     reader.read(page.outline)
-    furthest, reached = notation.moment(reader.last_value), notation.moment(cursor)
-    return furthest is not None and comparable(furthest, reached) and furthest > reached  # type: ignore[operator]
+    return is_later(notation.moment(reader.last_value), notation.moment(cursor))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from invoices_assets.extract.cursor import comparable
+from invoices_assets.extract.cursor import is_later
 from invoices_assets.extract.dates import DateWindow
 from invoices_assets.extract.errors import SourceError
 from invoices_assets.extract.notation import Notation, parse_since, stamp_column
@@ -100,10 +100,9 @@ class Course:
         reached, held, began = (notation.moment(value) for value in (furthest, self.before, self.start))
         if reached is None:
             return self.before
-        if held is not None and (not comparable(reached, held) or reached <= held):  # type: ignore[operator]
+        if held is not None and not is_later(reached, held):
             return self.before
-        leaves_gap = held is not None and comparable(began, held) and began > held  # type: ignore[operator]
-        return self.before if leaves_gap else furthest
+        return self.before if is_later(began, held) else furthest
 
     def state(self, last_value: Any, swept: Swept) -> dict[str, Any] | None:
         """dlt's state with this cursor, after a sweep; None where it stays as it is.

@@ -125,6 +125,7 @@ def dies(when: str, where: str) -> None:
             if (when, stage) == ("after", where):
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    # in a process of its own, which this sabotage ends with
     LoadResult.timed = timed  # type: ignore[method-assign]
 
 

@@ -120,6 +120,7 @@ def impatient() -> None:
     """Waits before retries take no time."""
     from invoices_assets.extract.http import HttpClient
 
+    # in a process of its own, which this sabotage ends with
     HttpClient._sleep_or_stop = lambda self, seconds: None  # type: ignore[method-assign]
 
 
@@ -143,6 +144,7 @@ def clumsy() -> None:
         if answer:
             raise ValueError(f"cannot handle {secret} of {request}", {"headers": {"X-Api-Key": secret}})
 
+    # in a process of its own, which this sabotage ends with
     Asker.ask = ask  # type: ignore[method-assign]
 
 

@@ -83,6 +83,7 @@ def impatient() -> None:
     from invoices_assets.resources import Warehouse
 
     original = Warehouse.settings
+    # in a process of its own, which this sabotage ends with
     Warehouse.settings = lambda self, dataset: replace(original(self, dataset), open_wait_seconds=0.5)  # type: ignore[method-assign]
 
 

@@ -32,6 +32,7 @@ class Outline:
         self._keys = tuple(keys)
         record = _typed("Record", dict.fromkeys([*self._keys, *stamps], Any))
         wanted: dict[tuple[str, ...], Any] = dict.fromkeys(others, Any)
+        # a type that is made at run time is none to a type checker
         wanted |= dict.fromkeys(places, list[record])  # type: ignore[valid-type]
         self._decode = msgspec.json.Decoder(_nested(wanted), float_hook=Decimal).decode
 

@@ -86,8 +86,8 @@ class Source:
             SourceError: dlt does not accept the configuration; its complaint is in the message.
         """
         try:
-            config = with_credentials(self.config, "http://unset.invalid", "unset")
-            return rest_api_source(config, name=name)  # type: ignore[arg-type]
+            config: Any = with_credentials(self.config, "http://unset.invalid", "unset")
+            return rest_api_source(config, name=name)
         except Exception as error:
             raise self._refusal(error) from None
 
@@ -120,9 +120,10 @@ class Source:
         try:
             config = with_credentials(self.config, base_url, secret)
             defaults: Any = config.get("resource_defaults") or {}
-            _, endpoints, resolved = build_resource_dependency_graph(defaults, config["resources"])
+            graph: Any = build_resource_dependency_graph(defaults, config["resources"])
+            _, endpoints, resolved = graph
             specs = {
-                name: _resource_spec(name, config["client"], resource, resolved[name] or [])  # type: ignore[arg-type]
+                name: _resource_spec(name, config["client"], resource, resolved[name] or [])
                 for name, resource in endpoints.items()
             }
             _refuse_shared_tables(specs)

@@ -243,13 +243,13 @@ def _main_hints(plan: Plan, resource: ResourceLike) -> Any:
     columns = _columns(plan.root, declared, resource.primary_key)
     if DELETED_AT in columns:
         columns[DELETED_AT]["description"] = "when the record was found to be gone from the API"
-    description = {"description": resource.description} if resource.description else None
+    description: Any = {"description": resource.description} if resource.description else None
     return make_hints(
         plan.root.name,
         write_disposition=MERGE,
         columns=columns,
         primary_key=list(resource.primary_key),
-        additional_table_hints=description,  # type: ignore[arg-type]
+        additional_table_hints=description,
         nested_hints=nested or None,
     )
 

@@ -143,6 +143,7 @@ class StageParquetJob(RunnableLoadJob, HasFollowupJobs):
 
     def __init__(self, file_path: str) -> None:
         super().__init__(file_path)
+        # dlt sets it before it runs the job
         self._job_client: SessionClient = None  # type: ignore[assignment]
 
     def run(self) -> None:
@@ -164,6 +165,7 @@ class SessionClient(DuckDbClient):
 
     def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
         if not self.in_staging_dataset_mode:
+            # dlt's hint leaves out its own default, None
             super().initialize_storage(truncate_tables)  # type: ignore[arg-type]
 
     def is_storage_initialized(self) -> bool:
@@ -176,7 +178,8 @@ class SessionClient(DuckDbClient):
         force: bool = False,
     ) -> TSchemaTables | None:
         if not self.in_staging_dataset_mode:
-            # dlt would take its stored schema's word for tables that somebody has moved away
+            # dlt would take its stored schema's word for tables that somebody has moved away; its hint leaves out
+            # its own default, None
             return super().update_stored_schema(only_tables, expected_update, True)  # type: ignore[arg-type]
         # a table without rows in this load gets no job, but the merge reads its staging table
         for table in only_tables or ():
@@ -193,6 +196,7 @@ class SessionClient(DuckDbClient):
 
     def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo:
         if not self._is_stored(self.schema.version_table_name):
+            # as dlt's own where there is no row, whatever its hint says
             return None  # type: ignore[return-value]
         return super()._row_to_schema_info(query, *args)
 

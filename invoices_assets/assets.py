@@ -10,15 +10,14 @@ from dagster_dlt import DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
-from invoices_assets.extract.dates import DateWindow
-from invoices_assets.extract.errors import ExtractError
-from invoices_assets.extract.source import Source
-from invoices_assets.load.course import RefreshRequest
-from invoices_assets.load.errors import WarehouseError
-from invoices_assets.load.hints import normalized
-from invoices_assets.load.refresh import refresh
+from invoices_assets.errors import ExtractError, WarehouseError
+from invoices_assets.extract.partition import DateWindow
 from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
+from invoices_assets.refresh.plan import RefreshRequest
+from invoices_assets.refresh.refresh import refresh
 from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
+from invoices_assets.source.file import Source
+from invoices_assets.source.naming import normalized
 
 POOL = "invoices_warehouse"
 """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import dagster as dg
 
-from invoices_assets.extract.source import Source
-from invoices_assets.load.hints import normalized
-from invoices_assets.load.rejections import open_rejections
+from invoices_assets.load.inspect import open_rejections
 from invoices_assets.resources import Warehouse
+from invoices_assets.source.file import Source
+from invoices_assets.source.naming import normalized
 
 NOTHING_MISSED = "nothing_missed_by_incremental"
 LOOK_BACK = 100

@@ -3,9 +3,10 @@
 import dagster as dg
 
 from invoices_assets.assets import build_assets
-from invoices_assets.automation import build_jobs, build_schedules, build_sensor
 from invoices_assets.checks import build_checks
+from invoices_assets.jobs import build_jobs, build_schedules
 from invoices_assets.resources import InvoicesApi, Warehouse, configured_source, dataset_name
+from invoices_assets.sensor import build_sensor
 
 _source = configured_source()
 _dataset = dataset_name()

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from invoices_assets.load.refresh import Refreshed
+from invoices_assets.refresh.refresh import RefreshResult
 
 NO_CURSOR = "none"
 """What metadata say where there is no cursor, no total or no load."""
@@ -48,7 +48,7 @@ def schema_metadata(
     }
 
 
-def sentence_of(done: Refreshed, name: str, table: str) -> str:
+def sentence_of(done: RefreshResult, name: str, table: str) -> str:
     """What a refresh did, for the event log.
 
     Parameters:
@@ -73,7 +73,7 @@ def sentence_of(done: Refreshed, name: str, table: str) -> str:
     return f"{name}: {said}; {_counted(swept.pages, 'page')}, {done.seconds['total']:.1f} s{trial}"
 
 
-def metadata_of(done: Refreshed, relation: str) -> dict[str, Any]:
+def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
     """What a materialization says of itself; true also for a run that had nothing to load.
 
     Parameters:

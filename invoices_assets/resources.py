@@ -12,13 +12,13 @@ import click
 import dagster as dg
 from pydantic import Field
 
-from invoices_assets.extract.connection import Connection
-from invoices_assets.extract.errors import SourceError
-from invoices_assets.extract.redaction import Redactor
-from invoices_assets.extract.source import DEFAULT_SOURCE, Source, read_source
-from invoices_assets.load.hints import parse_columns
+from invoices_assets.errors import SourceError
+from invoices_assets.extract.api import Api
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.source.columns import parse_columns
+from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 
 BASE_URL = "INVOICES_API_BASE_URL"
 API_KEY = "INVOICES_API_KEY"
@@ -83,7 +83,7 @@ class InvoicesApi(dg.ConfigurableResource):
         return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY) if API_KEY in os.environ else "")
 
     @contextmanager
-    def connect(self, dataset: str) -> Iterator[Connection]:
+    def connect(self, dataset: str) -> Iterator[Api]:
         """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.
 
         What is left empty is read from the environment: run config that sets one field empties the others.
@@ -120,10 +120,10 @@ class InvoicesApi(dg.ConfigurableResource):
                 yield connection
 
     @contextmanager
-    def _connection(self, base_url: str, secret: str) -> Iterator[Connection]:
+    def _connection(self, base_url: str, secret: str) -> Iterator[Api]:
         redactor = Redactor([secret])
         with redactor.installed(), redactor.guard():
-            yield Connection(base_url, secret, redactor, self.window, self.requests_per_second)
+            yield Api(base_url, secret, redactor, self.window, self.requests_per_second)
 
 
 class Warehouse(dg.ConfigurableResource):

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import pytest
 
 from invoices_assets.sandbox import Book, Contract, Sandbox, serve
-from invoices_assets_tests.exactly import without_waits
-from invoices_assets_tests.fake_api import FakeApi
-from invoices_assets_tests.fake_clock import FakeClock
-from invoices_assets_tests.running import Project
+from invoices_assets_tests.support.fake_api import FakeApi
+from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.rows import without_waits
 
 PROJECT = Path(__file__).parent.parent
 STRICT = "INVOICES_TESTS_STRICT"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, cast
 
-from dlt.common import jsonpath
-from jsonpath_ng import Child, Fields
-
-from invoices_assets.extract.errors import BadAnswer, SourceError
-from invoices_assets.extract.outline import Outline
+from invoices_assets.errors import BadAnswer, UnreadableBody
+from invoices_assets.extract.projection import Projection
+from invoices_assets.source.paths import MISSING, at_keys, plain_keys, reader_of, spelled
 
 TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
 """Headers in which running APIs give the number of records, asked in this order."""
-
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,6 @@ class Page:
         return cast(list[Any], found)
 
 
-class UnreadableBody(BadAnswer):
-    """A success that is no complete JSON document; a cut body looks like this, so it is worth asking again."""
-
-
 def read_json(body: bytes, content_type: str) -> Any:
     """Parses a body without passing any number through a float.
 
@@ -108,7 +100,7 @@ def read_page(
     *,
     data_selector: str | None,
     total_path: Any = None,
-    outline: Outline | None = None,
+    outline: Projection | None = None,
 ) -> Page:
     """Reads an answer.
 
@@ -141,43 +133,6 @@ def read_page(
     return Page(records, _total(document, total_path, headers), len(body), raw, document)
 
 
-def plain_keys(path: str) -> list[tuple[str, ...]]:
-    """The keys that a path may mean: a single key, or keys with dots between them; none for a JSONPath."""
-    if path == "$":
-        return [()]
-    if path.startswith("@") and _is_plain(path[1:]):
-        return [(path,)]  # as OData writes its own keys; it begins no JSONPath
-    return list({(path,): None, tuple(_keys(path)): None}) if _is_plain(path) else []
-
-
-def spelled(path: Any) -> str:
-    """The text of a path that dlt may have compiled; that of jsonpath-ng differs from version to version."""
-    if isinstance(path, Child):
-        return f"{spelled(path.left)}.{spelled(path.right)}"
-    if isinstance(path, Fields) and len(path.fields) == 1:
-        return str(path.fields[0])
-    return str(path)
-
-
-def select(document: Any, path: str) -> Any:
-    """The value at a key (which may hold dots or `@`), a dotted path or a JSONPath; KeyError if absent."""
-    value = _reader(path)(document)
-    if value is _MISSING:
-        raise KeyError(path)
-    return value
-
-
-def checked_path(path: str | None) -> str | None:
-    """The path itself, if it can be read.
-
-    Raises:
-        SourceError: it is neither a key nor a JSONPath.
-    """
-    if path is not None and not _is_plain(path):
-        _compiled(path)
-    return path
-
-
 def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)
 
@@ -190,8 +145,8 @@ def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str,
         raise BadAnswer(
             f"the answer is {_shape(document)}, and the source names no `data_selector` for its records"
         )
-    selected = document if selector == "$" else _reader(selector)(document)
-    if selected is _MISSING:
+    selected = document if selector == "$" else reader_of(selector)(document)
+    if selected is MISSING:
         raise BadAnswer(f"the answer has no `{selector}`; it is {_shape(document)}")
     if selected is None:
         return [], None
@@ -200,7 +155,9 @@ def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str,
     if not isinstance(selected, list):
         raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
     # a JSONPath may gather records from many places
-    return selected, next((keys for keys in plain_keys(selector) if _walk(document, keys) is selected), None)
+    return selected, next(
+        (keys for keys in plain_keys(selector) if at_keys(document, keys) is selected), None
+    )
 
 
 def _shape(document: Any) -> str:
@@ -211,8 +168,8 @@ def _shape(document: Any) -> str:
 
 
 def _total(document: Any, path: Any, headers: Mapping[str, str]) -> int | None:
-    value = _MISSING if path is None else _reader(spelled(path))(document)
-    total = None if value is _MISSING else _count(value)
+    value = MISSING if path is None else reader_of(spelled(path))(document)
+    total = None if value is MISSING else _count(value)
     if total is None:
         total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
     if total is None and "Content-Range" in headers:
@@ -235,53 +192,3 @@ def _count(value: Any) -> int | None:
     except (TypeError, ValueError):
         return None
     return count if count >= 0 else None
-
-
-def _keys(path: str) -> list[str]:
-    return path.removeprefix("$.").split(".")
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path is keys with dots between them, or a single key."""
-    return all(key and not set(key) & set("[]*?@'\"$ ") for key in _keys(path))
-
-
-@lru_cache(maxsize=256)
-def _reader(path: str) -> Callable[[Any], Any]:
-    """Reads a path as a literal key first, so that `@odata.count` needs no quoting; then as a JSONPath."""
-    literal = path.strip("'\"")
-    keys = _keys(literal)
-    plain = _is_plain(literal)
-
-    def read(document: Any) -> Any:
-        if isinstance(document, dict) and literal in document:
-            return document[literal]
-        return _walk(document, keys) if plain else _find(path, document)
-
-    return read
-
-
-def _walk(document: Any, keys: Iterable[str]) -> Any:
-    for key in keys:
-        if not isinstance(document, dict) or key not in document:
-            return _MISSING
-        document = document[key]
-    return document
-
-
-def _find(path: str, document: Any) -> Any:
-    values = jsonpath.find_values(_compiled(path), document)
-    if "*" in path or "?" in path:
-        container = path.partition("[")[0].rstrip(".*") or "$"
-        if not values and container != "$" and not jsonpath.find_values(_compiled(container), document):
-            return _MISSING
-        return values
-    return values[0] if values else _MISSING
-
-
-@lru_cache(maxsize=256)
-def _compiled(path: str) -> Any:
-    try:
-        return jsonpath.compile_path(path)
-    except Exception as error:
-        raise SourceError(f"`{path}` is not a JSONPath: {' '.join(str(error).split())}.") from None

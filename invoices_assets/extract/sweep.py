@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from invoices_assets.extract.asking import Asker
-from invoices_assets.extract.cursor import CursorReader
-from invoices_assets.extract.dates import DateReader, DateWindow
-from invoices_assets.extract.errors import IncompleteSweep
+from invoices_assets.errors import IncompleteSweep
+from invoices_assets.extract.completeness import PassCount, RecordsMoved
+from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.paging import walk
-from invoices_assets.extract.source import ResourceSpec
-from invoices_assets.extract.tally import RecordsMoved, Tally, identities_of
+from invoices_assets.extract.pagination.walk import walk
+from invoices_assets.extract.partition import DateReader, DateWindow
+from invoices_assets.extract.watermark import Watermark
+from invoices_assets.source.record_key import identities_of
+from invoices_assets.source.resource import ResourceSpec
 
 PASSES = 5
 """How often a resource is read anew while its records move, before the run gives up."""
@@ -34,7 +35,7 @@ class Sink(Protocol):
 
 
 @dataclass
-class Swept:
+class SweepResult:
     """What a sweep brought.
 
     Parameters:
@@ -56,17 +57,17 @@ class Swept:
     total: int | None = None
     complete: bool = False
     seconds: float = 0.0
-    cursor: CursorReader | None = field(default=None, repr=False)
+    cursor: Watermark | None = field(default=None, repr=False)
     outside: int = 0
 
 
-Progress = Callable[[Tally, float], None]
+Progress = Callable[[PassCount, float], None]
 """Called after each page with the running count and the seconds since the sweep began."""
 
 
 def sweep(
     spec: ResourceSpec,
-    asker: Asker,
+    endpoint: Endpoint,
     sink: Sink,
     *,
     start: Any = None,
@@ -75,12 +76,12 @@ def sweep(
     limit: int | None = None,
     progress: Progress | None = None,
     parent_values: dict[str, Any] | None = None,
-) -> Swept:
+) -> SweepResult:
     """Reads a resource until a pass adds up.
 
     Parameters:
         spec: the resource.
-        asker: asks for its pages.
+        endpoint: asks for its pages.
         sink: gets the records, page by page; after an error it holds an unfinished pass.
         start: where the cursor starts, in the API's notation; None for everything.
         dates: the stretch of time to ask for; None for all of it.
@@ -96,28 +97,28 @@ def sweep(
     began = time.monotonic()
     identities = identities_of(spec.key_fields)
     position = getattr(spec.paginator, "param_name", None) or "the page's position"
-    request = asker.request(start, parent_values, dates)
+    request = endpoint.request(start, parent_values, dates)
     moved = ""
     for number in range(1, PASSES + 1):
-        tally = Tally(identities, position)
-        cursor, moments = CursorReader(spec, start), DateReader(spec, dates)
+        count = PassCount(identities, position)
+        cursor, moments = Watermark(spec, start), DateReader(spec, dates)
         sink.start_over()
         try:
-            for page in walk(asker, spec.paginator, request, tally, window):
+            for page in walk(endpoint, spec.paginator, request, count, window):
                 cursor.read(page.outline)
                 moments.read(page.outline)
                 sink.add(page)
                 if progress is not None:
-                    progress(tally, time.monotonic() - began)
-                if limit is not None and tally.rows >= limit:
+                    progress(count, time.monotonic() - began)
+                if limit is not None and count.rows >= limit:
                     break
-            return Swept(
-                rows=tally.rows,
-                distinct=tally.distinct,
-                pages=tally.pages,
+            return SweepResult(
+                rows=count.rows,
+                distinct=count.distinct,
+                pages=count.pages,
                 passes=number,
-                total=tally.total,
-                complete=limit is None or tally.rows < limit,
+                total=count.total,
+                complete=limit is None or count.rows < limit,
                 seconds=time.monotonic() - began,
                 cursor=cursor,
                 outside=moments.outside,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from invoices_assets.load.errors import WarehouseBusy, WarehouseUnusable
+from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
 
 Log = Callable[[str], None]
 TELL_EVERY_SECONDS = 30.0

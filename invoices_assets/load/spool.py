@@ -16,14 +16,15 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.extract.page import Page
-from invoices_assets.load.connection import explain
-from invoices_assets.load.hints import normalized
+from invoices_assets.load.error_messages import explain
+from invoices_assets.normalize.converter import Converter
+from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
+from invoices_assets.source.naming import normalized
 
 SEQ = "_dlt_spool_seq"
 ROW_ID = "_dlt_id"
@@ -32,34 +33,6 @@ FIRST_BATCH = 500
 """Records of the first batch: the converter learns from it how to be quicker with the others."""
 
 REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
-
-
-class RejectedRecord(Protocol):
-    """A record that cannot be stored as declared; see `load.records.Rejected`."""
-
-    @property
-    def key(self) -> str | None: ...
-    @property
-    def raw(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-
-
-class ConvertedBatch(Protocol):
-    """What a converter makes of a batch; see `load.records.Converted`."""
-
-    @property
-    def tables(self) -> dict[str, pa.Table]: ...
-    @property
-    def rejected(self) -> Sequence[RejectedRecord]: ...
-    @property
-    def remarks(self) -> dict[str, int]: ...
-
-
-class BatchConverter(Protocol):
-    """Records to tables, the main one first; see `load.records.Converter`."""
-
-    def convert_pages(self, pages: Sequence[Page]) -> ConvertedBatch: ...
 
 
 @dataclass(frozen=True)
@@ -141,7 +114,7 @@ class Spool:
     def __init__(
         self,
         directory: Path,
-        converter: BatchConverter,
+        converter: Converter,
         root: str,
         *,
         batch_rows: int = 4000,
@@ -233,7 +206,7 @@ class Spool:
         except OSError as error:
             raise explain(error, self._directory) from error
 
-    def _append(self, converted: ConvertedBatch) -> None:
+    def _append(self, converted: NormalizedBatch) -> None:
         for name, table in converted.tables.items():
             if name not in self._tables:
                 self._tables[name] = _TableFiles(self._directory, name)

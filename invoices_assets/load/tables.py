@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from invoices_assets.load.connection import CATALOG, ident
-from invoices_assets.load.errors import TableRefused
+from invoices_assets.errors import TableRefused
+from invoices_assets.load.sql import CATALOG, ident
+
+
+def widen(connection: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
+    """Change the types of existing columns, within the transaction of the load."""
+    for table in (*plan.tables.values(), *([plan.history] if plan.history else [])):
+        for statement in table.widening:
+            connection.execute(statement)
+
 
 DELETED_AT = "deleted_at"
 LOAD_ID = "_dlt_load_id"
@@ -52,7 +60,7 @@ class TablePlan:
 
 
 @dataclass
-class Plan:
+class LoadPlan:
     """All tables of a resource, the main one first, its history, and what has to be told about them."""
 
     tables: dict[str, TablePlan]

@@ -1,0 +1,104 @@
+"""What can go wrong below Dagster. Each message is one sentence for the person who reads the run, without a secret.
+
+RefreshError
+  ExtractError             reading the API
+    SourceError              the YAML, the settings or the run's config cannot be used as they are
+    RequestFailed            no usable answer came back
+      ApiUnreachable           refused, timed out or cut off, after all attempts
+      ApiStatusError           an HTTP status that is not a success
+        KeyRefused               401 or 403: asked once, never repeated
+        NotFound                 404: past the end for some APIs
+      BadAnswer                a success whose body is not what was described
+        UnreadableBody           a success whose body is no complete JSON document
+    IncompleteSweep          the answers do not add up to everything the API has
+    RedactedError            another library's error, said again without the secret it held
+  WarehouseError           storing the rows; nothing of them was kept
+    WarehouseUnusable        the file cannot be made, opened, read or written
+    WarehouseBusy            another run or process held it for longer than the limit
+    TableRefused             a table there cannot take these rows without loss
+    DeletionRefused          more rows would vanish than is believable
+    LoadFailed               the load itself failed
+"""
+
+from __future__ import annotations
+
+
+class RefreshError(Exception):
+    """Base of all errors below Dagster; `str()` is one clear sentence."""
+
+
+class ExtractError(RefreshError):
+    """The API cannot be read, or not to a proven end."""
+
+
+class SourceError(ExtractError):
+    """The source YAML is unreadable, or describes something that cannot be loaded safely."""
+
+
+class RequestFailed(ExtractError):
+    """A request brought no usable answer."""
+
+
+class ApiUnreachable(RequestFailed):
+    """Connection refused, timed out or cut off, after all attempts."""
+
+
+class ApiStatusError(RequestFailed):
+    """An HTTP status that is not a success.
+
+    Parameters:
+        status: the HTTP status code.
+        message: the whole sentence, redacted.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KeyRefused(ApiStatusError):
+    """401 or 403. Never repeated: some APIs ban a client after several wrong keys."""
+
+
+class NotFound(ApiStatusError):
+    """404, which some APIs answer past their last page."""
+
+
+class BadAnswer(RequestFailed):
+    """A success whose body is not JSON, or lacks the selected data."""
+
+
+class IncompleteSweep(ExtractError):
+    """The pages received do not prove to be everything that the API has."""
+
+
+class RedactedError(ExtractError):
+    """The error of another library whose text or arguments held a secret, said again without it."""
+
+
+class UnreadableBody(BadAnswer):
+    """A success that is no complete JSON document; a cut body looks like this, so it is worth asking again."""
+
+
+class WarehouseError(RefreshError):
+    """The rows cannot be stored; nothing of them was kept."""
+
+
+class WarehouseUnusable(WarehouseError):
+    """The file or its folder cannot be made, opened, read or written, or the disk is full."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Another run, or another process that holds the file open, did not let go within the limit."""
+
+
+class TableRefused(WarehouseError):
+    """A table that is already there cannot take these rows without losing or changing something."""
+
+
+class DeletionRefused(WarehouseError):
+    """The sweep would mark so many rows as deleted that the API's answer is more likely to be wrong."""
+
+
+class LoadFailed(WarehouseError):
+    """dlt or the database failed in the middle; the transaction was rolled back."""

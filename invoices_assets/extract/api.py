@@ -1,0 +1,53 @@
+"""A way to one API for the time of a run: where it is, the secret, and the budget of requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from invoices_assets.extract.endpoint import Endpoint
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.retry import RetryPolicy
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.source.file import Source
+from invoices_assets.source.resource import ResourceSpec
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where an API is and how it may be asked.
+
+    Parameters:
+        base_url: with scheme, for example `https://api.vendor.example`.
+        secret: the API key; it is kept out of every `repr`.
+        redactor: knows the secret by value.
+        window: pages in flight together, for offset and page-number paging.
+        requests_per_second: a budget shared by all pages in flight; None for no limit.
+    """
+
+    base_url: str
+    secret: str = field(repr=False)
+    redactor: Redactor = field(repr=False)
+    window: int = 8
+    requests_per_second: float | None = None
+
+    def resources(self, source: Source) -> dict[str, ResourceSpec]:
+        """The resources of a source file, with base URL and secret in place.
+
+        Raises:
+            SourceError: something that cannot be loaded completely or exactly.
+        """
+        return source.resources(self.base_url, self.secret)
+
+    def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
+        """An HTTP client that carries the auth of a resource; the caller closes it."""
+        return HttpClient(
+            auth=spec.auth,
+            redactor=self.redactor,
+            policy=policy or RetryPolicy(),
+            requests_per_second=self.requests_per_second,
+            pool=max(1, self.window),
+        )
+
+    def endpoint(self, http: HttpClient, spec: ResourceSpec) -> Endpoint:
+        """Asks a resource for pages."""
+        return Endpoint(http, spec, self.base_url)

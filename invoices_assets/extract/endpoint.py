@@ -1,0 +1,176 @@
+"""Asks for single pages: builds the request, sends it, reads the answer, and asks again where that may help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from dlt.sources.helpers.rest_client.auth import APIKeyAuth
+from dlt.sources.helpers.rest_client.utils import join_url
+from dlt.sources.rest_api.config_setup import expand_placeholders
+
+from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep, SourceError, UnreadableBody
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.page import Page, read_page
+from invoices_assets.extract.partition import DateWindow
+from invoices_assets.extract.projection import Projection
+from invoices_assets.source.paths import plain_keys, spelled
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.timestamps import TimestampFormat
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A page, and the response that a paginator of dlt reads its next step from."""
+
+    page: Page
+    response: requests.Response
+
+
+class Endpoint:
+    """Asks one resource for pages.
+
+    Parameters:
+        http: sends, retries and counts.
+        spec: the resource.
+        base_url: of the API, with scheme.
+    """
+
+    def __init__(self, http: HttpClient, spec: ResourceSpec, base_url: str) -> None:
+        if not _is_address(base_url):
+            raise SourceError("INVOICES_API_BASE_URL must start with http:// or https:// and name a host.")
+        self._http = http
+        self._spec = spec
+        self._base_url = base_url
+        total_path = getattr(spec.paginator, "total_path", None)
+        self._total_path = None if total_path is None else spelled(total_path)
+        self._outline = _outline_of(spec, self._total_path)
+
+    @property
+    def auth_parameter(self) -> str | None:
+        """Name of the query parameter that carries the key, if one does."""
+        auth = self._spec.auth
+        in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
+        return auth.name if in_query else None
+
+    def request(
+        self, start: Any, parent_values: Mapping[str, Any] | None = None, dates: DateWindow | None = None
+    ) -> requests.Request:
+        """The request for the first page, without paging parameters and without the secret.
+
+        Parameters:
+            start: where the cursor starts, in the API's notation; None for its initial value.
+            parent_values: values of `{resources.…}` placeholders, for a dependent resource.
+            dates: the stretch of time to ask for; None for all of it.
+        """
+        spec = self._spec
+        values: dict[str, Any] = dict(parent_values or {})
+        if spec.cursor is not None:
+            start = TimestampFormat(spec).as_text(spec.cursor.initial_value if start is None else start)
+            values["incremental"] = SimpleNamespace(
+                start_value=start, last_value=start, initial_value=spec.cursor.initial_value, end_value=None
+            )
+        try:
+            return self._filled_in(values, start, dates)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise SourceError(
+                f"a placeholder of resource `{spec.name}` cannot be filled in: {error}."
+            ) from None
+
+    def _filled_in(self, values: dict[str, Any], start: Any, dates: DateWindow | None) -> requests.Request:
+        spec = self._spec
+        params = expand_placeholders(deepcopy(dict(spec.params)), values)
+        if spec.cursor is not None and spec.cursor.start_param and start is not None:
+            params[spec.cursor.start_param] = start
+        if dates is not None:
+            params |= dates.parameters(spec)
+        return requests.Request(
+            method=spec.method,
+            url=join_url(self._base_url, expand_placeholders(spec.path, values)),
+            headers={**spec.client_headers, **expand_placeholders(dict(spec.headers), values)},
+            params=params,
+            json=expand_placeholders(deepcopy(spec.json), values, preserve_value_type=True),
+            data=expand_placeholders(deepcopy(spec.data), values),
+        )
+
+    def get_page(self, request: requests.Request) -> Answer:
+        """Sends a request and reads its page; a body that is no JSON document is asked for again.
+
+        Raises:
+            RequestFailed: no usable answer came.
+        """
+        for attempt in range(self._http.policy.retries + 1):
+            response = self._http.send(request)
+            try:
+                return Answer(self._read(response), response)
+            except UnreadableBody as error:
+                if attempt == self._http.policy.retries:
+                    raise BadAnswer(f"{self._name()}: {error}.") from None
+                self._http.wait_before_retry(attempt, f"{self._name()}: {error}")
+            except BadAnswer as error:
+                raise BadAnswer(f"{self._name()}: {error}.") from None
+        raise AssertionError("unreachable")
+
+    def get_filled_page(self, ask: Callable[[], Page], missing: str) -> Page:
+        """Asks again for a page that is empty although it cannot be, within the retry budget.
+
+        Raises:
+            IncompleteSweep: it stays empty.
+        """
+        for attempt in range(self._http.policy.retries):
+            self._http.wait_before_retry(attempt, f"{self._name()}: {missing}")
+            page = ask()
+            if page.outline:
+                return page
+        raise IncompleteSweep(
+            f"{self._name()}: {missing}, also when asked {self._http.policy.retries} times more."
+        )
+
+    def is_ignored(self, error: ApiStatusError) -> bool:
+        """Whether the source's `response_actions` say that this status is no error."""
+        return any(str(error.status) == str(action["status_code"]) for action in self._spec.ignored)
+
+    def _read(self, response: requests.Response) -> Page:
+        if response.status_code == requests.codes.not_modified:
+            return Page([])
+        return read_page(
+            response.content,
+            response.headers,
+            data_selector=self._spec.data_selector,
+            total_path=self._total_path,
+            outline=self._outline,
+        )
+
+    def _name(self) -> str:
+        return f"{self._spec.method} {self._spec.path}"
+
+
+def _outline_of(spec: ResourceSpec, total_path: str | None) -> Projection | None:
+    """What a walk looks at in each answer; None where it must look at everything."""
+    stamps = [spec.cursor.path] if spec.cursor is not None else []
+    stamps += [spec.window.path] if spec.window is not None else []
+    places = plain_keys(spec.data_selector or "$")
+    totals = plain_keys(total_path) if total_path is not None else []
+    if not places or not all(key.isidentifier() for key in (*spec.key_fields, *stamps)):
+        return None
+    if () in places:
+        totals = []  # a list has nothing beside it
+    elif total_path is not None and not totals:
+        return None
+    try:
+        return Projection(spec.key_fields, stamps, places, totals)
+    except ValueError:
+        return None
+
+
+def _is_address(base_url: str) -> bool:
+    try:
+        parts = urlsplit(base_url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

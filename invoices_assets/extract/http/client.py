@@ -1,0 +1,294 @@
+"""Asks an API over HTTP, as often as the retry policy allows, and never lets the key out of the request."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from invoices_assets.errors import ApiStatusError, ExtractError, KeyRefused, RequestFailed
+from invoices_assets.extract.http.network_errors import EXPECTED, exhausted, outcome_of
+from invoices_assets.extract.http.oauth import TokenAuth, fetches_tokens
+from invoices_assets.extract.http.origins import (
+    address_of,
+    difference,
+    may_have_key,
+    origin_of,
+    redirected,
+    secured,
+    target_of,
+    url_of,
+)
+from invoices_assets.extract.http.rate_limit import RateLimiter
+from invoices_assets.extract.http.responses import cleaned, judged
+from invoices_assets.extract.http.retry import DEFAULT_POLICY, AttemptResult, RetryPolicy, retrying
+from invoices_assets.extract.http.stats import HttpStats, RequestCounter
+from invoices_assets.extract.http.transport import Preparer, Transport
+from invoices_assets.redaction.redactor import Redactor
+
+MOST_REDIRECTS = 5
+_log = logging.getLogger("invoices_assets")
+
+
+class HttpClient:
+    """Sends requests to one API; may be used by several threads at once.
+
+    Parameters:
+        auth: puts the key into each request; None where the API needs none.
+        redactor: knows the key. Bodies, headers and URLs of answers come back without it.
+        policy: which failures are worth asking again.
+        timeout: seconds for connecting and for each read.
+        requests_per_second: at most, evenly spaced over all threads; None for no limit.
+        headers: sent with each request, unless the request has its own.
+        pool: requests under way at once at most; it shrinks when the API answers 429 and grows back.
+        sleep: waits so many seconds; None for a wait that `close` ends.
+        clock: seconds, monotonic.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: AuthBase | None,
+        redactor: Redactor,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        timeout: tuple[float, float] = (10, 60),
+        requests_per_second: float | None = None,
+        headers: Mapping[str, Any] | None = None,
+        pool: int = 8,
+        sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if fetches_tokens(auth):
+            auth = TokenAuth(auth, self._send_without_auth)
+        self._preparer = Preparer(headers or {}, auth)
+        self._tokens: HttpClient | None = None
+        self._redactor = redactor
+        self._policy = policy
+        self._timeout = timeout
+        self._sleep = sleep
+        self._clock = clock
+        self._now = now
+        self._closed = threading.Event()
+        self._transport = Transport(pool, timeout)
+        self._gate = RateLimiter(pool, requests_per_second, self._sleep_or_stop, clock)
+        self._tally = RequestCounter()
+        self._retrying = retrying(policy, sleep=self._sleep_or_stop, before_wait=self._before_wait)
+        self._authorization: str | bytes = ""
+        self._first_url: str | None = None
+        self._upgrades: dict[str, str] = {}
+        self._refused: dict[str, KeyRefused] = {}
+
+    @property
+    def stats(self) -> HttpStats:
+        """What happened so far."""
+        return self._tally.snapshot()
+
+    @property
+    def policy(self) -> RetryPolicy:
+        return self._policy
+
+    @property
+    def window(self) -> int:
+        """How many requests may be under way at this moment; less than at the start after a 429."""
+        return self._gate.window
+
+    def close(self) -> None:
+        """Closes the connections and ends all waits; later requests fail."""
+        self._gate.close()
+        self._closed.set()
+        self._transport.close()
+        if self._tokens is not None:
+            self._tokens.close()
+
+    def wait_before_retry(self, attempt: int, why: str) -> None:
+        """Waits as before the retry after a failed attempt, for answers whose content calls for one.
+
+        Parameters:
+            attempt: counted from 0.
+            why: goes to the log.
+        """
+        seconds = self._policy.wait(attempt + 1, None)
+        self._before_wait(AttemptResult(reason=why), attempt + 1, seconds)
+        self._sleep_or_stop(seconds)
+
+    def send(self, request: requests.Request) -> requests.Response:
+        """Sends a request and reads its answer.
+
+        All requests here are reads, searches by POST included, so each may be repeated. Redirects are
+        followed to the same host and port only. The response has its whole body and is without secrets; its
+        `raw` and `history` are empty. 304 is an answer where the request asked for changes
+        (`If-Modified-Since`).
+
+        Raises:
+            KeyRefused: 401 or 403. What was refused is not repeated, and after a 401 nothing more is sent:
+                some APIs ban a client after a few.
+            NotFound: 404.
+            ApiStatusError: any other status that is no success, or one that did not go away.
+            ApiUnreachable: no complete answer after all attempts, or no secure connection.
+            RequestFailed: the URL or a header cannot be sent.
+        """
+        url = self._redactor.text(url_of(request))
+        line = f"{(request.method or 'GET').upper()} {address_of(url)}"
+        outcome, interrupt = self._outcome(request, line)
+        # Raised from here, so that neither context nor traceback lead to frames that hold the key.
+        if interrupt is not None:
+            interrupt.__context__ = None
+            raise interrupt.with_traceback(None)
+        if outcome.response is not None:
+            return outcome.response
+        failure = outcome.error or exhausted(outcome, line, origin_of(url), self._policy.attempts)
+        raise failure.with_traceback(None)
+
+    def _outcome(self, request: requests.Request, line: str) -> tuple[AttemptResult, BaseException | None]:
+        """How all attempts ended, and what interrupted them, such as Ctrl-C."""
+        try:
+            first = self._attempt(request, line, 0)
+            if not first.reason:
+                return first, None
+            failed = itertools.count()
+            return self._retrying(
+                lambda: self._attempt(request, line, count) if (count := next(failed)) else first
+            ), None
+        except ExtractError as error:
+            return AttemptResult(error=error), None
+        except Exception as error:
+            return AttemptResult(
+                error=RequestFailed(f"{line} failed: {self._redactor.exception(error)}")
+            ), None
+        except BaseException as error:
+            return AttemptResult(), error
+
+    def _attempt(self, request: requests.Request, line: str, failed: int) -> AttemptResult:
+        """One attempt, redirects included."""
+        status = 0
+        for _ in range(MOST_REDIRECTS + 1):
+            if refused := self._refused.get("") or self._refused.get(line):
+                return AttemptResult(error=KeyRefused(refused.status, str(refused)))
+            ticket = self._gate.enter(failed)
+            throttled = False
+            try:
+                answer = self._exchange(request, line)
+                throttled = isinstance(answer, requests.Response) and answer.status_code == 429
+            finally:
+                self._gate.leave(ticket, throttled=throttled)
+            if isinstance(answer, AttemptResult):
+                return answer
+            status = answer.status_code
+            if not answer.is_redirect:
+                return self._judged(request, answer, line)
+            following = self._following(request, answer, line)
+            if isinstance(following, AttemptResult):
+                return following
+            request = following
+        message = f"{line} answers with more than {MOST_REDIRECTS} redirects"
+        return AttemptResult(error=ApiStatusError(status, message))
+
+    def _exchange(self, request: requests.Request, line: str) -> requests.Response | AttemptResult:
+        """Sends once; a failure without a complete answer is an AttemptResult."""
+        try:
+            if astray := self._astray(request):
+                return astray
+            ready = self._preparer.prepared(request)
+            self._learn(ready.headers.get("Authorization"))
+            self._tally.sent()
+            response, size = self._transport.send(ready)
+        except ExtractError as error:
+            return AttemptResult(error=error)
+        except EXPECTED as error:
+            url = self._redactor.text(url_of(request))
+            return replace(outcome_of(error, url, self._timeout), line=line)
+        self._first_url = self._first_url or url_of(request)
+        self._tally.answered(response.status_code, size)
+        return response
+
+    def _astray(self, request: requests.Request) -> AttemptResult | None:
+        """Keeps the key on the host that it was first sent to, whatever the links in answers say."""
+        url = url_of(request)
+        origin = origin_of(url)
+        if origin in self._upgrades:
+            request.url = url = self._upgrades[origin] + url.removeprefix(origin)
+        first = self._first_url
+        if first is None or may_have_key(first, url):
+            return None
+        if upgraded := secured(first, url):
+            request.url = upgraded
+            return None
+        place = self._redactor.text(difference(first, url))
+        return AttemptResult(error=RequestFailed(f"the API points to {place}; the key is not sent there"))
+
+    def _learn(self, authorization: str | bytes | None) -> None:
+        """Makes the header as sent a secret: it may hold a token just obtained, or user and key in base64."""
+        if authorization and authorization != self._authorization:
+            self._authorization = authorization
+            text = authorization if isinstance(authorization, str) else authorization.decode("latin-1")
+            self._redactor.add(text)
+
+    def _judged(self, request: requests.Request, response: requests.Response, line: str) -> AttemptResult:
+        response = cleaned(response, self._redactor)
+        outcome = judged(
+            request, response, line, policy=self._policy, redactor=self._redactor, now=self._now()
+        )
+        if isinstance(outcome.error, KeyRefused):
+            self._refused["" if outcome.error.status == 401 else line] = outcome.error
+        return outcome
+
+    def _following(
+        self, request: requests.Request, response: requests.Response, line: str
+    ) -> requests.Request | AttemptResult:
+        """The request that a redirect leads to, or why it is not followed."""
+        status = response.status_code
+        target = target_of(response)
+        if may_have_key(url_of(request), target):
+            self._remember_upgrade(origin_of(url_of(request)), origin_of(target))
+            return redirected(request, target, status)
+        place = self._redactor.text(difference(url_of(request), target))
+        message = f"{line} answers with a redirect to {place}; the key is not sent there"
+        return AttemptResult(error=ApiStatusError(status, message))
+
+    def _remember_upgrade(self, origin: str, target: str) -> None:
+        """Sends later requests by TLS at once, lest each one sends the key unprotected first."""
+        if target.startswith("https:") and not origin.startswith("https:"):
+            self._upgrades[origin] = target
+            _log.warning("%s redirects to %s, which should be the address of the API", origin, target)
+
+    def _before_wait(self, outcome: AttemptResult, failed: int, seconds: float) -> None:
+        self._tally.repeated()
+        self._tally.waits(self._clock(), seconds)
+        if outcome.throttled:
+            self._gate.pause(seconds)
+        _log.warning(
+            "%s; trying again in %s s (attempt %d of %d)",
+            f"{outcome.line}: {outcome.reason}" if outcome.line else outcome.reason,
+            f"{seconds:,.3g}",
+            failed + 1,
+            self._policy.attempts,
+        )
+
+    def _sleep_or_stop(self, seconds: float) -> None:
+        if self._sleep is not None:
+            self._sleep(seconds)
+        else:
+            self._closed.wait(seconds)
+
+    def _send_without_auth(self, request: requests.Request) -> requests.Response:
+        if self._tokens is None:
+            self._tokens = HttpClient(
+                auth=None,
+                redactor=self._redactor,
+                policy=self._policy,
+                timeout=self._timeout,
+                pool=1,
+                sleep=self._sleep,
+                clock=self._clock,
+                now=self._now,
+            )
+        return self._tokens.send(request)

@@ -1,0 +1,101 @@
+"""What an answer means: a success, an error that is final, or a reason to ask again."""
+
+from __future__ import annotations
+
+import html
+import re
+from http import HTTPStatus
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from invoices_assets.errors import ApiStatusError, KeyRefused, NotFound
+from invoices_assets.extract.http.retry import AttemptResult, RetryPolicy, retry_after_seconds
+from invoices_assets.redaction.redactor import Redactor
+
+_CONDITIONS = {"if-modified-since", "if-none-match"}
+_LONGEST_EXCERPT = 200
+_INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def cleaned(response: requests.Response, redactor: Redactor) -> requests.Response:
+    """The response without the key: its URL and its request hold it, and a server may echo it.
+
+    Parameters:
+        response: with its body read; it is changed in place.
+    """
+    request = requests.PreparedRequest()
+    request.method = response.request.method
+    request.url = response.url = redactor.text(response.url)
+    request.headers = CaseInsensitiveDict()
+    response.request = request
+    response.raw = None
+    response._content = redactor.data(response.content)
+    values = "\n".join(response.headers.values())
+    if redactor.text(values) != values:
+        response.headers = CaseInsensitiveDict(redactor.value(dict(response.headers)))
+    return response
+
+
+def judged(
+    request: requests.Request,
+    response: requests.Response,
+    line: str,
+    *,
+    policy: RetryPolicy,
+    redactor: Redactor,
+    now: float,
+) -> AttemptResult:
+    """What an answer that is no redirect means.
+
+    Parameters:
+        response: without secrets.
+        line: what was asked, for example `GET http://host/v1/invoices`.
+        now: seconds since the epoch.
+    """
+    status = response.status_code
+    asked_for_changes = any(str(name).lower() in _CONDITIONS for name in request.headers or ())
+    if 200 <= status < 300 or (status == 304 and asked_for_changes):
+        return AttemptResult(response=response)
+    if status not in policy.statuses:
+        return AttemptResult(error=_status_error(line, response, redactor))
+    reason = status_text(status)
+    seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
+    if seconds is not None and seconds > policy.longest_wait:
+        message = (
+            f"{line} answered {reason} and asks to wait {seconds:,.0f} s (Retry-After), "
+            f"longer than the {policy.longest_wait:,.0f} s allowed"
+        )
+        return AttemptResult(error=ApiStatusError(status, message))
+    return AttemptResult(reason=reason, status=status, retry_after=seconds, line=line)
+
+
+def status_text(status: int) -> str:
+    """For example `503 Service Unavailable`; a server's own wording is not repeated."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _status_error(line: str, response: requests.Response, redactor: Redactor) -> ApiStatusError:
+    status, excerpt = response.status_code, _excerpt(response, redactor)
+    said = f": {excerpt}" if excerpt else ""
+    if status in (401, 403):
+        return KeyRefused(status, f"the API refused the key ({status}) at {line}{said}")
+    kind = NotFound if status == 404 else ApiStatusError
+    return kind(status, f"{line} answered {status_text(status)}{said}")
+
+
+def _excerpt(response: requests.Response, redactor: Redactor) -> str:
+    """The beginning of a body as one line of text, without markup."""
+    try:
+        text = response.content.decode(response.encoding or "utf-8", "replace")
+    except LookupError:
+        text = response.content.decode("utf-8", "replace")
+    text = redactor.text(text)
+    if "html" in response.headers.get("Content-Type", "") or text.lstrip()[:1] == "<":
+        text = html.unescape(_INVISIBLE.sub(" ", text))
+    text = "".join(char if char.isprintable() else " " for char in text)
+    text = redactor.text(" ".join(text.split()))
+    return text if len(text) <= _LONGEST_EXCERPT else f"{text[: _LONGEST_EXCERPT - 1]}…"

@@ -1,0 +1,130 @@
+"""Which failures are worth asking again, how often, and how long to wait in between."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+
+from invoices_assets.errors import ExtractError
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When to ask again.
+
+    Parameters:
+        retries: how often at most, after the first attempt.
+        factor: the first wait in seconds; each further one is twice as long (2, 4, 8).
+        statuses: the HTTP statuses that may go away; every other one fails at once.
+        longest_wait: seconds; an API that asks for a longer wait (`Retry-After`) fails the request at once.
+    """
+
+    retries: int = 3
+    factor: float = 2.0
+    statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    longest_wait: float = 600.0
+
+    @property
+    def attempts(self) -> int:
+        return self.retries + 1
+
+    def wait(self, failures: int, retry_after: float | None) -> float:
+        """Seconds to wait after so many failed attempts; a longer `Retry-After` is honoured."""
+        return max(min(self.factor * 2.0 ** (failures - 1), self.longest_wait), retry_after or 0.0)
+
+
+DEFAULT_POLICY = RetryPolicy()
+
+
+@dataclass(frozen=True)
+class AttemptResult:
+    """How one attempt ended: with a response, with an error that is final, or with a reason to ask again.
+
+    Failures travel as values and not as exceptions, so that no traceback holds the request with its key.
+
+    Parameters:
+        response: a success.
+        error: to be raised at once.
+        reason: why to ask again, for example `503 Service Unavailable` or `connection refused`.
+        status: the HTTP status, where there was an answer.
+        unreachable: whether not even a connection was made.
+        retry_after: seconds that the API asks to wait.
+        line: what was asked, for example `GET http://host/v1/invoices`.
+    """
+
+    response: requests.Response | None = None
+    error: ExtractError | None = None
+    reason: str = ""
+    status: int | None = None
+    unreachable: bool = False
+    retry_after: float | None = None
+    line: str = ""
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the API is too busy for any request, not only for this one."""
+        return self.status == 429 or (self.status == 503 and self.retry_after is not None)
+
+
+def retry_after_seconds(header: str | None, now: float) -> float | None:
+    """Seconds of a `Retry-After` header (RFC 9110, section 10.2.3), or None where it asks for no wait.
+
+    Parameters:
+        header: seconds, with or without a fraction, or an HTTP date.
+        now: seconds since the epoch.
+    """
+    if header is None:
+        return None
+    header = header.strip()
+    if _SECONDS.fullmatch(header):
+        return float(header) or None
+    try:
+        date = parsedate_to_datetime(header)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)
+        seconds = date.timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+def retrying(
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], None],
+    before_wait: Callable[[AttemptResult, int, float], None],
+) -> Retrying:
+    """Tenacity's loop for this policy; it ends with the last AttemptResult, whatever it is.
+
+    Parameters:
+        sleep: waits; not called for a throttled outcome, whose wait all requests share.
+        before_wait: called with the outcome, the failures so far and the seconds to be waited.
+    """
+
+    def outcome_of(state: RetryCallState) -> AttemptResult:
+        assert state.outcome is not None
+        outcome: AttemptResult = state.outcome.result()
+        return outcome
+
+    def wait(state: RetryCallState) -> float:
+        return policy.wait(state.attempt_number, outcome_of(state).retry_after)
+
+    def before_sleep(state: RetryCallState) -> None:
+        before_wait(outcome_of(state), state.attempt_number, wait(state))
+
+    return Retrying(
+        stop=stop_after_attempt(policy.attempts),
+        wait=lambda state: 0.0 if outcome_of(state).throttled else wait(state),
+        sleep=lambda seconds: sleep(seconds) if seconds else None,
+        retry=retry_if_result(lambda outcome: bool(outcome.reason)),
+        before_sleep=before_sleep,
+        retry_error_callback=outcome_of,
+    )

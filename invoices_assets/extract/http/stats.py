@@ -1,0 +1,63 @@
+"""Counts what a client did."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class HttpStats:
+    """What a client did so far.
+
+    Parameters:
+        requests: sent, retries and redirects included.
+        retries: requests that were repeated.
+        seconds_waited: in which the client waited before a retry or for a paused API; waits of several
+            threads at the same time count once, and the spacing of a rate budget does not count.
+        bytes_received: of bodies, as they came over the wire.
+        status_counts: how many answers had which HTTP status.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    seconds_waited: float = 0.0
+    bytes_received: int = 0
+    status_counts: Mapping[int, int] = field(default_factory=dict)
+
+
+class RequestCounter:
+    """Collects the numbers; may be used by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = self._retries = self._bytes = 0
+        self._statuses: Counter[int] = Counter()
+        self._waited = 0.0
+        self._waited_until = float("-inf")
+
+    def sent(self) -> None:
+        with self._lock:
+            self._requests += 1
+
+    def answered(self, status: int, size: int) -> None:
+        with self._lock:
+            self._statuses[status] += 1
+            self._bytes += size
+
+    def repeated(self) -> None:
+        with self._lock:
+            self._retries += 1
+
+    def waits(self, start: float, seconds: float) -> None:
+        """A wait from a moment of a monotonic clock on."""
+        with self._lock:
+            end = start + seconds
+            self._waited += max(0.0, end - max(start, self._waited_until))
+            self._waited_until = max(self._waited_until, end)
+
+    def snapshot(self) -> HttpStats:
+        with self._lock:
+            return HttpStats(self._requests, self._retries, self._waited, self._bytes, dict(self._statuses))

@@ -1,0 +1,94 @@
+"""One small request that tells whether an API shows something new."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from invoices_assets.errors import ApiStatusError, SourceError
+from invoices_assets.extract.api import Api
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.retry import RetryPolicy
+from invoices_assets.extract.page import Page
+from invoices_assets.extract.pagination.walk import first_page
+from invoices_assets.extract.watermark import Watermark, stamp_of
+from invoices_assets.source.record_key import identities_of
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.timestamps import TimestampFormat, is_later
+
+EVERYTHING = "everything"
+"""The question where an API cannot be asked for changes only, or where no cursor is known yet."""
+
+TIMEOUT = (5.0, 20.0)
+"""Seconds for connecting and for each read: Dagster gives the tick of a sensor 60 s."""
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What one answer shows.
+
+    Parameters:
+        question: what was asked; answers to the same question can be compared.
+        answer: fingerprint of the ids, stamps and total that came.
+        newer: whether a refresh would move the cursor, because of a later stamp that is not in the future.
+    """
+
+    question: str
+    answer: str
+    newer: bool
+
+
+def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
+    """Asks once, without retries, for the first page of what changed since the cursor.
+
+    Without a filter by change it is the first page of everything; its records and total still tell.
+
+    Parameters:
+        cursor: the last stamp that was loaded, in the API's notation; None for everything.
+
+    Raises:
+        SourceError: one request cannot tell.
+        RequestFailed: no usable answer.
+    """
+    if spec.parent is not None:
+        raise SourceError(
+            f"`{spec.name}` is asked for once for each of `{spec.parent}`; one request cannot tell."
+        )
+    start = None
+    if spec.cursor is not None and spec.cursor.filters:
+        start = spec.cursor.initial_value if cursor is None else cursor
+    page = _first_page(connection, spec, start)
+    path = spec.cursor.path if spec.cursor is not None else None
+    stamps = [None if path is None else stamp_of(record, path) for record in page.outline]
+    names = identities_of(spec.key_fields)(page.outline)
+    shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
+    return ProbeResult(
+        question=EVERYTHING if start is None or cursor is None else f"since {start}",
+        answer=hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        newer=_would_move(spec, cursor, page),
+    )
+
+
+def _first_page(connection: Api, spec: ResourceSpec, start: Any) -> Page:
+    http = HttpClient(
+        auth=spec.auth, redactor=connection.redactor, policy=RetryPolicy(retries=0), timeout=TIMEOUT, pool=1
+    )
+    try:
+        endpoint = connection.endpoint(http, spec)
+        try:
+            return first_page(
+                endpoint, spec.paginator, endpoint.request(TimestampFormat(spec).as_text(start))
+            )
+        except ApiStatusError as error:
+            if endpoint.is_ignored(error):
+                return Page([])
+            raise
+    finally:
+        http.close()
+
+
+def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:
+    notation, reader = TimestampFormat(spec), Watermark(spec)
+    reader.read(page.outline)
+    return is_later(notation.moment(reader.last_value), notation.moment(cursor))

@@ -1,0 +1,85 @@
+"""The incremental cursor: reads the change stamps of a pass and keeps the furthest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from invoices_assets.source.paths import select
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.timestamps import UTC, TimestampFormat, is_later
+
+
+class Watermark:
+    """Reads the change stamps of a pass, which begins as this is made.
+
+    A stamp from after the beginning does not move the cursor. While a pass takes its time, a record that was
+    read already may change, and another one, still to be read, a little later; the stamp of the second would
+    hide the change of the first. And one wrong clock upstream, far in the future, would hide every change
+    until then.
+    """
+
+    def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
+        self._path = spec.cursor.path if spec.cursor is not None else None
+        self._notation = TimestampFormat(spec)
+        self._start = None if start is None else self._notation.moment(start)
+        self._began = datetime.now(UTC)
+        self._furthest: Any = None
+        self.last_value: Any = None
+        self.without_stamp = 0
+        self.in_future = 0
+        self.before_start = 0
+
+    def read(self, records: Sequence[Any]) -> None:
+        """Reads the records of one page."""
+        if self._path is None:
+            return
+        path = self._path
+        stamps = [stamp_of(record, path) for record in records]
+        if (
+            self._notation.is_iso
+            and _in_text_order(stamps)
+            and self._in_bounds(extremes := (min(stamps), max(stamps)))
+        ):
+            stamps = list(extremes)
+        for stamp in dict.fromkeys(stamps):
+            moment = self._notation.moment(stamp)
+            if moment is None:
+                self.without_stamp += stamps.count(stamp)
+                continue
+            instant = moment if isinstance(moment, datetime) else self._notation.as_datetime(stamp)
+            if instant is not None and instant > self._began:
+                self.in_future += stamps.count(stamp) if instant > datetime.now(UTC) else 0
+                continue
+            if is_later(self._start, moment):
+                self.before_start += stamps.count(stamp)
+            if self._furthest is None or is_later(moment, self._furthest):
+                self._furthest, self.last_value = moment, stamp
+
+    def _in_bounds(self, extremes: tuple[str, str]) -> bool:
+        first, last = map(self._notation.moment, extremes)
+        if not isinstance(first, datetime) or not isinstance(last, datetime) or last > self._began:
+            return False
+        return not is_later(self._start, first)
+
+
+def stamp_of(record: Any, path: str) -> Any:
+    """The change stamp of a record as it came; None where it has none."""
+    if not isinstance(record, dict):
+        return None
+    value = record.get(path)
+    if value is None and path not in record:
+        try:
+            value = select(record, path)
+        except KeyError:
+            return None
+    return value if isinstance(value, (str, int, Decimal)) else None
+
+
+def _in_text_order(stamps: Sequence[Any]) -> bool:
+    """Whether the stamps are UTC texts of one length, which sort as the moments they stand for."""
+    if not stamps or not all(type(stamp) is str for stamp in stamps):
+        return False
+    return len({len(stamp) for stamp in stamps}) == 1 and all(stamp.endswith("Z") for stamp in stamps)

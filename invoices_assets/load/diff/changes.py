@@ -1,0 +1,283 @@
+"""What a sweep changes: its rows are compared with the tables, and only what differs is handed on.
+
+An id is new, changed (a column of its row, or any of its child rows, differs), returned (it was marked as
+deleted), unchanged, or, after a complete sweep, gone. Gone rows stay, with the time in `deleted_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import duckdb
+
+from invoices_assets.load.diff.deletions import find_deleted, refuse_empty_sweep
+from invoices_assets.load.diff.schema_evolution import spooled_select
+from invoices_assets.load.spool import SEQ, SpooledSweep
+from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    ROOT_ID,
+    ROW_ID,
+    TIMESTAMPTZ,
+    LoadPlan,
+    TablePlan,
+    qualified,
+    rejected_table,
+    table_exists,
+)
+
+UNCHANGED, NEW, CHANGED, RETURNED = range(4)
+IDS = "temp.main._delta_ids"
+GONE = "temp.main._delta_gone"
+LAST = "temp.main._delta_last"
+REJECTED = "temp.main._delta_rejected"
+# below this share of a table, child rows are looked up by their record instead of read as a whole
+LOOKUP_SHARE = 0.1
+LONG_TYPES = ("VARCHAR", "JSON", "BLOB")
+MOST_EXACT = 32
+DIGEST = ident("_dlt_digest")
+
+
+@dataclass
+class Counts:
+    """How many records are what; `rekeyed` ones had a row id of another dlt pipeline."""
+
+    new: int = 0
+    changed: int = 0
+    returned: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected_new: int = 0
+    rekeyed: int = 0
+
+    @property
+    def main(self) -> bool:
+        """Whether there is anything to load into the main table and its child tables."""
+        return bool(self.new or self.changed or self.returned or self.deleted)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to load."""
+        return self.main or bool(self.rejected_new)
+
+
+class Delta:
+    """The difference between a sweep and the warehouse.
+
+    Parameters:
+        connection: the warehouse, in the transaction of the load.
+        plan: the tables as they will be; already widened.
+        primary_key: columns of the main table.
+        now: the time for `deleted_at` and `rejected_at`.
+
+    After `compare`, `counts` says how many records are what; `all_new`, whether the main table was empty;
+    `doubles`, whether ids came more than once; the tables IDS, GONE and REJECTED, which they are.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        dataset: str,
+        sweep: SpooledSweep,
+        plan: LoadPlan,
+        primary_key: Sequence[str],
+        now: datetime,
+    ) -> None:
+        self.connection = connection
+        self.dataset = dataset
+        self.sweep = sweep
+        self.plan = plan
+        self._key = primary_key
+        self.now = f"CAST({literal(now.astimezone(timezone.utc).isoformat())} AS {TIMESTAMPTZ})"
+        self.all_new = False
+        self.doubles = False
+        self.counts = Counts()
+
+    def compare(self, *, complete: bool, everything: bool, max_deleted_share: float) -> Counts:
+        """Find out what is new, changed, returned and, when the sweep is `complete`, gone.
+
+        Parameters:
+            complete: what is missing from the sweep is gone.
+            everything: nothing is missing from the sweep, but what is gone is left alone.
+
+        Raises:
+            DeletionRefused: more than `max_deleted_share` of the live rows would vanish, or the sweep of
+                everything is empty.
+        """
+        self._view_spool()
+        root = self.plan.root
+        if root.exists and self._count(f"SELECT count(*) FROM {self._table(root)}"):
+            self._compare_root()
+            for child in self.plan.children:
+                self._compare_child(child)
+            self._tally()
+            if complete or everything:
+                refuse_empty_sweep(self.connection, self.dataset, self.sweep, root)
+            if complete:
+                self.counts.deleted = find_deleted(
+                    self.connection,
+                    self.dataset,
+                    self.sweep,
+                    root,
+                    self._key,
+                    spool=spool_view(root),
+                    into=GONE,
+                    limit=max_deleted_share,
+                )
+        else:
+            self.all_new = True
+            self.counts.new = self._count(f"SELECT count(*) FROM {spool_view(root)}")
+        if self.counts.new:
+            self._drop_orphans()
+        self.counts.rejected_new = self._compare_rejected()
+        return self.counts
+
+    def _view_spool(self) -> None:
+        """Views of the spool in which each id comes once, from the last batch that has it."""
+        root = self.plan.root
+        row_id = ident(ROW_ID)
+        for table in self.plan.tables.values():
+            select = spooled_select(self.sweep, table, extra=SEQ)
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {_raw(table)} AS {select}")
+        if root.columns:
+            query = f"SELECT count(*) > count(DISTINCT {row_id}) FROM {_raw(root)}"
+            self.doubles = bool(self._count(query))
+        if self.doubles:
+            self.connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {LAST} AS "
+                f"SELECT {row_id} AS id, max({SEQ}) AS seq FROM {_raw(root)} GROUP BY 1"
+            )
+        for table in self.plan.tables.values():
+            select = f"SELECT * FROM {_raw(table)} r"
+            if self.doubles:
+                owner = ident(ROW_ID if table is root else ROOT_ID)
+                last = f"SELECT 1 FROM {LAST} l WHERE l.id = r.{owner} AND l.seq = r.{SEQ}"
+                select += f" WHERE EXISTS ({last})"
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {spool_view(table)} AS {select}")
+
+    def _compare_root(self) -> None:
+        root = self.plan.root
+        row_id = ident(ROW_ID)
+        on = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self._key)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT s.{row_id} AS id, "
+            f"CASE WHEN e.{row_id} IS NULL THEN {NEW} WHEN e.{ident(DELETED_AT)} IS NOT NULL THEN {RETURNED} "
+            f"WHEN s.{row_id} <> e.{row_id} OR {_differs(root)} THEN {CHANGED} ELSE {UNCHANGED} END AS kind, "
+            f"s.{row_id} <> e.{row_id} AS rekeyed "
+            f"FROM ({self._spooled(root, *self._key)}) s "
+            f"LEFT JOIN ({self._stored(root, *self._key, DELETED_AT)}) e ON {on}"
+        )
+        # a table that plain dlt appended to may hold an id more than once; one row is to remain
+        if self._count(f"SELECT count(*) > count(DISTINCT id) FROM {IDS}"):
+            self.connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT id, bool_or(rekeyed) AS rekeyed, "
+                f"CASE WHEN count(*) > 1 THEN {CHANGED} ELSE max(kind) END AS kind FROM {IDS} GROUP BY id"
+            )
+
+    def _compare_child(self, child: TablePlan) -> None:
+        """A record whose child rows differ in any way is changed."""
+        if not self._count(f"SELECT count(*) FROM {IDS} WHERE kind = {UNCHANGED}"):
+            return
+        root_id, row_id = ident(ROOT_ID), ident(ROW_ID)
+        if child.exists:
+            restricted = ""
+            if self._is_small():
+                restricted = f" WHERE {root_id} IN (SELECT id FROM {IDS} WHERE kind = {UNCHANGED})"
+            differing = (
+                f"SELECT coalesce(s.{root_id}, e.{root_id}) AS id "
+                f"FROM ({self._spooled(child, ROOT_ID)}{restricted}) s "
+                f"FULL JOIN ({self._stored(child, ROOT_ID)}{restricted}) e ON s.{row_id} = e.{row_id} "
+                f"WHERE s.{row_id} IS NULL OR e.{row_id} IS NULL OR {_differs(child)}"
+            )
+        else:
+            differing = f"SELECT {root_id} AS id FROM {spool_view(child)}"
+        self.connection.execute(
+            f"UPDATE {IDS} SET kind = {CHANGED} WHERE kind = {UNCHANGED} AND id IN ({differing})"
+        )
+
+    def _spooled(self, table: TablePlan, *keys: str) -> str:
+        return _comparable(table, spool_view(table), table.columns, keys)
+
+    def _stored(self, table: TablePlan, *keys: str) -> str:
+        return _comparable(table, self._table(table), table.existing, keys)
+
+    def _drop_orphans(self) -> None:
+        """Child rows of new records are left over from main rows that somebody has removed by hand."""
+        for child in self.plan.children:
+            if child.exists:
+                new = f" WHERE {ident(ROOT_ID)} IN (SELECT id FROM {IDS} WHERE kind = {NEW})"
+                self.connection.execute(f"DELETE FROM {self._table(child)}{'' if self.all_new else new}")
+
+    def _is_small(self) -> bool:
+        stored = self._count(f"SELECT count(*) FROM {self._table(self.plan.root)}")
+        return self._count(f"SELECT count(*) FROM {IDS}") < LOOKUP_SHARE * stored
+
+    def _tally(self) -> None:
+        query = f"SELECT kind, count(*), count(*) FILTER (WHERE rekeyed) FROM {IDS} GROUP BY 1"
+        for kind, count, rekeyed in self.connection.execute(query).fetchall():
+            name = {NEW: "new", CHANGED: "changed", RETURNED: "returned", UNCHANGED: "unchanged"}[kind]
+            setattr(self.counts, name, count)
+            self.counts.rekeyed += rekeyed
+
+    def _compare_rejected(self) -> int:
+        """A rejection that is in the table already is not stored again."""
+        if not self.sweep.rejected_files:
+            return 0
+        files = ", ".join(literal(str(path)) for path in self.sweep.rejected_files)
+        table = rejected_table(self.sweep.root)
+        fresh, row_id = "", ident(ROW_ID)
+        if table_exists(self.connection, self.dataset, table):
+            fresh = f" WHERE {row_id} NOT IN (SELECT {row_id} FROM {qualified(self.dataset, table)})"
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS "
+            f"SELECT DISTINCT *, {self.now} AS rejected_at FROM read_parquet([{files}]){fresh}"
+        )
+        return self._count(f"SELECT count(*) FROM {REJECTED}")
+
+    def _count(self, query: str) -> int:
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def _table(self, table: TablePlan) -> str:
+        return qualified(self.dataset, table.name)
+
+
+def _compared(table: TablePlan) -> tuple[list[str], list[str]]:
+    """The columns of the API that are compared value by value, and those of which only a hash is.
+
+    A join in which whole rows meet takes more memory than any limit where rows are wide, or their texts long.
+    Numbers, dates and the like are compared as they are. Of texts it is DuckDB's hash of 64 bits: two rows
+    that differ in a text look equal once in 18,446,744,073,709,551,616 times.
+    """
+    exact = [c for c in table.data_columns if table.columns[c] not in LONG_TYPES][:MOST_EXACT]
+    return exact, [c for c in table.data_columns if c not in exact]
+
+
+def _comparable(table: TablePlan, source: str, there: Container[str], keys: Sequence[str]) -> str:
+    """SQL that reads what is compared of the rows of `source`; a column that is not `there` is null."""
+    exact, hashed = _compared(table)
+
+    def value(column: str) -> str:
+        return ident(column) if column in there else f"CAST(NULL AS {table.columns[column]})"
+
+    columns = [f"{value(c)} AS {ident(c)}" for c in dict.fromkeys((ROW_ID, *keys, *exact))]
+    digest = f"hash({', '.join(map(value, hashed))})" if hashed else "0"
+    return f"SELECT {', '.join(columns)}, {digest} AS {DIGEST} FROM {source}"
+
+
+def _differs(table: TablePlan) -> str:
+    """SQL that is true when the spooled row `s` and the stored row `e` differ in a column of the API."""
+    exact, _ = _compared(table)
+    parts = [f"s.{ident(c)} IS DISTINCT FROM e.{ident(c)}" for c in exact]
+    return f"({' OR '.join([*parts, f's.{DIGEST} <> e.{DIGEST}'])})"
+
+
+def _raw(table: TablePlan) -> str:
+    return f"temp.main.{ident(f'_raw_{table.name}')}"
+
+
+def spool_view(table: TablePlan) -> str:
+    """The view of the spooled rows of a table in which each id comes once."""
+    return f"temp.main.{ident(f'_spool_{table.name}')}"

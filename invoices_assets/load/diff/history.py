@@ -1,0 +1,142 @@
+"""Every version of the main rows, in `<resource>_history`, merged by dlt's strategy `scd2`.
+
+A version lasts from `valid_from` until `valid_to`, which is null for the present one. dlt tells versions
+apart by a hash of the row, kept in `_dlt_id`. It is made of the texts of all values that are there, so that a
+column that is added later, or widened, does not make new versions of rows that did not change.
+
+Versions come from the rows that a load writes anyway. Where the main table was written without its history,
+all its rows are compared once more; so the history can be switched on, off and on again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from invoices_assets.errors import TableRefused
+from invoices_assets.load.diff.changed_rows import rows_to_load
+from invoices_assets.load.diff.changes import Delta
+from invoices_assets.load.diff.schema_evolution import merged
+from invoices_assets.load.settings import ResourceLike
+from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.tables import (
+    LOAD_ID,
+    ROW_ID,
+    TIMESTAMPTZ,
+    WAY_OUT,
+    LoadPlan,
+    TablePlan,
+    history_table,
+    qualified,
+    stored_tables,
+)
+from invoices_assets.load.types import VARCHAR, text_of
+from invoices_assets.source.columns import parse_columns
+
+VALID_FROM, VALID_TO = "valid_from", "valid_to"
+RECORD_KEY = "record_key"
+STATE = "history"
+
+
+def plan_history(
+    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, resource: ResourceLike
+) -> TablePlan | None:
+    """The history table as it will be, with the columns of the main table; None where it is not asked for.
+
+    Raises:
+        TableRefused: the table cannot take the rows.
+    """
+    root = plan.root
+    if not resource.history or not root.columns:
+        return None
+    for column in (VALID_FROM, VALID_TO):
+        if column in root.columns:
+            raise TableRefused(
+                f"the API has a field `{column}`, the name of a column of the history; give it another one "
+                f"in the source YAML, for example `columns: {{api_{column}: {{x-from: {column}}}}}`"
+            )
+    name = history_table(root.name)
+    stored = stored_tables(connection, dataset, name).get(name, {})
+    if stored and VALID_TO not in stored:
+        raise TableRefused(
+            f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}"
+        )
+    came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
+    history = merged(dataset, name, stored, came, parse_columns(resource.columns), [])
+    history.columns |= {VALID_FROM: TIMESTAMPTZ, VALID_TO: TIMESTAMPTZ, ROW_ID: VARCHAR}
+    if len(resource.primary_key) > 1:
+        history.columns[RECORD_KEY] = VARCHAR
+    return history
+
+
+def merge_key(resource: ResourceLike) -> str:
+    """The column that tells the records of a history apart; dlt would run several into each other."""
+    return resource.primary_key[0] if len(resource.primary_key) == 1 else RECORD_KEY
+
+
+def is_behind(
+    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, state: Mapping[str, Any]
+) -> bool:
+    """Whether the main table has rows that were written without their history.
+
+    Parameters:
+        state: dlt's state of the resource, which names the last load that wrote both.
+    """
+    if plan.history is None or not plan.root.exists:
+        return False
+    query = f"SELECT max({ident(LOAD_ID)}) FROM {qualified(dataset, plan.root.name)}"
+    row = connection.execute(query).fetchone()
+    last = row[0] if row else None
+    known = state.get(STATE, {}).get("load_id") if plan.history.exists else None
+    return last is not None and (known is None or known < last)
+
+
+def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: bool) -> str:
+    """SQL for the rows that may be new versions.
+
+    Parameters:
+        key: the primary key.
+        behind: take every row of the main table, not only what the load changes.
+    """
+    root, history = delta.plan.root, delta.plan.history
+    assert history is not None
+    columns = [c for c in root.columns if c not in (ROW_ID, LOAD_ID)]
+    parts = []
+    if delta.counts.main:
+        parts.append(f"SELECT {_list(columns)} FROM ({rows_to_load(delta, root, load_id)})")
+    if behind:
+        parts.append(_other_rows(delta, key, columns, parts))
+    kinds = {column: root.columns[column] for column in columns}
+    selected = [f"CAST({ident(c)} AS {history.columns[c]}) AS {ident(c)}" for c in columns]
+    selected += [f"{literal(load_id)} AS {ident(LOAD_ID)}", f"{_hash(kinds)} AS {ident(ROW_ID)}"]
+    if RECORD_KEY in history.columns:
+        selected.append(f"{_hash({column: kinds[column] for column in key})} AS {ident(RECORD_KEY)}")
+    return f"SELECT {', '.join(selected)} FROM ({' UNION ALL '.join(parts)})"
+
+
+def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: Sequence[str]) -> str:
+    """The stored rows that the load does not touch; one of each id, for plain dlt may append several."""
+    root = delta.plan.root
+    stored = [
+        ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns
+    ]
+    same = " AND ".join(f"f.{ident(k)} = e.{ident(k)}" for k in key)
+    untouched = "".join(f" WHERE NOT EXISTS (SELECT 1 FROM ({select}) f WHERE {same})" for select in fed)
+    return (
+        f"SELECT {', '.join(stored)} FROM {qualified(delta.dataset, root.name)} e{untouched} "
+        f"QUALIFY row_number() OVER (PARTITION BY {_list(key)} ORDER BY {ident(LOAD_ID)} DESC) = 1"
+    )
+
+
+def _hash(kinds: Mapping[str, str]) -> str:
+    texts = {column: text_of(ident(column), kinds[column]) for column in sorted(kinds)}
+    parts = [
+        f"coalesce({literal(c + '=')} || length({text}) || ':' || {text}, '')" for c, text in texts.items()
+    ]
+    return f"md5({' || '.join(parts)})"
+
+
+def _list(columns: Sequence[str]) -> str:
+    return ", ".join(map(ident, columns))

@@ -1,0 +1,164 @@
+"""Do the rows fit the tables that are there? Columns are added or widened, or the load is refused.
+
+DuckDB casts on insert without a word, and rounds (DECIMAL to BIGINT, DOUBLE to anything). So nothing is left
+to it: before a row is written, every column has one type on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import duckdb
+
+from invoices_assets.errors import TableRefused
+from invoices_assets.load.settings import ResourceLike
+from invoices_assets.load.spool import SpooledSweep
+from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    LOAD_ID,
+    TIMESTAMPTZ,
+    WAY_OUT,
+    LoadPlan,
+    Stored,
+    TablePlan,
+    qualified,
+    stored_tables,
+)
+from invoices_assets.load.types import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
+from invoices_assets.source.columns import Column, parse_columns
+
+JSON = "JSON"
+
+
+def plan_tables(
+    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: ResourceLike
+) -> LoadPlan:
+    """Compare the columns of `sweep` with the tables of the warehouse.
+
+    Returns:
+        The tables after the load. Nothing is changed yet: see `widen`.
+
+    Raises:
+        TableRefused: a table cannot take the rows without loss; one sentence with the way out.
+    """
+    stored = stored_tables(connection, dataset, sweep.root)
+    declared = parse_columns(resource.columns)
+    plan = LoadPlan({}, [])
+    spooled = sweep.columns
+    if DELETED_AT in spooled.get(sweep.root, {}):
+        raise TableRefused(
+            f"the API has a field `{DELETED_AT}`, the name of the loader's own column; give it another one "
+            f"in the source YAML, for example `columns: {{api_{DELETED_AT}: {{x-from: {DELETED_AT}}}}}`"
+        )
+    for name in (sweep.root, *sorted((stored.keys() | spooled.keys()) - {sweep.root})):
+        place = name[len(sweep.root) + 2 :] + "__" if name != sweep.root else ""
+        hints = {key[len(place) :]: hint for key, hint in declared.items() if key.startswith(place)}
+        came = {}
+        for column, kinds in spooled.get(name, {}).items():
+            types = [_declared_type(duckdb_type(kind), hints.get(column)) for kind in kinds]
+            came[column] = common_type(types)
+            if len(set(types)) > 1:
+                names = " and as ".join(dict.fromkeys(types))
+                plan.remarks.append(f"{name}.{column} came as {names}; it is stored as {came[column]}")
+        plan.tables[name] = merged(dataset, name, stored.get(name, {}), came, hints, plan.remarks)
+    _add_own_columns(dataset, plan, resource)
+    return plan
+
+
+def spooled_select(sweep: SpooledSweep, table: TablePlan, *, extra: str) -> str:
+    """SQL that reads the spooled rows of one table with the types of its plan.
+
+    Columns that did not come are null.
+
+    Parameters:
+        extra: one more column, a whole number, that is read as it is.
+    """
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for path, schema in sweep.files.get(table.name, []):
+        signature = tuple((n, duckdb_type(t)) for n, t in zip(schema.names, schema.types, strict=True))
+        groups.setdefault(signature, []).append(literal(str(path)))
+    selects = []
+    for signature, paths in groups.items():
+        kinds = dict(signature)
+        columns = [f"{_as(ident(c), kinds.get(c), kind)} AS {ident(c)}" for c, kind in table.columns.items()]
+        selects.append(f"SELECT {', '.join([*columns, extra])} FROM read_parquet([{', '.join(paths)}])")
+    if not selects:
+        nulls = [f"CAST(NULL AS {kind}) AS {ident(c)}" for c, kind in table.columns.items()]
+        return f"SELECT {', '.join([*nulls, f'CAST(NULL AS BIGINT) AS {extra}'])} WHERE false"
+    return " UNION ALL ".join(selects)
+
+
+def _declared_type(came: str, hint: Column | None) -> str:
+    # Arrow has no JSON
+    return JSON if hint is not None and hint.kind == "json" and came == VARCHAR else came
+
+
+def merged(
+    dataset: str,
+    table: str,
+    stored: Stored,
+    came: Mapping[str, str],
+    hints: Mapping[str, Column],
+    remarks: list[str],
+) -> TablePlan:
+    plan = TablePlan(table, existing={column: nullable for column, (_, nullable) in stored.items()})
+    for column, (old, _) in stored.items():
+        new = came.get(column, old)
+        hint = hints.get(column)
+        final = _resolved(old, new, bool(hint and hint.kind) or column.startswith("_dlt_"))
+        if final is None:
+            raise TableRefused(
+                f"the column {column} of {dataset}.{table} has the type {old}, but its values now come as "
+                f"{new}, and turning one into the other could change them; {WAY_OUT}"
+            )
+        plan.columns[column] = final
+        if final != old:
+            using = text_of(ident(column), old) if final == VARCHAR else f"CAST({ident(column)} AS {final})"
+            plan.widening.append(
+                f"ALTER TABLE {qualified(dataset, table)} "
+                f"ALTER COLUMN {ident(column)} TYPE {final} USING {using}"
+            )
+            remarks.append(f"the column {table}.{column} was widened from {old} to {final}")
+        elif final == VARCHAR != new:
+            remarks.append(f"{table}.{column} came as {new}; it is stored as {final}, as before")
+    for column, new in came.items():
+        plan.columns.setdefault(column, new)
+    return plan
+
+
+def _resolved(old: str, new: str, declared: bool) -> str | None:
+    """The type that holds what is in the column and what comes; None where there is none."""
+    if old == new or widens(new, old):
+        return old
+    if widens(old, new):
+        return new
+    if not declared and can_become_text(old) and can_become_text(new):
+        return VARCHAR
+    return None
+
+
+def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceLike) -> None:
+    root = plan.root
+    if not root.columns:
+        return
+    root.columns.setdefault(DELETED_AT, TIMESTAMPTZ)
+    root.columns.setdefault(LOAD_ID, VARCHAR)
+    if root.columns[DELETED_AT] != TIMESTAMPTZ:
+        raise TableRefused(
+            f"{dataset}.{root.name} has a column {DELETED_AT} of the type {root.columns[DELETED_AT]}, "
+            f"but the loader needs {TIMESTAMPTZ} there; {WAY_OUT}"
+        )
+    for column in resource.primary_key:
+        if root.exists and column not in root.existing:
+            raise TableRefused(
+                f"the table {dataset}.{root.name} has no column {column}, the primary key; {WAY_OUT}"
+            )
+
+
+def _as(column: str, kind: str | None, final: str) -> str:
+    if kind is None:
+        return f"CAST(NULL AS {final})"
+    if kind == final:
+        return column
+    return text_of(column, kind) if final == VARCHAR else f"CAST({column} AS {final})"

@@ -1,0 +1,89 @@
+"""What DuckDB, dlt and the drivers of databases say, in one sentence for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from invoices_assets.errors import LoadFailed, WarehouseError, WarehouseUnusable
+from invoices_assets.load.settings import WarehouseSettings
+
+
+def explain(error: BaseException, path: Path) -> WarehouseError:
+    """The sentence for what DuckDB, or the operating system, said about the file at `path`."""
+    if isinstance(error, WarehouseError):
+        return error
+    text = " ".join(str(error).split())
+    low = text.lower()
+    full = ("no space left", "disk full", "could not write", "error writing", "file too large", "quota")
+    if any(sign in low for sign in full):
+        return WarehouseUnusable(
+            f"the disk of {path.parent} is full; nothing was loaded and the warehouse is as it was"
+        )
+    if "max_temp_directory_size" in low or "failed to offload" in low or "out of memory" in low:
+        return WarehouseUnusable(
+            f"DuckDB ran out of memory or of room for its temporary files beside {path}; "
+            "nothing was loaded and the warehouse is as it was"
+        )
+    if (
+        "not a valid duckdb database" in low
+        or "corrupt" in low
+        or "checksum" in low
+        or "storage version" in low
+    ):
+        return WarehouseUnusable(
+            f"{path} is not a readable DuckDB database ({text[:200]}); "
+            "move it away or set INVOICES_DUCKDB_PATH to another file"
+        )
+    if "read-only" in low or "permission denied" in low or "cannot open file" in low:
+        return WarehouseUnusable(
+            f"{path} cannot be written ({text[:200]}); "
+            "set INVOICES_DUCKDB_PATH to a file in a writable folder"
+        )
+    if isinstance(error, (duckdb.IOException, OSError)):
+        return WarehouseUnusable(f"{path} cannot be used ({text[:300]}); nothing was loaded")
+    return LoadFailed(f"loading into {path} failed and was rolled back: {text[:500]}")
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The error inside dlt's wrappers."""
+    for name in ("exception", "client_exception", "dbapi_exception", "__cause__"):
+        inner = getattr(error, name, None)
+        if isinstance(inner, BaseException) and inner is not error:
+            return innermost(inner)
+    return error
+
+
+@contextlib.contextmanager
+def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
+    """One sentence for what the destination, its driver or dlt say, and nothing of the errors behind it.
+
+    Raises:
+        WarehouseError: for any exception.
+    """
+    try:
+        yield
+    except WarehouseError:
+        raise
+    except Exception as error:
+        cause = innermost(error)
+        if not isinstance(cause, Exception):
+            raise cause from None
+        if isinstance(cause, WarehouseError):
+            raise cause from None
+        # drivers repeat an address that they cannot read, with the password before its `@`
+        text = re.sub(r"\S+@", "***@", " ".join(str(cause).split()))[:300]
+        module = type(cause).__module__
+        if (
+            isinstance(cause, OSError)
+            or type(cause).__name__ == "OperationalError"
+            or "configuration" in module
+        ):
+            raise WarehouseUnusable(
+                f"the destination {settings.destination} cannot be used ({text}); nothing was loaded"
+            ) from None
+        raise LoadFailed(f"loading into {settings.destination} failed: {text}") from None

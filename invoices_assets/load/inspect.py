@@ -1,0 +1,162 @@
+"""Whether the warehouse still is what dlt's state says of it.
+
+A cursor says nothing about a table that plain dlt has written, for dlt moves it also over rows that it has
+lost; nor about one that somebody has emptied, moved away or taken columns or child tables from. Then a
+refresh asks for everything, which makes the tables right again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from invoices_assets.load.open import open_for_reading
+from invoices_assets.load.saved_state import stored_state
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import CATALOG, ident
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    qualified,
+    rejected_table,
+    stored_tables,
+    table_exists,
+)
+from invoices_assets.source.naming import normalized
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """How many records wait in the table of rejected ones, and why: reason to count."""
+
+    count: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def open_rejections(settings: WarehouseSettings, root: str) -> Rejections:
+    """The rejected records of a main table that no later load has settled.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
+    """
+    if not settings.is_there:
+        return Rejections()
+    table = rejected_table(root)
+    with open_for_reading(settings) as connection:
+        if not table_exists(connection, settings.dataset, table):
+            return Rejections()
+        name = qualified(settings.dataset, table)
+        rows = connection.execute(
+            f"SELECT reason, count(*) FROM {name} GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    return Rejections(sum(count for _, count in rows), dict(rows))
+
+
+def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
+    """dlt's state of `resource` in the warehouse; empty when there is none. Nothing is written.
+
+    Raises:
+        WarehouseError: the file is there and cannot be read.
+    """
+    if not settings.is_there:
+        return {}
+    with open_for_reading(settings) as connection:
+        return stored_state(connection, settings, resource)
+
+
+@dataclass(frozen=True)
+class ReliableState:
+    """dlt's state of a resource as far as a refresh may rely on it.
+
+    Parameters:
+        state: empty if there is none, or none to rely on.
+        doubt: why there is none to rely on.
+    """
+
+    state: Mapping[str, Any] = field(default_factory=dict)
+    doubt: str | None = None
+
+
+def reliable_state(
+    settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None
+) -> ReliableState:
+    """dlt's state of a resource, if the tables are as the last load has left them. Nothing is written.
+
+    Parameters:
+        log: told when another process holds the file and has to be waited for.
+
+    Raises:
+        WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
+    """
+    if not settings.is_there:
+        return ReliableState()
+    with open_for_reading(settings, log) as connection:
+        state = stored_state(connection, settings, resource)
+        doubt = _doubt(connection, settings.dataset, normalized(resource)) if state else None
+        return ReliableState({} if doubt else state, doubt)
+
+
+def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
+    """Whether the warehouse has records of a resource that are not marked as deleted.
+
+    Raises:
+        WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
+    """
+    if not settings.is_there:
+        return False
+    root = normalized(resource)
+    with open_for_reading(settings) as connection:
+        columns = stored_tables(connection, settings.dataset, root).get(root, {})
+        live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
+        return bool(columns) and _has_rows(connection, settings.dataset, root, live)
+
+
+def _doubt(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> str | None:
+    tables = stored_tables(connection, dataset, root)
+    if root not in tables or not _has_rows(connection, dataset, root):
+        return f"the table {dataset}.{root} is missing or empty"
+    if DELETED_AT not in tables[root]:
+        return f"the table {dataset}.{root} was written by plain dlt"
+    for name, columns in _known_columns(connection, dataset, root).items():
+        lost = columns - tables.get(name, {}).keys()
+        if lost:
+            what = f"has lost {', '.join(sorted(lost))}" if name in tables else "is missing"
+            return f"the table {dataset}.{name} {what}"
+    return None
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, where: str = "") -> bool:
+    query = f"SELECT 1 FROM {qualified(dataset, table)}{where} LIMIT 1"
+    return connection.execute(query).fetchone() is not None
+
+
+def _known_columns(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> dict[str, set[str]]:
+    """The columns of the main table and its child tables by the schema that dlt has stored last."""
+    if not table_exists(connection, dataset, "_dlt_version"):
+        return {}
+    row = connection.execute(
+        f"SELECT schema FROM {ident(CATALOG)}.{ident(dataset)}._dlt_version WHERE schema_name = ? "
+        "ORDER BY inserted_at DESC LIMIT 1",
+        [dataset],
+    ).fetchone()
+    tables = _schema(row[0])["tables"] if row else {}
+    return {
+        name: {column for column, hints in table["columns"].items() if "data_type" in hints}
+        for name, table in tables.items()
+        if name == root or (name.startswith(f"{root}__") and "parent" in table)
+    }
+
+
+def _schema(text: str) -> dict[str, Any]:
+    with contextlib.suppress(binascii.Error):
+        # as SqlJobClientBase._row_to_schema_info reads what dlt has compressed
+        text = zlib.decompress(base64.b64decode(text, validate=True)).decode()
+    schema: dict[str, Any] = json.loads(text)
+    return schema

@@ -1,0 +1,274 @@
+"""Records of an API to Arrow tables in dlt's relational shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from invoices_assets.extract.page import Page
+from invoices_assets.normalize.arrow_reader import ArrowReader
+from invoices_assets.normalize.flatten import MAX_NESTING, Field, Flat, Move, Table, flatten, merged, moves_of
+from invoices_assets.normalize.inference import FieldTypes
+from invoices_assets.normalize.json_numbers import json_text, storable
+from invoices_assets.normalize.row_ids import key_ids, nested_ids
+from invoices_assets.normalize.scalars import to_arrow
+from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
+from invoices_assets.source.columns import Column, parse_columns
+from invoices_assets.source.naming import normalized
+
+
+class Converter:
+    """Turns batches of JSON records into the tables that dlt's relational normalizer would make of them.
+
+    It remembers from batch to batch what undeclared fields came as, so that a column that once had to become
+    text stays text.
+
+    Parameters:
+        table: name of the root table.
+        columns: the `columns` of the resource, see `invoices_assets.source.columns`.
+        primary_key: column names.
+
+    Raises:
+        ValueError: a hint that cannot be followed, or no primary key.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+        primary_key: Sequence[str],
+    ) -> None:
+        if not primary_key or isinstance(primary_key, str):
+            raise ValueError(f"`{table}` needs a primary key, a list of column names.")
+        self.columns = parse_columns(columns)
+        self._table = normalized(table)
+        self._primary_key = tuple(normalized(name) for name in primary_key)
+        self._moves = moves_of(self.columns.values())
+        self._shapes = FieldTypes()
+        self._vectorized = ArrowReader(self._table, self.columns, self._primary_key, self._moves)
+        origins = {name: column.x_from for name, column in self.columns.items()}
+        self._key_fields = [origins.get(normalized(name)) or name for name in primary_key]
+
+    def convert_pages(self, pages: Sequence[Page]) -> NormalizedBatch:
+        """Converts the records of pages, without a look at single values where that is enough."""
+        tables = self._vectorized.read(pages)
+        if tables is not None:
+            return NormalizedBatch(tables)
+        converted = self.convert([record for page in pages for record in page.records])
+        if converted.rejected:
+            self._vectorized.review(self._shapes)
+        else:
+            self._vectorized.learn(pages, converted.tables, self._shapes)
+        return converted
+
+    def convert(self, records: Sequence[Any]) -> NormalizedBatch:
+        """Converts a batch; numbers must be int or Decimal.
+
+        Raises:
+            TypeError: a value that exact JSON does not have, such as a float.
+        """
+        reasons = {row: "not an object" for row, record in enumerate(records) if type(record) is not dict}
+        while True:
+            # Once more without the rejected ones: they shall have no part in the types of columns.
+            rows = [row for row in range(len(records)) if row not in reasons]
+            batch = _Batch(self._table, self.columns, self._primary_key, self._shapes.for_next_batch())
+            tables = batch.tables([records[row] for row in rows], self._moves)
+            if not batch.reasons:
+                break
+            reasons |= {rows[row]: reason for row, reason in batch.reasons.items()}
+        self._shapes = batch.shapes
+        rejected = [self._rejected(records[row], reasons[row]) for row in sorted(reasons)]
+        return NormalizedBatch(
+            tables, rejected, {storable(text): n for text, n in batch.shapes.remarks.items()}
+        )
+
+    def _rejected(self, record: Any, reason: str) -> RejectedRecord:
+        key = record_key(record, self._key_fields) if type(record) is dict else None
+        return RejectedRecord(key, json_text(record), storable(reason))
+
+
+def record_key(record: Mapping[str, Any], primary_key: Sequence[str]) -> str | None:
+    """The text of a record's primary key; None where a part is missing, null or empty.
+
+    Parameters:
+        primary_key: fields of the record: each a key, else a dotted path, else another spelling of the key
+            that becomes the same column.
+
+    Returns:
+        the value itself if it is a single text, else its JSON text (a list for a key of several fields).
+    """
+    values = [_lookup(record, name) for name in primary_key]
+    if any(value is None or value == "" or isinstance(value, dict | list) for value in values):
+        return None
+    if len(values) > 1:
+        return json_text(values)
+    return storable(values[0]) if isinstance(values[0], str) else json_text(values[0])
+
+
+def _lookup(record: Mapping[str, Any], name: str) -> Any:
+    if name in record:
+        return record[name]
+    value: Any = record
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if value is None:
+        column = normalized(name)
+        value = next((value for key, value in record.items() if normalized(key) == column), None)
+    return value
+
+
+@dataclass
+class _Rows:
+    """Records on their way into one table, and where each comes from.
+
+    Parameters:
+        path: normalized path from the root record, empty for the root table.
+        roots: per row, the row number of its root record.
+        parents: per row, the `_dlt_id` of its parent; empty in the root table.
+        positions: per row, its index in the list.
+    """
+
+    path: str
+    source: str
+    moves: Move | None
+    level: int
+    records: list[Any] = field(default_factory=list)
+    roots: list[int] = field(default_factory=list)
+    parents: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+
+
+class _Batch:
+    """One attempt at a batch. `reasons` tells, by row number of the root, what must be rejected."""
+
+    def __init__(
+        self, table: str, columns: Mapping[str, Column], primary_key: Sequence[str], shapes: FieldTypes
+    ) -> None:
+        self.shapes = shapes
+        self.reasons: dict[int, str] = {}
+        self._table = table
+        self._declared = columns
+        self._primary_key = primary_key
+        self._root_ids: list[str] = []
+
+    def tables(self, records: list[dict[str, Any]], moves: Move) -> dict[str, pa.Table]:
+        made: dict[str, pa.Table] = {}
+        root = _Rows("", "", moves, MAX_NESTING, records, roots=list(range(len(records))))
+        waiting = {"": root} if records else {}
+        while waiting:
+            # The shortest first: the rows of a table all come from tables with shorter names.
+            rows = waiting.pop(min(waiting, key=len))
+            name = f"{self._table}__{rows.path}" if rows.path else self._table
+            made[name] = self._table_of(name, rows, waiting)
+        return made
+
+    def _table_of(self, name: str, rows: _Rows, waiting: dict[str, _Rows]) -> pa.Table:
+        kinds = set(map(type, rows.records))
+        # dlt counts a list in a list as two levels.
+        level = rows.level - (list in kinds)
+        records = rows.records if kinds == {dict} else _as_objects(rows.records)
+        table = Table(rows.path, rows.source, records, rows.moves, level)
+        flat = flatten(table, self._declared, self.shapes, partial(self._reject, rows))
+        fields = {
+            column: merged(found, f"column `{column}`", partial(self._reject, rows))
+            for column, found in flat.columns.items()
+        }
+        if rows.path:
+            ids = nested_ids(name, rows.parents, rows.positions)
+            arrays = self._arrays(rows, table, fields)
+            arrays["_dlt_root_id"] = pa.array([self._root_ids[root] for root in rows.roots], pa.string())
+            arrays["_dlt_parent_id"] = pa.array(rows.parents, pa.string())
+            arrays["_dlt_list_idx"] = pa.array(rows.positions, pa.int64())
+        else:
+            self._root_ids = ids = self._key_ids(rows, fields)
+            arrays = self._arrays(rows, table, fields)
+        arrays["_dlt_id"] = pa.array(ids, pa.string())
+        self._send_children(table, flat, rows, ids, waiting)
+        return pa.table(arrays)
+
+    def _arrays(self, rows: _Rows, table: Table, fields: Mapping[str, Field]) -> dict[str, pa.Array]:
+        arrays: dict[str, pa.Array] = {}
+        for name in dict.fromkeys(chain(self._expected(table), fields)):
+            place = table.place(name)
+            hint = self._declared.get(place)
+            found = fields.get(name)
+            if found is not None and found.types != {type(None)}:
+                column = hint if hint and hint.kind else self.shapes.column(place, found.types)
+                arrays[name], unreadable = to_arrow(column, found.values, found.types)
+                for row, why in unreadable.items():
+                    self._reject(rows, row, f"`{found.path}` {why}")
+            elif hint and (hint.kind or not hint.nullable):
+                arrays[name] = pa.nulls(len(rows.records), hint.arrow_type)
+            else:
+                continue
+            if (hint and not hint.nullable) or (not rows.path and name in self._primary_key):
+                self._reject_nulls(rows, arrays[name], found.path if found else name)
+        return arrays
+
+    def _expected(self, table: Table) -> list[str]:
+        """The declared columns that a table has in any case.
+
+        Whether `customer__name` belongs to the root table or to a child table `customer` shows only when the
+        first customer comes, so such a column is expected from the first object on.
+        """
+        beginning = table.place("")
+        expected = []
+        for place, hint in self._declared.items():
+            if place.startswith(beginning):
+                name = place[len(beginning) :]
+                parent = place.rpartition("__")[0]
+                from_root = not table.path and hint.x_from and "." not in hint.x_from
+                if "__" not in name or parent in self.shapes.objects or from_root:
+                    expected.append(name)
+        return expected
+
+    def _key_ids(self, rows: _Rows, fields: Mapping[str, Field]) -> list[str]:
+        nothing = [None] * len(rows.records)
+        columns = {name: fields[name].values if name in fields else nothing for name in self._primary_key}
+        for name, values in columns.items():
+            for row, value in enumerate(values):
+                if value is None or value == "":
+                    self._reject(rows, row, f"no id: `{name}` is missing or empty")
+        return key_ids(columns)
+
+    def _send_children(
+        self, table: Table, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]
+    ) -> None:
+        for name, found in flat.lists.items():
+            place = table.place(name)
+            lists = merged(found, f"table `{self._table}__{place}`", partial(self._reject, rows))
+            children = waiting.get(place)
+            if children is None:
+                children = _Rows(place, lists.path, lists.move, table.level - 1)
+            items = [value or () for value in lists.values]
+            sizes = list(map(len, items))
+            children.records.extend(chain.from_iterable(items))
+            children.positions.extend(chain.from_iterable(map(range, sizes)))
+            for row, size in enumerate(sizes):
+                if size:
+                    children.roots.extend([rows.roots[row]] * size)
+                    children.parents.extend([ids[row]] * size)
+            if children.records:
+                waiting[place] = children
+
+    def _reject_nulls(self, rows: _Rows, array: pa.Array, path: str) -> None:
+        if array.null_count:
+            for row, valid in enumerate(array.is_valid().to_pylist()):
+                if not valid:
+                    self._reject(rows, row, f"`{path}` has no value and must have one")
+
+    def _reject(self, rows: _Rows, row: int, reason: str) -> None:
+        self.reasons.setdefault(rows.roots[row], reason)
+
+
+def _as_objects(items: list[Any]) -> list[dict[str, Any]]:
+    """List items as dlt's rows: a list in a list is a child table `list`, a single value a column `value`."""
+    return [
+        item if type(item) is dict else {"list": item} if type(item) is list else {"value": item}
+        for item in items
+    ]

@@ -1,0 +1,221 @@
+"""Keeps secrets out of everything but the request: they are recognised by value, whatever carries them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from invoices_assets.errors import ExtractError, RedactedError
+from invoices_assets.redaction import hooks
+from invoices_assets.redaction.encodings import Encoding, encodings_of, findable_in_data, values_of
+
+MARK = "***"
+"""Stands where a secret was."""
+
+_LONGEST_SENTENCE = 1000
+_log = logging.getLogger("invoices_assets")
+T = TypeVar("T")
+
+
+class Redactor:
+    """Replaces secrets in texts, bytes, values and exceptions by `***`.
+
+    A secret is found raw, percent-encoded (any safe set, either case, repeatedly), in base64 (standard and
+    urlsafe, with or without padding, also as part of `user:secret`), and escaped for JSON, Python or HTML. Of
+    a header value such as `Token abc` the credential `abc` is found by itself too.
+
+    Texts are searched for secrets of at least 4 characters; a shorter one is replaced only where it is a
+    whole query value (`?key=abc`), for elsewhere it would blacken half of every log. Bodies of answers are
+    searched for secrets of at least 8 characters that are not a number of fewer than 12 digits: a shorter one
+    can stand in an invoice by chance, and an invoice must never be altered.
+
+    Parameters:
+        secrets: keys, passwords, tokens or whole header values; empty ones are ignored.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._secrets: frozenset[str] = frozenset()
+        self._spellings: tuple[Encoding, ...] = ()
+        self._in_data: tuple[Encoding, ...] = ()
+        self._probes: tuple[bytes, ...] = ()
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._secrets)} secrets)"
+
+    def add(self, *secrets: str) -> None:
+        """Also replaces these from now on, for example a token that was only just obtained."""
+        with self._lock:
+            fresh = {secret for secret in secrets if secret} - self._secrets
+            if not fresh:
+                return
+            self._secrets |= fresh
+            values = {value for secret in self._secrets for value in values_of(secret)}
+            found = {value: tuple(encodings_of(value)) for value in values}
+            # The longest is replaced first, so that nothing of it stays beside a shorter one inside it.
+            ordered = sorted(values, key=lambda value: (-len(value), value))
+            self._spellings = tuple(spelling for value in ordered for spelling in found[value])
+            self._in_data = tuple(spelling for spelling in self._spellings if spelling.in_data)
+            # What holds a longer value also holds the shorter one inside it, so searching for that is enough.
+            long = [value for value in values if findable_in_data(value)]
+            least = [value for value in long if not any(other in value for other in long if other != value)]
+            probes = (
+                spelling.probe_bytes for value in least for spelling in found[value] if spelling.in_data
+            )
+            self._probes = tuple(probes)
+
+    def text(self, text: str) -> str:
+        """The text without secrets; the same object where it holds none."""
+        for spelling in self._spellings:
+            if spelling.probe in text:
+                text = spelling.in_text.sub(MARK, text)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """The body of an answer without secrets; the same object where it holds none."""
+        if any(probe in data for probe in self._probes):
+            for spelling in self._in_data:
+                data = spelling.in_bytes.sub(MARK.encode(), data)
+        return data
+
+    def value(self, value: T) -> T:
+        """A metadata value without secrets at any depth, keys included; the same object where it holds none.
+
+        Texts, bytes, mappings, sequences, sets, named tuples and dataclasses are searched; others are
+        returned as they are.
+        """
+        cleaned: T = self._value(value, ())
+        return cleaned
+
+    def exception(self, error: BaseException) -> str:
+        """An exception and its causes as one line without secrets."""
+        sentences: list[str] = []
+        seen: set[int] = set()
+        cause: BaseException | None = error
+        while cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            text = " ".join(self.text(_text_of(cause)).split())
+            if not isinstance(cause, ExtractError):
+                text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+            sentences.append(text)
+            cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        line = self.text("; caused by ".join(dict.fromkeys(sentences)))
+        return line if len(line) <= _LONGEST_SENTENCE else f"{line[:_LONGEST_SENTENCE]}…"
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Lets no exception out that holds a secret: one that does is replaced by its redacted sentence.
+
+        Raises:
+            RedactedError: in place of an exception whose text, arguments or causes hold a secret. It has no
+                cause and no traceback below this point, for their frames hold what the exception held; the
+                redacted traceback is logged at DEBUG.
+        """
+        replacement = None
+        try:
+            yield
+        except Exception as error:
+            if not self._holds_secret(error):
+                raise
+            replacement = RedactedError(self.exception(error))
+            _log.debug(self.text(hooks.traceback_text(error)))
+            _empty(error)
+        if replacement is not None:
+            raise replacement
+
+    @contextmanager
+    def installed(self) -> Iterator[Redactor]:
+        """Redacts, for the time of a run, what leaves the process by whatever library.
+
+        Log records (message, arguments, traceback, stack, extras) of all loggers, warnings, uncaught
+        exceptions and what is written to `sys.stdout` and `sys.stderr`. Runs may be nested or concurrent: as
+        long as one is under way, the secrets of all of them are redacted.
+        """
+        hooks.watch(self)
+        try:
+            yield self
+        finally:
+            hooks.unwatch(self)
+
+    def _holds_secret(self, error: BaseException) -> bool:
+        seen: set[int] = set()
+        waiting: list[BaseException | None] = [error]
+        while waiting:
+            cause = waiting.pop()
+            if cause is None or id(cause) in seen:
+                continue
+            seen.add(id(cause))
+            held = [_text_of(cause), *map(_repr, cause.args), *map(_repr, vars(cause).values())]
+            if any(self.text(text) is not text and self.text(text) != text for text in held):
+                return True
+            waiting += [cause.__cause__, cause.__context__]
+        return False
+
+    def _value(self, value: Any, within: tuple[int, ...]) -> Any:
+        if isinstance(value, str):
+            text = self.text(value)
+            return value if text == value else text
+        if isinstance(value, bytes):
+            return self.data(value)
+        if id(value) in within:
+            return value
+        within = (*within, id(value))
+        if isinstance(value, Mapping):
+            old = [item for pair in value.items() for item in pair]
+            new = [self._value(item, within) for item in old]
+            unchanged = all(one is other for one, other in zip(old, new, strict=True))
+            return value if unchanged else dict(zip(new[::2], new[1::2], strict=True))
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._sequence(value, within)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._dataclass(value, within)
+        return value
+
+    def _sequence(self, value: Any, within: tuple[int, ...]) -> Any:
+        # Dagster's records are tuples that refuse to be iterated.
+        old = list(tuple.__iter__(value) if isinstance(value, tuple) else value)
+        items = [self._value(item, within) for item in old]
+        if all(one is other for one, other in zip(items, old, strict=True)):
+            return value
+        if isinstance(value, tuple) and type(value) is not tuple:
+            return tuple.__new__(type(value), items)
+        return type(value)(items)
+
+    def _dataclass(self, value: Any, within: tuple[int, ...]) -> Any:
+        old = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        new = {name: self._value(item, within) for name, item in old.items()}
+        changed = {name: item for name, item in new.items() if item is not old[name]}
+        return dataclasses.replace(value, **changed) if changed else value
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return ""
+
+
+def _empty(error: BaseException | None) -> None:
+    """Takes from an exception all that it holds, for it stays the context of the one that replaces it."""
+    while error is not None:
+        following = error.__cause__ or error.__context__
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+        vars(error).clear()
+        error.args = ()
+        for name in ("strerror", "filename", "filename2", "object", "reason", "msg"):
+            if isinstance(getattr(error, name, None), (str, bytes)):
+                with suppress(AttributeError, TypeError):
+                    setattr(error, name, type(getattr(error, name))())
+        error = following

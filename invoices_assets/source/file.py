@@ -1,0 +1,160 @@
+"""Reads what to fetch: a YAML file in dlt's REST API source format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dlt.common.exceptions import DictValidationException
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.config_setup import (
+    build_resource_dependency_graph,
+)
+
+from invoices_assets.errors import SourceError
+from invoices_assets.source.auth import with_credentials
+from invoices_assets.source.incremental import DateWindowSpec
+from invoices_assets.source.resource import ResourceSpec, resource_spec
+
+DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
+"""The description of the default contract, used unless INVOICES_SOURCE names another file."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A readable source file.
+
+    Parameters:
+        path: where it was read from.
+        config: its content: `client`, `resource_defaults`, `resources`; without base URL and secret.
+    """
+
+    path: Path
+    config: Mapping[str, Any] = field(repr=False)
+
+    def dlt_source(self, name: str) -> Any:
+        """dlt's own source of this configuration, with placeholders for what a run alone knows.
+
+        It gives Dagster the shape of the assets; it is never read from.
+
+        Raises:
+            SourceError: dlt does not accept the configuration; its complaint is in the message.
+        """
+        try:
+            config: Any = with_credentials(self.config, "http://unset.invalid", "unset")
+            return rest_api_source(config, name=name)
+        except Exception as error:
+            raise self._refusal(error) from None
+
+    @cached_property
+    def resource_names(self) -> list[str]:
+        """Names in the order of the file."""
+        return [_name_of(resource) for resource in self.config["resources"]]
+
+    @cached_property
+    def main_resource(self) -> str:
+        """`invoices`, or the first one in a file without it."""
+        return "invoices" if "invoices" in self.resource_names else self.resource_names[0]
+
+    @cached_property
+    def windows(self) -> dict[str, DateWindowSpec]:
+        """The date windows of the resources that have one, by name.
+
+        Raises:
+            SourceError: as `resources`.
+        """
+        specs = self.resources("http://unset.invalid", "unset")
+        return {name: spec.window for name, spec in specs.items() if spec.window is not None}
+
+    def resources(self, base_url: str, secret: str) -> dict[str, ResourceSpec]:
+        """The resources, ready to be asked for, by name.
+
+        Raises:
+            SourceError: something that cannot be loaded completely or exactly.
+        """
+        try:
+            config = with_credentials(self.config, base_url, secret)
+            defaults: Any = config.get("resource_defaults") or {}
+            graph: Any = build_resource_dependency_graph(defaults, config["resources"])
+            _, endpoints, resolved = graph
+            specs = {
+                name: resource_spec(name, config["client"], resource, resolved[name] or [])
+                for name, resource in endpoints.items()
+            }
+            _refuse_shared_tables(specs)
+            return specs
+        except SourceError as error:
+            raise self._refusal(error) from None
+        except (ValueError, TypeError, KeyError, DictValidationException) as error:
+            raise self._refusal(error) from None
+
+    def check_columns(self, check: Callable[[Mapping[str, Any]], object]) -> None:
+        """Lets the loader, which alone knows what hints it follows, look at the columns of each resource.
+
+        Raises:
+            SourceError: `check` raised a ValueError; its sentence is in the message.
+        """
+        for name, spec in self.resources("http://unset.invalid", "unset").items():
+            try:
+                check(spec.columns)
+            except ValueError as error:
+                raise self._refusal(SourceError(f"resource `{name}`: {error}")) from None
+
+    def _refusal(self, error: Exception) -> SourceError:
+        return SourceError(f"The source file {self.path.name} cannot be used: {_complaint(error)}")
+
+
+def read_source(path: Path) -> Source:
+    """Reads and checks a source file; sends nothing and needs no secret.
+
+    Raises:
+        SourceError: the file is missing, is not YAML, or is refused by dlt.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError(f"The source file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"The source file {path} is not UTF-8 text.") from None
+    except yaml.YAMLError as error:
+        raise SourceError(f"The source file {path} is not valid YAML: {_yaml_complaint(error)}") from None
+    if (
+        not isinstance(config, dict)
+        or not isinstance(config.get("resources"), list)
+        or not config["resources"]
+    ):
+        raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
+    source = Source(path, config)
+    source.dlt_source("check")
+    source.resources("http://unset.invalid", "unset")
+    return source
+
+
+def _name_of(resource: Any) -> str:
+    return resource if isinstance(resource, str) else str(resource.get("name"))
+
+
+def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:
+    for name, spec in specs.items():
+        if spec.history and f"{name}_history" in specs:
+            raise SourceError(
+                f"resource `{name}_history` has the name of the table that `{name}` keeps its history in."
+            )
+
+
+def _complaint(error: Exception) -> str:
+    """dlt's complaint about the innermost field, where it names several."""
+    if isinstance(error, DictValidationException):
+        while error.nested_exceptions:
+            error = max(error.nested_exceptions, key=lambda nested: len(str(nested.path)))
+    return " ".join(str(error).split())
+
+
+def _yaml_complaint(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})." if mark else f"{problem}."

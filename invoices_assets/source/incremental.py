@@ -1,0 +1,129 @@
+"""dlt's incremental configuration of an endpoint: the change cursor, and the pair of a date window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from dlt.sources.rest_api.config_setup import setup_incremental_object
+
+from invoices_assets.errors import SourceError
+
+_ISO_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
+
+
+@dataclass(frozen=True)
+class CursorSpec:
+    """Where records carry their change stamp, and how to ask for changed ones only.
+
+    Parameters:
+        path: JSONPath of the change stamp in a record, for example `updated_at`.
+        start_param: query parameter that takes the start, or None where a placeholder takes it.
+        initial_value: where the very first sweep starts, in the API's own notation.
+        lag: overlap, in the units of dlt's `lag` (seconds for stamps, days for dates).
+        used_in_placeholders: whether the endpoint mentions `{incremental.…}`.
+        shows_unstamped: the API's filter also shows records without a stamp (dlt's `on_cursor_value_missing:
+            include`), so that they are no reason to ask for everything.
+    """
+
+    path: str
+    start_param: str | None
+    initial_value: Any = None
+    lag: float = 0.0
+    used_in_placeholders: bool = False
+    shows_unstamped: bool = False
+
+    @property
+    def filters(self) -> bool:
+        """Whether the API is asked for changed records only."""
+        return self.start_param is not None or self.used_in_placeholders
+
+
+@dataclass(frozen=True)
+class DateWindowSpec:
+    """A pair of parameters that selects by a stretch of time: dlt's `start_param` and `end_param`.
+
+    Parameters:
+        path: JSONPath of the moment by which the API selects, for example `created_at`.
+        start_param, end_param: query parameters for the first moment, and for the first one after the window.
+        first: where the history begins, as an ISO date or stamp; windows are written in its style.
+        lag: how far a window reaches back into the one before; for an API whose start is exclusive.
+    """
+
+    path: str
+    start_param: str
+    end_param: str
+    first: str
+    lag: float = 0.0
+
+    @property
+    def first_month(self) -> str:
+        """The first day of the first month, as an ISO date."""
+        return f"{self.first[:7]}-01"
+
+
+def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
+    """The change cursor of an endpoint; dlt prefers one that a parameter declares to one of the endpoint.
+
+    Raises:
+        SourceError: it has what cannot be loaded completely.
+    """
+    incremental, param, convert = setup_incremental_object(
+        dict(endpoint.get("params") or {}), endpoint.get("incremental")
+    )
+    if incremental is None:
+        return None
+    if convert is not None or incremental.end_value is not None:
+        raise SourceError(f"resource `{name}`: `convert` and `end_value` are not supported here.")
+    spec = CursorSpec(
+        path=str(incremental.cursor_path),
+        start_param=param.start if param else None,
+        initial_value=_as_text(incremental.initial_value),
+        lag=float(incremental.lag or 0.0),
+        used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
+        shows_unstamped=incremental.on_cursor_value_missing == "include",
+    )
+    if spec.used_in_placeholders and spec.initial_value is None:
+        raise SourceError(f"resource `{name}` uses `{{incremental.…}}` and so needs `initial_value`.")
+    return spec
+
+
+def read_window(name: str, endpoint: Mapping[str, Any], *, depends: bool) -> DateWindowSpec | None:
+    """The date window of an endpoint, which is an `incremental` with `end_param`.
+
+    Parameters:
+        depends: the resource is asked once for each record of another one.
+
+    Raises:
+        SourceError: the window is not declared well enough to prove it complete.
+    """
+    incremental = endpoint.get("incremental") or {}
+    if not incremental.get("end_param"):
+        return None
+    if depends:
+        raise SourceError(f"resource `{name}` hangs on another one and so cannot have `end_param`.")
+    if not incremental.get("start_param"):
+        raise SourceError(f"resource `{name}` has `end_param` and so needs `start_param`.")
+    first = str(_as_text(incremental.get("initial_value")))
+    if not _ISO_DAY.match(first):
+        raise SourceError(
+            f"resource `{name}` has `end_param` and so needs `initial_value`, the ISO date of its first "
+            "month, such as 2019-01-01."
+        )
+    return DateWindowSpec(
+        path=str(incremental["cursor_path"]),
+        start_param=incremental["start_param"],
+        end_param=incremental["end_param"],
+        first=first,
+        lag=float(incremental.get("lag") or 0.0),
+    )
+
+
+def _as_text(value: Any) -> Any:
+    """A date as it was written, which YAML reads as one unless it is quoted; other values as they are."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,122 @@
+"""The asset checks: what a green run cannot say by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from invoices_assets.sandbox import Book, Raw, serve
+from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.sweep_helpers import config
+
+
+def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:
+    [evaluation] = [one for one in result.get_asset_check_evaluations() if one.check_name == name]
+    return evaluation
+
+
+def test_a_rejected_record_fails_the_check_until_it_is_corrected(project: Project, book: Book) -> None:
+    assert check(project.run()).passed
+    for number in (3, 4):
+        book.update(f"inv_000000{number}", issue_date="someday")
+    book.update("inv_0000005", total=Raw("1e40"))
+    result = project.run()
+    assert result.success
+    assert project.metadata(result)["rows_rejected"] == 3
+    assert (check(result).passed, check(result).metadata["rejected_records"].value) == (False, 3)
+    assert "3 records" in str(check(result).description)
+    for number in (3, 4):
+        book.update(f"inv_000000{number}", issue_date="2026-01-01")
+    assert check(project.run()).metadata["rejected_records"].value == 1
+    book.update("inv_0000005", total=1)
+    assert check(project.run()).passed
+
+
+def test_what_refreshes_missed_is_a_warning_until_the_next_complete_sweep(
+    project: Project, book: Book
+) -> None:
+    missed = "nothing_missed_by_incremental"
+    project.run()
+    assert check(project.run("reconcile_invoices"), missed).passed
+    book.update("inv_0000003", status="void", updated_at="2025-01-01T00:00:00Z")
+    project.run()
+    found = check(project.run("reconcile_invoices"), missed)
+    assert (found.passed, found.severity, found.metadata["missed_by_incremental"].value) == (
+        False,
+        dg.AssetCheckSeverity.WARN,
+        1,
+    )
+    assert [one.check_name for one in project.run().get_asset_check_evaluations()] == ["no_rejected_records"]
+    assert not check(project.run("__ASSET_JOB"), missed).passed
+    assert check(project.run("reconcile_invoices"), missed).passed
+
+
+def test_a_resource_whose_table_is_spelled_otherwise_tells_of_that_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = config()
+    content["resources"][0]["name"] = "customerInvoices"
+    with serve(
+        book=Book.of(5, lambda record: bad(record) if record["id"] < "inv_0000003" else record)
+    ) as server:
+        project = Project(monkeypatch, tmp_path, server.url, source=content)
+        result = project.run()
+    shown = project.metadata(result, "customerInvoices")
+    assert shown["dagster/table_name"] == "invoices.invoicing.customer_invoices"
+    assert shown["dagster/column_schema"].columns
+    assert check(result).metadata["rejected_records"].value == 2
+
+
+def bad(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"issue_date": "someday"}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Project, Book]]:
+    """A project for an API without a change stamp, whose refreshes read everything."""
+    book = Book.of(5)
+    with serve(book=book) as server:
+        yield Project(monkeypatch, tmp_path, server.url, source=config(incremental=None)), book
+
+
+def test_a_record_that_is_again_as_it_was_loaded_no_longer_waits(small: tuple[Project, Book]) -> None:
+    project, book = small
+    good = book.records[2]
+    project.run()
+    for expected in (False, True, False, True):
+        book.delete(good["id"])
+        book.insert(good if expected else bad(good))
+        result = project.run()
+        assert result.success, project.failure(result)
+        assert check(result).passed is expected
+
+
+def test_a_record_that_is_rejected_for_another_reason_counts_once(small: tuple[Project, Book]) -> None:
+    project, book = small
+    book.update("inv_0000003", issue_date="someday")
+    project.run()
+    book.update("inv_0000003", issue_date="sometime")
+    assert check(project.run()).metadata["rejected_records"].value == 1
+
+
+def test_a_rejected_record_without_an_id_waits_until_everything_was_read_without_it(
+    project: Project, book: Book
+) -> None:
+    project.run()
+    book.insert({"updated_at": "2026-11-17T00:00:00Z", "number": "nameless"})
+    assert not check(project.run()).passed
+    assert not check(project.run()).passed
+    book._entries.pop()
+    assert not check(project.run()).passed
+    assert check(project.run("reconcile_invoices")).passed
+
+
+def test_a_rejected_record_that_was_deleted_upstream_no_longer_waits(project: Project, book: Book) -> None:
+    book.update("inv_0000003", issue_date="someday")
+    assert not check(project.run()).passed
+    book.delete("inv_0000003")
+    assert check(project.run("reconcile_invoices")).passed

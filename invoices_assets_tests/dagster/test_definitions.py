@@ -1,0 +1,254 @@
+"""The code location: it loads without settings, touches nothing, and shows what the project promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+
+from invoices_assets.resources import InvoicesApi
+from invoices_assets.sandbox import Book, serve
+from invoices_assets_tests.conftest import PROJECT
+from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.sweep_helpers import config
+
+SECRET = "t0p-secret-value"
+
+WATCHED = """
+import json, os, sys
+
+import dagster  # with filelock, some versions of which try out a hard link as they are imported
+
+seen = {"written": [], "asked": [], "read": [], "variables": set()}
+
+def is_ours(path):
+    # the README's environment lies inside the project
+    return str(path).startswith(sys.argv[1]) and not str(path).startswith(sys.prefix)
+
+def watch(event, args):
+    if event == "open":
+        path, mode, flags = args
+        wants_to_write = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) if flags is not None else False
+        if wants_to_write and path != os.devnull:
+            seen["written"].append(str(path))
+        elif is_ours(path) and not str(path).endswith((".py", ".pyc")):
+            seen["read"].append(os.path.relpath(path, sys.argv[1]))
+    elif event in ("os.mkdir", "os.rename", "os.remove", "sqlite3.connect"):
+        seen["written"].append(f"{event} {args[0]}")
+    elif event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        seen["asked"].append(str(args))
+
+class Environment(type(os.environ)):
+    def __getitem__(self, name):
+        # neither libraries that copy the whole environment read a variable, nor who looks whether it is set
+        frame = sys._getframe(1)
+        if frame.f_code.co_name == "__contains__":
+            return super().__getitem__(name)
+        while "os.py" in frame.f_code.co_filename or "_collections_abc" in frame.f_code.co_filename:
+            frame = frame.f_back
+        if is_ours(frame.f_code.co_filename):
+            seen["variables"].add(name)
+        return super().__getitem__(name)
+
+os.environ.__class__ = Environment
+sys.addaudithook(watch)
+sys.path.insert(0, sys.argv[1])
+
+from invoices_assets.definitions import defs
+
+keys = sorted("/".join(key.path) for key in defs.resolve_all_asset_keys())
+print(json.dumps(seen | {"keys": keys, "variables": sorted(seen["variables"])}))
+"""
+
+
+def loaded_apart(folder: Path, **environment: str) -> dict[str, Any]:
+    """Loads the definitions in a process with nothing but this environment, and tells what it did."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WATCHED, str(PROJECT)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What loading with an empty environment did."""
+    return loaded_apart(tmp_path_factory.mktemp("empty"))
+
+
+def test_an_empty_environment_is_enough(empty: dict[str, Any]) -> None:
+    assert empty["keys"] == ["sandbox/invoices"]
+
+
+def test_loading_sends_no_request(empty: dict[str, Any]) -> None:
+    assert empty["asked"] == []
+
+
+def test_loading_makes_no_file(empty: dict[str, Any]) -> None:
+    assert empty["written"] == []
+
+
+def test_loading_reads_nothing_of_the_project_but_the_source_file(empty: dict[str, Any]) -> None:
+    assert set(empty["read"]) == {"invoices_assets/source.yaml"}
+
+
+def test_loading_looks_at_no_variable_but_the_base_url_and_the_source(empty: dict[str, Any]) -> None:
+    assert empty["variables"] == ["INVOICES_API_BASE_URL", "INVOICES_SOURCE"]
+
+
+def test_loading_for_a_real_api_reads_no_secret_and_touches_nothing_either(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name.lower() for name in ("HOME", "DAGSTER_HOME", "CWD")}
+    for folder in folders.values():
+        folder.mkdir()
+    seen = loaded_apart(
+        folders["CWD"],
+        HOME=str(folders["HOME"]),
+        DAGSTER_HOME=str(folders["DAGSTER_HOME"]),
+        INVOICES_API_BASE_URL="https://api.vendor.example",
+        INVOICES_API_KEY=SECRET,
+    )
+    assert seen["keys"] == ["invoicing/invoices"]
+    assert "INVOICES_API_KEY" not in seen["variables"]
+    assert (seen["asked"], seen["written"]) == ([], [])
+    assert [path for folder in folders.values() for path in folder.rglob("*")] == []
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
+    return Project(monkeypatch, tmp_path, "https://api.vendor.example", SECRET)
+
+
+@pytest.fixture
+def spec(project: Project) -> dg.AssetSpec:
+    [spec] = project.definitions().resolve_all_asset_specs()
+    return spec
+
+
+def test_without_a_base_url_the_asset_is_that_of_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    [spec] = Project(monkeypatch, tmp_path).definitions().resolve_all_asset_specs()
+    assert spec.key == dg.AssetKey(["sandbox", "invoices"])
+    assert "Invented" in str(spec.description)
+
+
+def test_with_a_base_url_the_asset_is_the_real_one(spec: dg.AssetSpec) -> None:
+    assert spec.key == dg.AssetKey(["invoicing", "invoices"])
+    assert "Invented" not in str(spec.description)
+
+
+def test_the_asset_has_kinds_owners_tags_a_group_and_a_description(spec: dg.AssetSpec) -> None:
+    assert spec.kinds == {"dlt", "duckdb", "rest"}
+    assert spec.owners == ["team:finance-data"]
+    assert spec.tags["source"] == "invoicing"
+    assert spec.group_name == "invoicing"
+    assert "/v1/invoices" in str(spec.description)
+
+
+def test_the_declared_columns_are_shown_before_the_first_run(spec: dg.AssetSpec) -> None:
+    columns = {column.name: column for column in spec.metadata["dagster/column_schema"].columns}
+    assert columns["total"].type == "decimal"
+    assert columns["total"].description == "Amount including tax"
+    assert columns["id"].constraints.nullable is False
+    assert columns["due_date"].type == "date"
+
+
+def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> None:
+    repository = project.definitions().get_repository_def()
+    checks = {key.name for key in repository.asset_graph.asset_check_keys}
+    assert {"refresh_invoices", "reconcile_invoices"} <= set(repository.job_names)
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "refresh_invoices_schedule",
+        "reconcile_invoices_schedule",
+    }
+    assert [sensor.name for sensor in repository.sensor_defs] == ["invoices_changed_sensor"]
+    assert checks == {"no_rejected_records", "nothing_missed_by_incremental"}
+
+
+def test_nothing_starts_by_itself(project: Project) -> None:
+    repository = project.definitions().get_repository_def()
+    assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"STOPPED"}
+    assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"STOPPED"}
+
+
+def test_the_schedules_are_hourly_and_weekly(project: Project) -> None:
+    repository = project.definitions().get_repository_def()
+    crons = {schedule.job.name: schedule.cron_schedule for schedule in repository.schedule_defs}
+    assert crons == {"refresh_invoices": "0 * * * *", "reconcile_invoices": "0 3 * * 0"}
+
+
+def test_every_job_runs_in_one_process(project: Project) -> None:
+    jobs = project.definitions().resolve_all_job_defs()
+    assert {job.executor_def.name for job in jobs} == {"in_process"}
+    assert len(jobs) == 3
+
+
+def test_the_reconcile_job_reconciles(project: Project) -> None:
+    run_config = project.definitions().resolve_job_def("reconcile_invoices").run_config
+    assert run_config == {"ops": {"invoicing_resources": {"config": {"mode": "reconcile"}}}}
+
+
+def test_the_repr_of_the_resource_has_no_secret() -> None:
+    api = InvoicesApi(base_url="https://api.vendor.example", api_key=SECRET)
+    assert SECRET not in repr(api) + str(api)
+
+
+def test_what_dagster_serializes_has_no_secret(project: Project) -> None:
+    text = dg.serialize_value(RepositorySnap.from_def(project.definitions().get_repository_def()))
+    assert "INVOICES_API_KEY" in text
+    assert SECRET not in text
+
+
+def three_resources() -> dict[str, Any]:
+    """A source with a second resource, and a third one that hangs on the first."""
+    content = config()
+    page = {"data_selector": "data", "paginator": {"type": "offset", "limit": 100, "total_path": "total"}}
+    content["resources"] += [
+        {"name": "customers", "endpoint": {"path": "/v1/customers", **page}},
+        {"name": "payments", "endpoint": {"path": "/v1/invoices/{resources.invoices.id}/payments", **page}},
+    ]
+    return content
+
+
+def test_each_resource_of_the_source_file_is_an_asset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = Project(monkeypatch, tmp_path, "https://api.vendor.example", source=three_resources())
+    specs = {"/".join(spec.key.path): spec for spec in project.definitions().resolve_all_asset_specs()}
+    assert set(specs) == {"invoicing/invoices", "invoicing/customers", "invoicing/payments"}
+    assert [dep.asset_key.path for dep in specs["invoicing/payments"].deps] == [["invoicing", "invoices"]]
+    assert not specs["invoicing/customers"].deps
+
+
+def test_one_run_loads_all_resources_also_a_dependent_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    book = Book.of(3)
+    more = {
+        f"/v1/invoices/{invoice['id']}/payments": Book(
+            [{"id": f"{invoice['id']}-{number}", "amount": number} for number in range(count)]
+        )
+        for count, invoice in enumerate(book.records)
+    }
+    with serve(book, more={"/v1/customers": Book([{"id": 1}, {"id": 2}]), **more}) as server:
+        project = Project(monkeypatch, tmp_path, server.url, source=three_resources())
+        result = project.run()
+        assert result.success, project.failure(result)
+    counts = [
+        project.query(f"SELECT count(*) FROM {name}")[0][0] for name in ("invoices", "customers", "payments")
+    ]
+    assert counts == [3, 2, 3]
+    assert project.metadata(result, "payments")["rows_new"] == 3

@@ -1,0 +1,187 @@
+"""The run configuration: what a run is asked to do, from the launchpad or the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from invoices_assets.sandbox import Book, Sandbox
+from invoices_assets_tests.support.invoices import asked_since
+from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.sweep_helpers import config
+
+KEY = dg.AssetKey(["invoicing", "invoices"])
+
+
+@pytest.fixture
+def loaded(project: Project, server: Sandbox) -> Project:
+    """The same, with everything loaded; requests are counted from here."""
+    assert project.run().success
+    server.requests.clear()
+    return project
+
+
+def shown(project: Project, **run_config: Any) -> dict[str, Any]:
+    """Metadata of a run that succeeds."""
+    result = project.run(**run_config)
+    assert result.success, project.failure(result)
+    return project.metadata(result)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_by_default_a_run_asks_for_what_changed_less_the_overlap(loaded: Project, server: Sandbox) -> None:
+    shown(loaded)
+    assert asked_since(server) == {"2026-11-15T23:50:00Z"}
+
+
+def test_full_asks_for_everything_and_deletes_nothing(loaded: Project, server: Sandbox, book: Book) -> None:
+    book.delete("inv_0000003")
+    told = shown(loaded, mode="full")
+    assert asked_since(server) == {None}
+    assert (told["rows_fetched"], told["rows_deleted"], told["complete"]) == (249, 0, True)
+    assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NULL") == [(250,)]
+
+
+def test_reconcile_asks_for_everything_and_marks_what_is_gone(
+    loaded: Project, server: Sandbox, book: Book
+) -> None:
+    book.delete("inv_0000003")
+    assert shown(loaded, mode="reconcile")["rows_deleted"] == 1
+    assert asked_since(server) == {None}
+    assert loaded.query("SELECT id FROM invoices WHERE deleted_at IS NOT NULL") == [("inv_0000003",)]
+
+
+def test_since_asks_from_that_moment_and_takes_the_cursor_back_nowhere(
+    loaded: Project, server: Sandbox
+) -> None:
+    told = shown(loaded, since="2026-01-01")
+    assert asked_since(server) == {"2026-01-01T00:00:00Z"}
+    assert told["cursor_after"] == told["cursor_before"] == "2026-11-16T00:00:00Z"
+
+
+def test_since_a_moment_after_the_cursor_leaves_the_cursor_where_no_gap_is_behind_it(
+    loaded: Project, book: Book
+) -> None:
+    book.update("inv_0000003", updated_at="2026-11-17T00:00:00Z")
+    book.update("inv_0000004", updated_at="2026-11-19T00:00:00Z")
+    assert shown(loaded, since="2026-11-18T00:00:00Z")["cursor_after"] == "2026-11-16T00:00:00Z"
+    assert shown(loaded)["rows_changed"] == 1
+
+
+def test_a_run_that_is_told_how_hard_to_ask_still_asks_the_api_of_the_environment(project: Project) -> None:
+    result = project.run(api={"window": 1, "requests_per_second": 1000})
+    assert result.success
+    assert project.metadata(result)["rows_fetched"] == 250
+
+
+def test_limit_is_a_trial_that_moves_no_cursor(project: Project) -> None:
+    told = shown(project, limit=150)
+    assert 150 <= told["rows_fetched"] <= 250
+    assert told["rows_fetched"] == told["rows_new"] == told["table_rows"] < 250
+    assert (told["complete"], told["cursor_after"]) == (False, "none")
+    told = shown(project)
+    assert (told["complete"], told["table_rows"]) == (True, 250)
+
+
+def test_a_limited_reconciliation_deletes_nothing(loaded: Project) -> None:
+    told = shown(loaded, mode="reconcile", limit=100)
+    assert (told["rows_deleted"], told["complete"]) == (0, False)
+
+
+def test_a_limit_that_is_not_reached_is_a_whole_sweep(project: Project) -> None:
+    told = shown(project, limit=1000)
+    assert (told["complete"], told["cursor_after"]) == (True, "2026-11-16T00:00:00Z")
+
+
+def test_a_dry_run_makes_no_file(project: Project) -> None:
+    result = project.run(dry_run=True)
+    assert result.success, project.failure(result)
+    assert list(project.folder.iterdir()) == []
+
+
+def test_a_dry_run_leaves_the_warehouse_as_it_is(loaded: Project, book: Book) -> None:
+    book.update("inv_0000003", status="void")
+    before = files(loaded.folder)
+    assert loaded.run(dry_run=True, mode="full").success
+    assert files(loaded.folder) == before
+    assert shown(loaded)["rows_changed"] == 1
+
+
+def test_a_dry_run_reports_and_does_not_make_the_asset_look_fresh(project: Project) -> None:
+    result = project.run(dry_run=True)
+    assert project.instance.get_latest_materialization_event(KEY) is None
+    [event] = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
+    told = {
+        name: value.value for name, value in event.asset_observation_data.asset_observation.metadata.items()
+    }
+    assert (told["rows_fetched"], told["complete"], told["loaded"]) == (250, True, False)
+    assert told["cursor_before"] == told["cursor_after"] == "none"
+
+
+def test_too_many_deletions_are_refused_unless_they_are_allowed(loaded: Project, book: Book) -> None:
+    for number in range(1, 101):
+        book.delete(f"inv_{number:07}")
+    result = loaded.run(mode="reconcile")
+    assert not result.success
+    assert "100 of 250" in loaded.failure(result)
+    assert "max_deleted_share" in loaded.failure(result)
+    assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NOT NULL") == [(0,)]
+    assert shown(loaded, mode="reconcile", max_deleted_share=0.4)["rows_deleted"] == 100
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"mode": "fast"}, "mode"),
+        ({"mode": 1}, "mode"),
+        ({"limit": 0}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"dry_run": "maybe"}, "dry_run"),
+        ({"max_deleted_share": 1.5}, "max_deleted_share"),
+        ({"max_deleted_share": -0.1}, "max_deleted_share"),
+        ({"since": 5}, "since"),
+        ({"sinse": "2026-01-01"}, "sinse"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_by_name_before_anything_is_asked(
+    project: Project, server: Sandbox, wrong: dict[str, Any], field: str
+) -> None:
+    try:
+        said = project.failure(project.run(**wrong))
+    except dg.DagsterInvalidConfigError as error:
+        said = str(error)
+    assert field in said
+    assert server.requests == []
+
+
+def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server: Sandbox) -> None:
+    result = project.run(since="yesterday")
+    assert not result.success
+    assert project.failure(result).startswith("`since` must be a moment in ISO 8601")
+    assert server.requests == []
+
+
+def test_since_needs_an_api_that_filters_by_change(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
+) -> None:
+    project = Project(monkeypatch, tmp_path, server.url, source=config(incremental=None))
+    result = project.run(since="2026-01-01")
+    assert not result.success
+    assert project.failure(result).startswith("`since` needs an API that filters by change")
+
+
+@pytest.mark.parametrize("job", ["refresh_invoices", "reconcile_invoices", "__ASSET_JOB"])
+def test_the_launchpad_shows_each_field_with_a_description(project: Project, job: str) -> None:
+    schema = project.definitions().resolve_job_def(job).get_config_schema_snapshot()
+    shapes = [snap.fields for snap in schema.all_config_snaps_by_key.values() if snap.fields]
+    [fields] = [shape for shape in shapes if "max_deleted_share" in {field.name for field in shape}]
+    assert {field.name for field in fields} == {"mode", "since", "limit", "dry_run", "max_deleted_share"}
+    assert all(field.description for field in fields)
+    assert not any(field.is_required for field in fields)

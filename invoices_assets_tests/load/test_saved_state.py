@@ -1,0 +1,81 @@
+"""The cursor is dlt's own state, committed with the rows and read back from the warehouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dlt
+import duckdb
+import pytest
+from dlt.common.pipeline import TPipelineState
+
+from invoices_assets.load.inspect import read_state
+from invoices_assets.load.saved_state import cursor_state
+from invoices_assets_tests.support.load_helpers import Loader, invoice
+
+
+@pytest.fixture
+def loader(tmp_path: Path) -> Loader:
+    return Loader(tmp_path / "invoices.duckdb")
+
+
+def test_what_was_set_comes_back(loader: Loader) -> None:
+    state = {**cursor_state("updated_at", "2020-01-01", "2026-02-03T04:05:06Z"), "sweeps": {"full": 1}}
+    loader.load([invoice(1)], state=state)
+    assert read_state(loader.settings, "invoices") == state
+    assert read_state(loader.settings, "customers") == {}
+
+
+def test_no_file_is_no_state_and_stays_no_file(loader: Loader) -> None:
+    assert read_state(loader.settings, "invoices") == {}
+    assert list(loader.path.parent.iterdir()) == []
+
+
+def test_a_file_without_tables_is_no_state(loader: Loader) -> None:
+    duckdb.connect(str(loader.path)).close()
+    assert read_state(loader.settings, "invoices") == {}
+
+
+def test_a_new_cursor_alone_is_loaded(loader: Loader) -> None:
+    loader.load([invoice(1)], state=cursor_state("updated_at", None, "a"))
+    result = loader.load([invoice(1)], state=cursor_state("updated_at", None, "b"))
+    assert result.load_id is not None
+    assert result.unchanged == 1
+    assert read_state(loader.settings, "invoices")["incremental"]["updated_at"]["last_value"] == "b"
+
+
+def test_an_unchanged_cursor_alone_is_not_loaded(loader: Loader) -> None:
+    loader.load([invoice(1)], state=cursor_state("updated_at", None, "a"))
+    assert loader.load([invoice(1)], state=cursor_state("updated_at", None, "a")).load_id is None
+
+
+def test_a_cursor_of_an_api_without_records_is_loaded(loader: Loader) -> None:
+    loader.load([], state=cursor_state("updated_at", None, "a"))
+    assert read_state(loader.settings, "invoices")["incremental"]["updated_at"]["last_value"] == "a"
+    assert loader.load([invoice(1)], state=cursor_state("updated_at", None, "b")).new == 1
+
+
+def test_other_keys_of_the_state_survive_an_update(loader: Loader) -> None:
+    loader.load([invoice(1)], state={**cursor_state("updated_at", None, "a"), "mine": 1})
+    loader.load([invoice(1)], state=cursor_state("created_at", None, "b"))
+    state = read_state(loader.settings, "invoices")
+    assert set(state["incremental"]) == {"updated_at", "created_at"}
+    assert state["mine"] == 1
+
+
+def test_plain_dlt_restores_the_state_and_its_incremental_continues_from_it(loader: Loader) -> None:
+    loader.load([invoice(1)], state=cursor_state("updated_at", "2020", "2026"))
+    pipeline = dlt.pipeline(
+        loader.dataset,
+        pipelines_dir=str(loader.path.parent / "dlt"),
+        destination=dlt.destinations.duckdb(str(loader.path)),
+        dataset_name=loader.dataset,
+    )
+    pipeline.sync_destination()
+    state: TPipelineState = pipeline.state
+    pipeline.deactivate()
+    assert state["sources"]["invoicing"]["resources"]["invoices"]["incremental"] == {
+        "updated_at": {"initial_value": "2020", "last_value": "2026", "unique_hashes": []}
+    }
+    assert state["destination_type"] == "dlt.destinations.duckdb"
+    assert "invoices__line_items" in pipeline.default_schema.tables

@@ -1,0 +1,280 @@
+"""Secrets are found by value, however they are spelled and whatever carries them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from requests.auth import _basic_auth_str
+from requests.utils import requote_uri
+
+from invoices_assets.errors import ApiStatusError, RedactedError
+from invoices_assets.redaction.redactor import MARK, Redactor
+from invoices_assets_tests.support.leaking import KEY, failing_request
+
+keys = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=8, max_size=40).filter(
+    lambda key: key.strip() == key and set(key) != {"*"}
+)
+
+CARRIERS: dict[str, Callable[[str], str]] = {
+    "raw": lambda key: f"key={key}.",
+    "query": lambda key: "https://api.example/v1?" + urlencode({"api_key": key, "limit": 1}),
+    "query in lower case": lambda key: "?k=" + _lower_hex(quote(key, safe="")),
+    "query by quote": lambda key: "?k=" + quote(key),
+    "query by quote_plus": lambda key: "?k=" + quote_plus(key),
+    "query by requests": lambda key: str(
+        requests.Request("GET", "http://h/", params={"k": key}).prepare().url
+    ),
+    "query by urllib3": lambda key: "?k=" + requote_uri(quote(key, safe="!#$&'()*+,/:;=?@[]~")),
+    "query by JavaScript": lambda key: "?k=" + quote(key, safe="!'()*"),
+    "query of a query": lambda key: "?next=" + quote("/v1?k=" + quote(key, safe=""), safe=""),
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "base64 without padding": lambda key: base64.b64encode(key.encode()).decode().rstrip("="),
+    "base64 for URLs": lambda key: base64.urlsafe_b64encode(key.encode()).decode(),
+    "basic auth": lambda key: "Basic " + base64.b64encode(f"user:{key}".encode()).decode(),
+    "basic auth as user": lambda key: "Basic " + base64.b64encode(f"{key}:x".encode()).decode(),
+    "basic auth in a URL": lambda key: "?a=" + quote(base64.b64encode(f"u:{key}".encode()).decode(), safe=""),
+    "JSON": lambda key: json.dumps({"key": key}),
+    "JSON in UTF-8": lambda key: json.dumps({"key": key}, ensure_ascii=False),
+    "JSON by PHP": lambda key: json.dumps({"key": key}).replace("/", "\\/"),
+    "JSON by Go": lambda key: _escaped_for_html(json.dumps({"key": key})),
+    "JSON in JSON": lambda key: json.dumps(json.dumps({"key": key})),
+    "query in JSON": lambda key: json.dumps({"next": "/v1?" + urlencode({"k": key})}).replace("/", "\\/"),
+    "repr": lambda key: repr({"key": key}),
+    "ascii": lambda key: ascii(f"it's {key}"),
+    "bytes": lambda key: repr(key.encode()),
+    "repr of repr": lambda key: repr(repr(key)),
+    "HTML": lambda key: f"<p>{html.escape(key)}</p>",
+    "HTML by number": lambda key: "".join(f"&#{ord(char)};" if not char.isalnum() else char for char in key),
+    "HTML by hexadecimal number": lambda key: "".join(
+        f"&#x{ord(char):X};" if not char.isalnum() else char for char in key
+    ),
+    "XML": lambda key: key.encode("ascii", "xmlcharrefreplace").decode(),
+}
+
+
+def _lower_hex(text: str) -> str:
+    return "".join(f"%{part[:2].lower()}{part[2:]}" for part in ("__" + text).split("%"))[3:]
+
+
+def _escaped_for_html(text: str) -> str:
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+# Spellings
+
+
+@settings(max_examples=60, deadline=None)
+@given(key=keys)
+def test_any_key_is_found_in_any_spelling(key: str) -> None:
+    redactor = Redactor([key])
+    missed = {}
+    for name, carry in CARRIERS.items():
+        redacted = redactor.text(f"before {carry(key)} after")
+        if MARK not in redacted or carry(key).strip("=") in redacted:
+            missed[name] = redacted
+
+    assert missed == {}
+
+
+@pytest.mark.parametrize("carry", CARRIERS.values(), ids=CARRIERS)
+def test_of_a_key_no_part_is_left_over(carry: Callable[[str], str]) -> None:
+    redacted = Redactor([KEY]).text(carry(KEY))
+
+    base64_parts = [
+        base64.b64encode(before + KEY.encode())[4:12].decode() for before in (b"", b"u:", b"user:")
+    ]
+    parts = ["s3cr", "K&", "K%26", "<x", "%3cx", *base64_parts]
+    assert [part for part in parts if part in html.unescape(redacted)] == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(key=keys, before=st.text(max_size=5), after=st.text(max_size=5))
+def test_bytes_lose_the_key_in_every_encoding_of_an_answer(key: str, before: str, after: str) -> None:
+    redactor = Redactor([key])
+    if len(key) < 12 and key.isdigit():
+        return
+
+    for spelled in (key, quote(key, safe=""), json.dumps(key), html.escape(key)):
+        body = f"{before} {spelled} {after}".encode("utf-8", "surrogatepass")
+        assert MARK.encode() in redactor.data(body)
+        assert key.encode() not in redactor.data(body)
+
+
+def test_what_holds_no_secret_is_returned_as_the_same_object() -> None:
+    redactor = Redactor([KEY])
+    text = "nothing here" * 3
+    body = text.encode()
+    value = {"rows": [1, 2.5, None, "text"], "nested": {"a": ("b", b"c")}}
+
+    assert redactor.text(text) is text
+    assert redactor.data(body) is body
+    assert redactor.value(value) is value
+
+
+@pytest.mark.parametrize(
+    "header", ["Token abcd1234", "Bearer abcd1234", "token abcd1234", "SSWS abcd1234", "Token token=abcd1234"]
+)
+def test_the_credential_of_a_header_value_is_secret_by_itself_and_its_scheme_is_not(header: str) -> None:
+    redactor = Redactor([header])
+
+    assert redactor.text(f"sent {header}") == "sent ***"
+    assert "abcd1234" not in redactor.text("got abcd1234")
+    assert redactor.text("a token, a Token, a Bearer, SSWS") == "a token, a Token, a Bearer, SSWS"
+
+
+def test_what_a_basic_header_value_encodes_is_secret_by_itself() -> None:
+    redactor = Redactor([_basic_auth_str("ann", "passw0rd!")])
+
+    assert redactor.text("ann:passw0rd! of ann") == "*** of ann"
+
+
+def test_a_header_value_of_the_key_makes_bodies_no_dearer_to_search() -> None:
+    redactor = Redactor(["abcd1234-efgh"])
+    searched = redactor._probes
+    redactor.add("Bearer abcd1234-efgh")
+
+    assert redactor._probes == searched
+    assert redactor.data(b"Bearer abcd1234-efgh") == b"***"
+
+
+def test_a_longer_secret_is_replaced_before_one_that_it_contains() -> None:
+    assert Redactor(["abcdef", "abcdef-123456"]).text("abcdef-123456 abcdef") == "*** ***"
+
+
+def test_a_secret_may_be_added_later() -> None:
+    redactor = Redactor()
+    redactor.add("t0k3n-of-the-hour", "")
+
+    assert redactor.text("t0k3n-of-the-hour") == MARK
+    assert "t0k3n" not in repr(redactor)
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "redacted"),
+    [
+        ("abcd", "xabcdx", "x***x"),
+        ("abc", "an abc of abc=abc", "an abc of abc=***"),
+        ("7", "/v1?page=7&limit=77 key='7'", "/v1?page=***&limit=77 key='7'"),
+        ("", "anything", "anything"),
+    ],
+)
+def test_a_very_short_secret_is_replaced_only_as_a_query_value(secret: str, text: str, redacted: str) -> None:
+    assert Redactor([secret]).text(text) == redacted
+
+
+@pytest.mark.parametrize("secret", ["abc", "invoice", "1234567", "12345678", "20231114120"])
+def test_bodies_are_left_alone_where_a_secret_could_stand_in_an_invoice(secret: str) -> None:
+    body = json.dumps({"number": secret, "total": 1234567820231114120, "kind": "invoice"}).encode()
+
+    assert Redactor([secret]).data(body) is body
+
+
+def test_a_body_stays_readable_json() -> None:
+    body = json.dumps({"key": KEY, "id": 1, "note": f'"{KEY}"'}).encode()
+
+    assert json.loads(Redactor([KEY]).data(body)) == {"key": MARK, "id": 1, "note": f'"{MARK}"'}
+
+
+def test_a_key_made_for_backtracking_is_searched_in_no_time() -> None:
+    redactor = Redactor(["\\" * 30 + "!", "%25" * 10 + "!", "&amp;" * 8])
+
+    redactor.text("\\" * 5_000 + "%25" * 5_000 + "&amp;" * 7 + "&" * 5_000)
+
+
+# Values and exceptions
+
+
+class Point(NamedTuple):
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Box:
+    label: str
+    points: list[Point]
+
+
+def test_values_are_redacted_at_any_depth_keys_included() -> None:
+    value = {
+        KEY: [1, (KEY, {KEY}), Point(KEY, 2)],
+        "box": Box("a", [Point(f"<{KEY}>", 3)]),
+        "raw": KEY.encode(),
+    }
+
+    assert Redactor([KEY]).value(value) == {
+        MARK: [1, (MARK, {MARK}), Point(MARK, 2)],
+        "box": Box("a", [Point(f"<{MARK}>", 3)]),
+        "raw": MARK.encode(),
+    }
+
+
+def test_a_value_that_contains_itself_is_survived() -> None:
+    value: list[Any] = ["a"]
+    value.append(value)
+
+    Redactor([KEY]).value(value)
+
+
+def test_an_exception_and_its_causes_become_one_line() -> None:
+    with pytest.raises(ValueError, match="cannot") as caught:
+        failing_request()
+
+    assert Redactor([KEY]).exception(caught.value) == (
+        "ValueError: cannot read ***; caused by ConnectionError: [Errno 113] no route for /v1?k=***; "
+        "caused by OSError: [Errno 113] no route for /v1?k=***"
+    )
+
+
+def test_an_error_of_this_package_is_its_sentence() -> None:
+    assert Redactor([KEY]).exception(ApiStatusError(400, f"bad {KEY}")) == "bad ***"
+
+
+def test_guard_lets_no_exception_out_that_holds_a_secret() -> None:
+    with (
+        pytest.raises(RedactedError, match=r"^ValueError: cannot read \*\*\*; caused by") as caught,
+        Redactor([KEY]).guard(),
+    ):
+        failing_request()
+
+    context = caught.value.__context__
+    assert caught.value.__cause__ is None
+    assert "s3cr" not in f"{context!r} {context} {vars(context)}"
+    assert context is not None
+    assert (context.__traceback__, context.__cause__, context.__context__) == (None, None, None)
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-1] == "guard"
+
+
+def test_guard_finds_a_secret_in_arguments_and_attributes() -> None:
+    class Strange(Exception):
+        url = ""
+
+        def __str__(self) -> str:
+            return "strange"
+
+    redactor = Redactor([KEY])
+    error = Strange()
+    error.url = f"/?k={quote(KEY)}"
+    for raised in (Strange({"key": KEY}), error):
+        with pytest.raises(RedactedError), redactor.guard():
+            raise raised
+
+
+def test_guard_leaves_other_exceptions_as_they_are() -> None:
+    error = KeyError("id")
+
+    with pytest.raises(KeyError) as caught, Redactor([KEY]).guard():
+        raise error
+
+    assert caught.value is error

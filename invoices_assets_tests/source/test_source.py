@@ -1,0 +1,106 @@
+"""The source file: dlt's own format, refused in one sentence where it could lose rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dlt.sources.helpers.rest_client.auth import APIKeyAuth
+from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
+
+from invoices_assets.errors import SourceError
+from invoices_assets.source.file import DEFAULT_SOURCE, read_source
+from invoices_assets_tests.support.sweep_helpers import config, source_file, spec_of
+
+
+def refusal(folder: Path, content: dict[str, Any]) -> str:
+    with pytest.raises(SourceError) as caught:
+        source_file(folder, content)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_default_source_is_the_contract_of_the_design() -> None:
+    spec = spec_of(read_source(DEFAULT_SOURCE).config, "http://api.example", "key")
+    assert (spec.path, spec.data_selector, spec.primary_key) == ("/v1/invoices", "data", ("id",))
+    assert isinstance(spec.paginator, OffsetPaginator)
+    assert isinstance(spec.auth, APIKeyAuth)
+    assert (spec.paginator.limit, spec.auth.name, spec.auth.location) == (100, "api_key", "query")
+    assert spec.cursor is not None
+    assert (spec.cursor.path, spec.cursor.start_param, spec.cursor.lag) == (
+        "updated_at",
+        "updated_since",
+        600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"paginator": {"type": "offzet"}}, "offzet"),
+        ({"paginator": {"type": "offset"}}, "limit"),
+        ({"paginator": None}, "names no paginator"),
+        ({"paginater": 1}, "paginater"),
+        ({"incremental": {"cursor_path": "updated_at", "start_param": "since", "lagg": 1}}, "lagg"),
+        ({"params": {"q": "updated_at ge {incremental.start_value}"}}, "initial_value"),
+        ({"auth": {"type": "api_key", "name": "k", "api_key": "written-here"}}, "INVOICES_API_KEY"),
+        ({"auth": {"type": "magic"}}, "magic"),
+        ({"auth": {"type": "api_key", "name": "k", "location": "cookie"}}, "cookie"),
+    ],
+)
+def test_what_cannot_be_loaded_safely_is_refused_with_the_reason(
+    change: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    said = refusal(tmp_path, config(**change))
+    assert sentence in said
+    assert "written-here" not in said
+
+
+def test_a_resource_without_a_key_to_merge_on_is_refused(tmp_path: Path) -> None:
+    content = config()
+    del content["resource_defaults"]["primary_key"]
+    assert "primary_key" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("text", ["resources: [", "- 1", "resources: []", "a: b", "\x00"])
+def test_a_file_that_is_no_source_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "source.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=r"source\.yaml"):
+        read_source(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"nowhere\.yaml"):
+        read_source(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("auth", "key", "field", "value"),
+    [
+        ({"type": "bearer"}, "abc", "token", "abc"),
+        ("bearer", "abc", "token", "abc"),
+        (
+            {"type": "api_key", "name": "Authorization", "location": "header"},
+            "Token abc",
+            "api_key",
+            "Token abc",
+        ),
+        ({"type": "http_basic", "username": "ada"}, "abc", "password", "abc"),
+        ({"type": "http_basic"}, "ada:abc", "password", "abc"),
+        ({"type": "http_basic", "password": "x"}, "abc", "username", "abc"),
+        (
+            {
+                "type": "oauth2_client_credentials",
+                "access_token_url": "http://a.example/t",
+                "client_id": "me",
+            },
+            "abc",
+            "client_secret",
+            "abc",
+        ),
+    ],
+)
+def test_the_secret_goes_into_the_field_of_its_auth_type(auth: Any, key: str, field: str, value: str) -> None:
+    assert getattr(spec_of(config(auth=auth), "http://api.example", key).auth, field) == value

@@ -1,0 +1,97 @@
+"""Refreshes a warehouse from a sandbox without Dagster; only the clock of the retries is fake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from invoices_assets.extract.api import Api
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.retry import RetryPolicy
+from invoices_assets.load.inspect import read_state
+from invoices_assets.load.load import LoadResult
+from invoices_assets.load.lock import warehouse_lock, working_folder
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.refresh.plan import RefreshRequest
+from invoices_assets.refresh.refresh import RefreshResult, refresh
+from invoices_assets.sandbox import SANDBOX_KEY
+from invoices_assets.source.file import DEFAULT_SOURCE, Source
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.support.sweep_helpers import config
+
+
+class ImpatientConnection(Api):
+    """Waits before retries take no time."""
+
+    def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
+        client = super().client(spec, policy)
+        client.close()
+        return HttpClient(
+            auth=spec.auth,
+            redactor=self.redactor,
+            policy=policy or RetryPolicy(),
+            pool=max(1, self.window),
+            sleep=lambda seconds: None,
+        )
+
+
+def loaded(done: RefreshResult) -> LoadResult:
+    """What a refresh that was no dry run has loaded."""
+    assert done.loaded is not None
+    return done.loaded
+
+
+@dataclass
+class Loader:
+    """One API and one warehouse.
+
+    Parameters:
+        folder: for the warehouse.
+        url: base URL of the API.
+        content: the source file's; None for the default one.
+        window: pages in flight together.
+    """
+
+    folder: Path
+    url: str
+    content: dict[str, Any] | None = None
+    window: int = 8
+    settings: WarehouseSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = WarehouseSettings("invoicing", duckdb_path=self.folder / "invoices.duckdb")
+
+    def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
+        """Runs `refresh` on `invoices`, in its turn; `request` has further fields of `RefreshRequest`."""
+        source = Source(DEFAULT_SOURCE, self.content or config())
+        connection = ImpatientConnection(self.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]), self.window)
+        specs = connection.resources(source)
+        path = self.settings.path
+        with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:
+            todo = RefreshRequest(mode, **request)
+            return refresh(specs["invoices"], specs, connection, self.settings, todo, folder)
+
+    def load(self, mode: Any = "incremental", **request: Any) -> LoadResult:
+        """As `refresh`, of which it gives what was loaded."""
+        return loaded(self.refresh(mode, **request))
+
+    @property
+    def cursor(self) -> Any:
+        """The cursor on `updated_at` in dlt's state in the warehouse."""
+        cursors = read_state(self.settings, "invoices").get("incremental", {})
+        return cursors.get("updated_at", {}).get("last_value")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Asks the warehouse; tables are named without schema."""
+        connection = duckdb.connect()
+        try:
+            connection.execute(f"ATTACH '{self.settings.path}' AS warehouse (READ_ONLY)")
+            connection.execute("SET search_path = 'warehouse.invoicing'")
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()

@@ -1,0 +1,78 @@
+"""Helps tests to sweep a sandbox without waiting: only the clock of the retries is fake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from invoices_assets.extract.endpoint import Endpoint
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.page import Page
+from invoices_assets.extract.sweep import SweepResult, sweep
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.sandbox import SANDBOX_KEY, Sandbox
+from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
+from invoices_assets.source.resource import ResourceSpec
+
+
+class Records:
+    """A sink that keeps the records of the pass that counted."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+
+    def start_over(self) -> None:
+        self.records = []
+
+    def add(self, page: Page) -> None:
+        self.records += page.records
+
+    @property
+    def ids(self) -> list[Any]:
+        return [record["id"] for record in self.records]
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """The default source as a dict, with keys of the endpoint of `invoices` replaced; None removes one."""
+    content = yaml.safe_load(DEFAULT_SOURCE.read_text(encoding="utf-8"))
+    endpoint = content["resources"][0]["endpoint"]
+    endpoint.update(changes)
+    for key in [key for key, value in endpoint.items() if value is None]:
+        del endpoint[key]
+    return content
+
+
+def source_file(folder: Path, content: dict[str, Any]) -> Source:
+    """Writes a source file and reads it as the project does."""
+    path = folder / "source.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return read_source(path)
+
+
+def spec_of(content: dict[str, Any], url: str, key: str = SANDBOX_KEY) -> ResourceSpec:
+    """The resource `invoices` of a configuration, ready to be asked for."""
+    return Source(DEFAULT_SOURCE, content).resources(url, key)["invoices"]
+
+
+def swept_from(
+    server: Sandbox,
+    content: dict[str, Any] | None = None,
+    *,
+    window: int = 8,
+    start: Any = None,
+    limit: int | None = None,
+) -> tuple[SweepResult, Records]:
+    """Sweeps the sandbox; waits before retries take no time."""
+    spec = spec_of(content or config(), server.url, server.key)
+    http = HttpClient(
+        auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None
+    )
+    try:
+        records = Records()
+        return sweep(
+            spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit
+        ), records
+    finally:
+        http.close()

@@ -1,0 +1,71 @@
+"""What APIs refuse: waited out, told once, or told in a clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoices_assets.sandbox import Book, Contract, Faults, Key, serve
+from invoices_assets.sandbox.faults import http_date, status
+from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
+from invoices_assets_tests.support.traits import SECRET
+
+pytestmark = pytest.mark.usefixtures("waits")
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "waited"),
+    [
+        pytest.param(7, 7, id="in seconds"),
+        pytest.param(http_date(40), 35, id="as a date"),
+        pytest.param(0, 2, id="of 0"),
+        pytest.param(None, 2, id="absent"),
+    ],
+)
+def test_429_is_waited_out_with_retry_after(
+    retry_after: Any, waited: float, waits: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    book = Book.of(150)
+    with serve(book, Faults(status(429, retry_after=retry_after, times=1)), key=SECRET) as server:
+        project = Project(monkeypatch, tmp_path, server.url, SECRET)
+        result = project.run()
+        assert result.success, project.failure(result)
+        assert_same_as(project, book)
+        assert max(waits.sleeps) >= waited
+        assert project.metadata(result)["retries"] == 1
+
+
+def test_a_wrong_key_is_sent_once_for_some_apis_ban_a_client_after_several(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with serve(Book.of(150), contract=Contract(key=Key(ban_after=2)), key=SECRET) as server:
+        project = Project(monkeypatch, tmp_path, server.url, "wrong key")
+        result = project.run()
+        assert project.failure(result).startswith("the API refused the key (401)")
+        assert [call.status for call in server.requests] == [401]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("html", ": Oops, 400 "),
+        ("text", ": upstream is not well"),
+        ("json", "answered by a switch"),
+        ("empty", "400 Bad Request"),
+    ],
+)
+def test_an_error_body_is_told_without_markup_as(
+    body: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with serve(Book.of(150), Faults(status(400, body=body)), key=SECRET) as server:
+        project = Project(monkeypatch, tmp_path, server.url, SECRET)
+        put_rows(project, 40)
+        with untouched(project):
+            failure = project.failure(project.run())
+        assert "answered 400 Bad Request" in failure
+        assert told in failure
+        assert "<" not in failure

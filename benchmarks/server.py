@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from invoices_assets.sandbox import SANDBOX_KEY, Faults, LiveBook, Sandbox, faults, serve
 
-STANDSTILL = datetime(2026, 11, 16, tzinfo=timezone.utc)
+STANDSTILL = datetime(2026, 11, 16, tzinfo=UTC)
 
 
 class Clock:

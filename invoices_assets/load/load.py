@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def load_sweep(
     """
     result = LoadResult(rejected=sweep.rejected)
     result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
-    moment = now or datetime.now(timezone.utc)
+    moment = now or datetime.now(UTC)
     key = [normalized(name) for name in spec.primary_key]
     spec = Resource(spec.name, key, spec.columns, spec.description, spec.history)
     target = target_of(settings, spec, sweep)

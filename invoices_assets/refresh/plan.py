@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from invoices_assets.errors import SourceError
@@ -135,7 +135,7 @@ class RefreshPlan:
         moment = (
             TimestampFormat(self.spec).as_datetime(self.start) if self.request.since is not None else None
         )
-        if moment is None or moment > datetime.now(timezone.utc):
+        if moment is None or moment > datetime.now(UTC):
             return None
         return str(self.start) if isinstance(self.start, str) else self.start
 

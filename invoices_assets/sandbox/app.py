@@ -8,7 +8,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from hmac import compare_digest
 from operator import ge, gt, le, lt
 from typing import Any
@@ -99,7 +99,7 @@ class Api:
             query,
             dict(request.headers),
             body,
-            datetime.now(timezone.utc),
+            datetime.now(UTC),
             time.monotonic(),
         )
         call.key = self._key_sent(call)
@@ -246,7 +246,7 @@ def _bound(each: Filter, call: Call) -> tuple[Callable[[Any, Any], bool], dateti
     if moment is None:
         raise Refusal(400, "bad_parameter", f"{each.name} must be a time stamp such as 2026-01-31T08:00:00Z")
     if each.by_day:
-        moment = moment.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return op, moment
 
 

@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,7 +80,7 @@ def where(**parameters: Any) -> Callable[[Call], bool]:
 
 def http_date(seconds: float) -> Callable[[], str]:
     """A `retry_after` told as an HTTP date so many seconds after the answer."""
-    return lambda: format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds), usegmt=True)
+    return lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 _HTML = "<!doctype html><html><body><h1>Oops, {status}</h1><p>{url}</p></body></html>"

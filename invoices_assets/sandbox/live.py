@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from math import isqrt
 
 from invoices_assets.sandbox.data import invoice_text
 from invoices_assets.sandbox.store import Rows
 
-EPOCH = int(datetime(2026, 11, 16, tzinfo=timezone.utc).timestamp())
+EPOCH = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp())
 HISTORY = 2 * 365 * 86_400
 CHANGE_EVERY = 30
 OPEN_AFTER = 300
@@ -35,7 +35,7 @@ _CYCLE = (b"open", b"overdue", b"paid")
 
 def utc_now() -> datetime:
     """The wall clock."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 class LiveBook:
@@ -150,7 +150,7 @@ class LiveRows(Rows):
     def moment(self, position: int, field: str) -> datetime | None:
         if field != "created_at":
             return super().moment(position, field)
-        return datetime.fromtimestamp(self._book.created_at(self._indexes[position]), timezone.utc)
+        return datetime.fromtimestamp(self._book.created_at(self._indexes[position]), UTC)
 
     def find(self, id: str) -> int | None:
         index = int(id.removeprefix("inv_")) - 1

@@ -180,7 +180,7 @@ class _Server(uvicorn.Server):
             counter = (counter + 1) % 864_000
             try:
                 await asyncio.wait_for(self._stopped.wait(), 0.1)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
             self.should_exit = True
 

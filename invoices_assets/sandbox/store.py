@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ class Book:
     def __init__(
         self,
         records: Iterable[Mapping[str, Any]] = (),
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._lock = RLock()
         self._clock = clock
@@ -65,7 +65,7 @@ class Book:
         cls,
         count: int,
         change: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         seed: int = 0,
     ) -> Book:
         """A book of `count` generated invoices, the same each time.
@@ -77,7 +77,7 @@ class Book:
         """
         from invoices_assets.sandbox.live import EPOCH, LiveBook
 
-        live = LiveBook(count, seed, clock=lambda: datetime.fromtimestamp(EPOCH, timezone.utc))
+        live = LiveBook(count, seed, clock=lambda: datetime.fromtimestamp(EPOCH, UTC))
         texts = live.texts(range(count), EPOCH)
         if change is not None:
             return cls((change(loads(text)) for text in texts), clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -50,7 +50,7 @@ def iso(moment: datetime) -> str:
     """A moment in the sandbox's own style: `2026-11-16T08:30:00Z`, with a fraction only where there is
     one.
     """
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def parse_stamp(value: Any) -> datetime | None:
@@ -64,14 +64,14 @@ def parse_stamp(value: Any) -> datetime | None:
     try:
         if re.fullmatch(r"-?\d{5,}(\.\d+)?", text):
             number = float(text)
-            return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, timezone.utc)
+            return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
         if re.match(r"\d{4}-\d\d-\d\d", text):
             moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
         else:
             moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError, OSError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _dated(day: bytes, style: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -225,7 +225,7 @@ def _checked_format(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> 
 
 
 def _names_a_whole_day(form: str) -> bool:
-    sample = datetime(2024, 11, 23, tzinfo=timezone.utc)  # also for %z
+    sample = datetime(2024, 11, 23, tzinfo=UTC)  # also for %z
     try:
         return datetime.strptime(sample.strftime(form), form).date() == sample.date()
     except ValueError:

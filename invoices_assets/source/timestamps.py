@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ def is_later(one: Any, other: Any) -> bool:
     return one is not None and other is not None and are_comparable and bool(one > other)
 
 
-UTC = timezone.utc
+UTC = UTC
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_a_date_window_gives_the_asset_monthly_partitions_from_the_initial_value
     assert isinstance(assets, dg.AssetsDefinition)
     keys = assets.partitions_def.get_partition_keys() if assets.partitions_def else []
     assert keys[0] == "2024-01-01"
-    assert keys[-1] == f"{datetime.now(timezone.utc):%Y-%m}-01"
+    assert keys[-1] == f"{datetime.now(UTC):%Y-%m}-01"
     assert assets.backfill_policy == dg.BackfillPolicy.multi_run(1)
 
 

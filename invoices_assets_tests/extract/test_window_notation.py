@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def march_of(content: dict[str, Any]) -> dict[str, Any]:
         ("2019-05-01", {}, "2024-03-01", "2024-04-01"),
         (date(2019, 5, 1), {}, "2024-03-01", "2024-04-01"),
         ("2019-05-01T00:00:00Z", {}, "2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z"),
-        (datetime(2019, 5, 1, tzinfo=timezone.utc), {}, "2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z"),
+        (datetime(2019, 5, 1, tzinfo=UTC), {}, "2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z"),
         ("2019-05-01 00:00:00", {}, "2024-03-01 00:00:00", "2024-04-01 00:00:00"),
         ("2019-05-01T00:00:00+01:00", {}, "2024-03-01T01:00:00+01:00", "2024-04-01T01:00:00+01:00"),
         ("2019-05-01", {"x-format": "epoch_s"}, "1709251200", "1711929600"),

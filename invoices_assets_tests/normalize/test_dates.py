@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets_tests.support.column_helpers import column, refusal, stored
 
-UTC = timezone.utc
+UTC = UTC
 MOMENT = datetime(2025, 3, 4, 10, 20, 30, tzinfo=UTC)
 
 

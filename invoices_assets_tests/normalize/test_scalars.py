@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,7 +17,7 @@ from invoices_assets.normalize.scalars import reader, to_arrow
 from invoices_assets.source.columns import Column
 from invoices_assets_tests.support.column_helpers import column, refusal, stored
 
-UTC = timezone.utc
+UTC = UTC
 
 
 MONEY = column("decimal", precision=38, scale=9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ def test_an_answer_without_a_record_is_believed_only_of_an_api_that_shows_others
 
 
 def test_a_stamp_in_the_future_does_not_move_the_cursor(tmp_path: Path) -> None:
-    ahead = (datetime.now(timezone.utc) + timedelta(days=400)).isoformat()
+    ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
     book = Book([invoice("a"), invoice("wrong clock", ahead)])
     with serve(book=book) as server:
         loader = Loader(tmp_path, server.url)
@@ -284,4 +284,4 @@ def test_a_refresh_of_55_of_20_000_invoices_costs_at_most_5_requests_and_loads_5
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    return datetime.now(UTC).isoformat()

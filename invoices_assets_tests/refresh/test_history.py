@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timezone
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def test_what_was_believed_on_a_day_is_one_query(loader: Loader, book: Book) -> 
     book.delete("4")
     book.insert(invoice("new", stamped(60)))
     loader.refresh("reconcile")
-    then = between.astimezone(timezone.utc).isoformat()
+    then = between.astimezone(UTC).isoformat()
     believed = (
         "SELECT count(*), sum(total) FROM invoices_history WHERE deleted_at IS NULL "
         "AND valid_from <= TIMESTAMPTZ '{0}' AND coalesce(valid_to > TIMESTAMPTZ '{0}', true)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from contextlib import ExitStack
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Upstream(RuleBasedStateMachine):
         server = self.stack.enter_context(serve(book=self.book, faults=self.switches, contract=contract))
         self.loader = Loader(self.folder, server.url, with_history())
         self.ids = (f"inv_{number:03}" for number in itertools.count())
-        self.now = datetime(2024, 3, 1, tzinfo=timezone.utc)
+        self.now = datetime(2024, 3, 1, tzinfo=UTC)
         self.cursor: datetime | None = None
         self.hidden = False
         self.expected: dict[str, tuple[Any, bool]] = {}

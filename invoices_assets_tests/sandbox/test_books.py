@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -103,7 +103,7 @@ def test_an_invoice_that_once_existed_never_vanishes_and_growth_stays_bounded() 
 
 
 def test_a_clock_before_the_books_epoch_still_serves_the_history() -> None:
-    book = LiveBook(50, clock=Clock(datetime(2020, 1, 1, tzinfo=timezone.utc)))
+    book = LiveBook(50, clock=Clock(datetime(2020, 1, 1, tzinfo=UTC)))
     assert len(book.rows()) == 50
     assert book.rows().record(0)["id"] == "inv_0000001"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -53,7 +53,7 @@ def test_retry_after(given: Any, sent: str | None) -> None:
 
 def test_retry_after_as_a_date() -> None:
     with serve(Book.of(1), Faults(faults.status(429, retry_after=faults.http_date(3600)))) as server:
-        wait = parsedate_to_datetime(get(server).headers["retry-after"]) - datetime.now(timezone.utc)
+        wait = parsedate_to_datetime(get(server).headers["retry-after"]) - datetime.now(UTC)
         assert timedelta(minutes=55) < wait < timedelta(minutes=65)
 
 

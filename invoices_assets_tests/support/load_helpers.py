@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "issue_date": {"data_type": "date"},
     "updated_at": {"data_type": "timestamp"},
 }
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def invoice(number: int, lines: int = 2, **fields: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from invoices_assets.extract.partition import DateWindow
@@ -25,9 +25,7 @@ def created(id: str, day: str, **fields: Any) -> dict[str, Any]:
 
 
 def month(number: int) -> DateWindow:
-    return DateWindow(
-        datetime(2024, number, 1, tzinfo=timezone.utc), datetime(2024, number + 1, 1, tzinfo=timezone.utc)
-    )
+    return DateWindow(datetime(2024, number, 1, tzinfo=UTC), datetime(2024, number + 1, 1, tzinfo=UTC))
 
 
 def history() -> Book:

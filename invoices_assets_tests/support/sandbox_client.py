@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -10,7 +10,7 @@ import requests
 from invoices_assets.sandbox import Sandbox
 from invoices_assets.sandbox.live import EPOCH
 
-START = datetime.fromtimestamp(EPOCH, timezone.utc) + timedelta(days=3)
+START = datetime.fromtimestamp(EPOCH, UTC) + timedelta(days=3)
 
 
 class Clock:

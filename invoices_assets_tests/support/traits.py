@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,6 @@ def assert_loaded_exactly(api: Trait, monkeypatch: pytest.MonkeyPatch, folder: P
 
 def change(book: Book, at: datetime | None = None) -> None:
     """Changes one invoice and adds one, now or at a moment."""
-    now = (at or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     book.update("inv_0000007", status="void", updated_at=now)
     book.insert({**Book.of(1, seed=3).records[0], "id": "inv_9999999", "created_at": now, "updated_at": now})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def test_a_refresh_asks_for_changes_and_finds_them_by_a_filter_that_is(project: 
 )
 def test_a_refresh_reads_everything_without_a_filter(project: Project, book: Book) -> None:
     assert project.run().success
-    change(book, datetime.now(timezone.utc) - timedelta(days=900))
+    change(book, datetime.now(UTC) - timedelta(days=900))
     assert project.run().success
     assert_same_as(project, book)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -89,7 +89,7 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
     try:
         date = parsedate_to_datetime(header)
         if date.tzinfo is None:
-            date = date.replace(tzinfo=timezone.utc)
+            date = date.replace(tzinfo=UTC)
         seconds = date.timestamp() - now
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -90,7 +90,7 @@ class Delta:
         self.sweep = sweep
         self.plan = plan
         self._key = primary_key
-        self.now = f"CAST({literal(now.astimezone(timezone.utc).isoformat())} AS {TIMESTAMPTZ})"
+        self.now = f"CAST({literal(now.astimezone(UTC).isoformat())} AS {TIMESTAMPTZ})"
         self.all_new = False
         self.doubles = False
         self.counts = Counts()

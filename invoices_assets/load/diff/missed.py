@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from invoices_assets.load.diff.changes import CHANGED, IDS, NEW, Delta, spool_view
@@ -55,7 +55,5 @@ def _bound(start: datetime | int | Decimal, kind: str) -> str | None:
     if kind == TIMESTAMPTZ:
         return f"CAST({literal(start.isoformat())} AS {TIMESTAMPTZ})"
     if kind.startswith("TIMESTAMP"):
-        return (
-            f"CAST({literal(start.astimezone(timezone.utc).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"
-        )
+        return f"CAST({literal(start.astimezone(UTC).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"
     return f"CAST({literal(start.date().isoformat())} AS DATE)" if kind == "DATE" else None

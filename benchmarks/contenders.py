@@ -42,9 +42,7 @@ def _dlt_asset(url: str, key: str, path: Path, loader_file_format: str | None) -
                 "paginator": {"type": "offset", "limit": PAGE},
             },
             "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
-            "resources": [
-                {"name": "invoices", "endpoint": {"path": "/v1/invoices", "data_selector": "data"}}
-            ],
+            "resources": [{"name": "invoices", "endpoint": {"path": "/v1/invoices", "data_selector": "data"}}],
         },
         name="invoicing",
     )

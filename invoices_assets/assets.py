@@ -56,9 +56,7 @@ class RefreshConfig(dg.Config):
 
     def request(self, dates: DateWindow | None = None) -> RefreshRequest:
         """The same, for the loader; `dates` is the partition that is asked for."""
-        return RefreshRequest(
-            self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates
-        )
+        return RefreshRequest(self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)
 
 
 class ResourceTranslator(DagsterDltTranslator):
@@ -76,9 +74,7 @@ class ResourceTranslator(DagsterDltTranslator):
             key=dg.AssetKey([self._dataset, spec.name]),
             deps=[dg.AssetKey([self._dataset, spec.parent])] if spec.parent else [],
             description=about
-            + (
-                spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."
-            ),
+            + (spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."),
             owners=["team:finance-data"],
             kinds={"dlt", "duckdb", "rest"},
             tags={"source": self._dataset},

@@ -29,9 +29,7 @@ def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
     )
 
 
-def schema_metadata(
-    columns: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dg.TableSchema]:
+def schema_metadata(columns: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]) -> dict[str, dg.TableSchema]:
     """The columns of the main table as they are in the warehouse.
 
     Parameters:

@@ -98,13 +98,9 @@ class InvoicesApi(dg.ConfigurableResource):
         base_url = self.base_url or os.environ.get(BASE_URL)
         secret = self.api_key or os.environ.get(API_KEY)
         if base_url and not secret:
-            raise SourceError(
-                f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox."
-            )
+            raise SourceError(f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
         if secret and not base_url:
-            raise SourceError(
-                f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox."
-            )
+            raise SourceError(f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox.")
         if bool(base_url) == (dataset == SANDBOX):
             raise SourceError(
                 f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "
@@ -130,9 +126,7 @@ class Warehouse(dg.ConfigurableResource):
     """Where the rows go. What is left empty is read from the environment when a run needs it."""
 
     destination: str = Field(default="", description=f"A dlt destination. Empty: {DESTINATION}, or duckdb.")
-    duckdb_path: str = Field(
-        default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}."
-    )
+    duckdb_path: str = Field(default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}.")
     lock_limit_seconds: float = Field(
         default=3600.0, gt=0, description="How long to wait for another run that loads into the same file."
     )
@@ -150,9 +144,7 @@ class Warehouse(dg.ConfigurableResource):
         )
 
     @contextmanager
-    def turn(
-        self, settings: WarehouseSettings, log: Callable[[str], None], *, dry_run: bool = False
-    ) -> Iterator[Path]:
+    def turn(self, settings: WarehouseSettings, log: Callable[[str], None], *, dry_run: bool = False) -> Iterator[Path]:
         """Waits for this run's turn to load, and yields a working folder of its own, removed at the end.
 
         Parameters:

@@ -3,8 +3,5 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{helper}"
-        for helper in ("exactly", "fault_matrix", "refusing", "storing", "traits", "versioning")
-    )
+    *(f"{__name__}.{helper}" for helper in ("exactly", "fault_matrix", "refusing", "storing", "traits", "versioning"))
 )

@@ -49,10 +49,7 @@ class _Passed:
 
     def add(self, page: Page) -> None:
         if self._inherited:
-            records = [
-                {**record, **self._inherited} if isinstance(record, dict) else record
-                for record in page.records
-            ]
+            records = [{**record, **self._inherited} if isinstance(record, dict) else record for record in page.records]
             page = Page(records, page.total, page.size)
         self.pages.append(page)
 
@@ -85,9 +82,7 @@ def sweep_dependent(
     swept = SweepResult(passes=1, complete=parent_swept.complete)
     for values, inherited in parents.values:
         passed = _Passed(inherited)
-        part = sweep(
-            spec, endpoint, passed, start=start, window=window, progress=progress, parent_values=values
-        )
+        part = sweep(spec, endpoint, passed, start=start, window=window, progress=progress, parent_values=values)
         for page in passed.pages:
             sink.add(page)
         swept.rows += part.rows

@@ -78,9 +78,7 @@ class Endpoint:
         try:
             return self._filled_in(values, start, dates)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise SourceError(
-                f"a placeholder of resource `{spec.name}` cannot be filled in: {error}."
-            ) from None
+            raise SourceError(f"a placeholder of resource `{spec.name}` cannot be filled in: {error}.") from None
 
     def _filled_in(self, values: dict[str, Any], start: Any, dates: DateWindow | None) -> requests.Request:
         spec = self._spec
@@ -127,9 +125,7 @@ class Endpoint:
             page = ask()
             if page.outline:
                 return page
-        raise IncompleteSweep(
-            f"{self._name()}: {missing}, also when asked {self._http.policy.retries} times more."
-        )
+        raise IncompleteSweep(f"{self._name()}: {missing}, also when asked {self._http.policy.retries} times more.")
 
     def is_ignored(self, error: ApiStatusError) -> bool:
         """Whether the source's `response_actions` say that this status is no error."""

@@ -84,14 +84,10 @@ def read_json(body: bytes, content_type: str) -> Any:
         UnreadableBody: not a JSON document; NaN and Infinity are not JSON (RFC 8259, section 6).
     """
     try:
-        return json.loads(
-            body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal, parse_constant=_refuse_constant
-        )
+        return json.loads(body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError):
         kind = content_type.partition(";")[0] or "no content type"
-        raise UnreadableBody(
-            f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)"
-        ) from None
+        raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
 
 
 def read_page(
@@ -124,9 +120,7 @@ def read_page(
             pass  # the whole document tells why
         else:
             if keys is not None and outline.is_enough(records):
-                return Page(
-                    records, _total(document, total_path, headers), len(body), Raw(body, keys, content_type)
-                )
+                return Page(records, _total(document, total_path, headers), len(body), Raw(body, keys, content_type))
     document = read_json(body, content_type)
     records, keys = _records(document, data_selector)
     raw = None if keys is None else Raw(body, keys, content_type)
@@ -142,9 +136,7 @@ def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str,
     if selector is None:
         if isinstance(document, list):
             return document, ()
-        raise BadAnswer(
-            f"the answer is {_shape(document)}, and the source names no `data_selector` for its records"
-        )
+        raise BadAnswer(f"the answer is {_shape(document)}, and the source names no `data_selector` for its records")
     selected = document if selector == "$" else reader_of(selector)(document)
     if selected is MISSING:
         raise BadAnswer(f"the answer has no `{selector}`; it is {_shape(document)}")
@@ -155,9 +147,7 @@ def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str,
     if not isinstance(selected, list):
         raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
     # a JSONPath may gather records from many places
-    return selected, next(
-        (keys for keys in plain_keys(selector) if at_keys(document, keys) is selected), None
-    )
+    return selected, next((keys for keys in plain_keys(selector) if at_keys(document, keys) is selected), None)
 
 
 def _shape(document: Any) -> str:

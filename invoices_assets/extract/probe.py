@@ -52,9 +52,7 @@ def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
         RequestFailed: no usable answer.
     """
     if spec.parent is not None:
-        raise SourceError(
-            f"`{spec.name}` is asked for once for each of `{spec.parent}`; one request cannot tell."
-        )
+        raise SourceError(f"`{spec.name}` is asked for once for each of `{spec.parent}`; one request cannot tell.")
     start = None
     if spec.cursor is not None and spec.cursor.filters:
         start = spec.cursor.initial_value if cursor is None else cursor
@@ -77,9 +75,7 @@ def _first_page(connection: Api, spec: ResourceSpec, start: Any) -> Page:
     try:
         endpoint = connection.endpoint(http, spec)
         try:
-            return first_page(
-                endpoint, spec.paginator, endpoint.request(TimestampFormat(spec).as_text(start))
-            )
+            return first_page(endpoint, spec.paginator, endpoint.request(TimestampFormat(spec).as_text(start)))
         except ApiStatusError as error:
             if endpoint.is_ignored(error):
                 return Page([])

@@ -38,11 +38,7 @@ class Watermark:
             return
         path = self._path
         stamps = [stamp_of(record, path) for record in records]
-        if (
-            self._notation.is_iso
-            and _in_text_order(stamps)
-            and self._in_bounds(extremes := (min(stamps), max(stamps)))
-        ):
+        if self._notation.is_iso and _in_text_order(stamps) and self._in_bounds(extremes := (min(stamps), max(stamps))):
             stamps = list(extremes)
         for stamp in dict.fromkeys(stamps):
             moment = self._notation.moment(stamp)

@@ -29,20 +29,14 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
             f"DuckDB ran out of memory or of room for its temporary files beside {path}; "
             "nothing was loaded and the warehouse is as it was"
         )
-    if (
-        "not a valid duckdb database" in low
-        or "corrupt" in low
-        or "checksum" in low
-        or "storage version" in low
-    ):
+    if "not a valid duckdb database" in low or "corrupt" in low or "checksum" in low or "storage version" in low:
         return WarehouseUnusable(
             f"{path} is not a readable DuckDB database ({text[:200]}); "
             "move it away or set INVOICES_DUCKDB_PATH to another file"
         )
     if "read-only" in low or "permission denied" in low or "cannot open file" in low:
         return WarehouseUnusable(
-            f"{path} cannot be written ({text[:200]}); "
-            "set INVOICES_DUCKDB_PATH to a file in a writable folder"
+            f"{path} cannot be written ({text[:200]}); set INVOICES_DUCKDB_PATH to a file in a writable folder"
         )
     if isinstance(error, (duckdb.IOException, OSError)):
         return WarehouseUnusable(f"{path} cannot be used ({text[:300]}); nothing was loaded")
@@ -78,11 +72,7 @@ def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
         # drivers repeat an address that they cannot read, with the password before its `@`
         text = re.sub(r"\S+@", "***@", " ".join(str(cause).split()))[:300]
         module = type(cause).__module__
-        if (
-            isinstance(cause, OSError)
-            or type(cause).__name__ == "OperationalError"
-            or "configuration" in module
-        ):
+        if isinstance(cause, OSError) or type(cause).__name__ == "OperationalError" or "configuration" in module:
             raise WarehouseUnusable(
                 f"the destination {settings.destination} cannot be used ({text}); nothing was loaded"
             ) from None

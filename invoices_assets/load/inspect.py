@@ -53,9 +53,7 @@ def open_rejections(settings: WarehouseSettings, root: str) -> Rejections:
         if not table_exists(connection, settings.dataset, table):
             return Rejections()
         name = qualified(settings.dataset, table)
-        rows = connection.execute(
-            f"SELECT reason, count(*) FROM {name} GROUP BY reason ORDER BY 2 DESC, 1"
-        ).fetchall()
+        rows = connection.execute(f"SELECT reason, count(*) FROM {name} GROUP BY reason ORDER BY 2 DESC, 1").fetchall()
     return Rejections(sum(count for _, count in rows), dict(rows))
 
 

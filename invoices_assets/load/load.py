@@ -119,9 +119,7 @@ def load_sweep(
                 plan.history = plan_history(connection, settings.dataset, plan, spec)
                 target.widen(connection, plan)
                 delta = Delta(connection, settings.dataset, sweep, plan, spec.primary_key, moment)
-                counts = delta.compare(
-                    complete=complete, everything=everything, max_deleted_share=max_deleted_share
-                )
+                counts = delta.compare(complete=complete, everything=everything, max_deleted_share=max_deleted_share)
                 if watermark is not None:
                     _count_missed(result, delta, watermark)
                 settled = settle_rejections(delta, spec.primary_key, everything=everything or complete)
@@ -156,8 +154,7 @@ def _count_missed(result: LoadResult, delta: Delta, watermark: RefreshStart) -> 
     result.missed = count_missed(delta, watermark)
     if result.missed is None:
         result.remarks.append(
-            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a timestamp, "
-            "date or number"
+            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a timestamp, date or number"
         )
 
 
@@ -197,8 +194,6 @@ def _load(
             bound = target.destination(connection, working_dir)
             pipeline = stack.enter_context(dlt_package.new_pipeline(settings, bound, working_dir / "dlt"))
         with result.timed("dlt_run"):
-            result.load_id = dlt_package.run(
-                pipeline, settings, spec, plan, state, write, as_files=target.as_files
-            )
+            result.load_id = dlt_package.run(pipeline, settings, spec, plan, state, write, as_files=target.as_files)
         if plan.history is not None:
             result.versions = target.count_loaded(connection, plan.history.name, result.load_id)

@@ -102,8 +102,7 @@ def _make_folder(path: Path) -> None:
         raise WarehouseUnusable(f"INVOICES_DUCKDB_PATH={path} is a folder; it must name a file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise WarehouseUnusable(
-            f"the folder {path.parent} cannot be written; "
-            "set INVOICES_DUCKDB_PATH to a file in a writable folder"
+            f"the folder {path.parent} cannot be written; set INVOICES_DUCKDB_PATH to a file in a writable folder"
         )
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise WarehouseUnusable(
@@ -115,6 +114,5 @@ def _make_folder(path: Path) -> None:
 def _unwritable(path: Path, error: OSError) -> WarehouseUnusable:
     reason = error.strerror or str(error)
     return WarehouseUnusable(
-        f"the folder {path.parent} cannot be used ({reason}); "
-        "set INVOICES_DUCKDB_PATH to a file in a writable folder"
+        f"the folder {path.parent} cannot be used ({reason}); set INVOICES_DUCKDB_PATH to a file in a writable folder"
     )

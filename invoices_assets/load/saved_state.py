@@ -11,9 +11,7 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
 
 
-def stored_state(
-    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str
-) -> dict[str, Any]:
+def stored_state(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str) -> dict[str, Any]:
     """The same over an open connection."""
     tables = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
@@ -43,16 +41,12 @@ def merged_state(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[st
     result = dict(state)
     for key, value in update.items():
         old = result.get(key)
-        result[key] = (
-            merged_state(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-        )
+        result[key] = merged_state(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return result
 
 
 def cursor_state(cursor_path: str, initial_value: Any, last_value: Any) -> dict[str, Any]:
     """A state update that sets the cursor the way dlt's Incremental keeps it (dlt/extract/incremental)."""
     return {
-        "incremental": {
-            cursor_path: {"initial_value": initial_value, "last_value": last_value, "unique_hashes": []}
-        }
+        "incremental": {cursor_path: {"initial_value": initial_value, "last_value": last_value, "unique_hashes": []}}
     }

@@ -220,16 +220,13 @@ class Spool:
 
 def rejected_id(key: str | None, raw: str, reason: str) -> str:
     """The same rejection has the same id, in every run; written like the ids that dlt makes."""
-    digest = hashlib.shake_128("\x00".join((key or "", raw, reason)).encode("utf-8", "surrogatepass")).digest(
-        15
-    )
+    digest = hashlib.shake_128("\x00".join((key or "", raw, reason)).encode("utf-8", "surrogatepass")).digest(15)
     return base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
 def _rejected_table(rejected: Sequence[RejectedRecord]) -> pa.Table:
     rows = [
-        {"key": r.key, "raw": r.raw, "reason": r.reason, ROW_ID: rejected_id(r.key, r.raw, r.reason)}
-        for r in rejected
+        {"key": r.key, "raw": r.raw, "reason": r.reason, ROW_ID: rejected_id(r.key, r.raw, r.reason)} for r in rejected
     ]
     return pa.Table.from_pylist(rows, schema=REJECTED_SCHEMA)
 

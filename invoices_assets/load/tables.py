@@ -26,10 +26,7 @@ PARENT_ID = "_dlt_parent_id"
 LIST_INDEX = "_dlt_list_idx"
 VARIANT = "__v_"
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
-WAY_OUT = (
-    "move the table away, or set INVOICES_DUCKDB_PATH to another file, "
-    "and run reconcile_invoices to fill it anew"
-)
+WAY_OUT = "move the table away, or set INVOICES_DUCKDB_PATH to another file, and run reconcile_invoices to fill it anew"
 
 
 @dataclass

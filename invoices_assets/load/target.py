@@ -55,9 +55,7 @@ class Target(Protocol):
         """How many rows of a table a load has brought."""
         ...
 
-    def describe(
-        self, connection: duckdb.DuckDBPyConnection, root: str
-    ) -> tuple[dict[str, Stored], int, int]:
+    def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         """The tables afterwards, and the rows and live rows of the main one."""
         ...
 

@@ -92,9 +92,7 @@ def widens(old: str, new: str) -> bool:
     """Whether every value of `old` is the same value in the numeric type `new`."""
     target = _DECIMAL.fullmatch(new)
     if target is None:
-        return (
-            old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]
-        )
+        return old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]
     before, scale = int(target[1]) - int(target[2]), int(target[2])
     if old in _INTEGER_DIGITS:
         return before >= _INTEGER_DIGITS[old]

@@ -45,9 +45,7 @@ class ArrowReader:
         moves: the tree of fields that `x-from` names.
     """
 
-    def __init__(
-        self, table: str, columns: Mapping[str, Column], primary_key: Sequence[str], moves: Move
-    ) -> None:
+    def __init__(self, table: str, columns: Mapping[str, Column], primary_key: Sequence[str], moves: Move) -> None:
         self._table = table
         self._declared = columns
         self._primary_key = primary_key

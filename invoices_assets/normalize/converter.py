@@ -83,9 +83,7 @@ class Converter:
             reasons |= {rows[row]: reason for row, reason in batch.reasons.items()}
         self._shapes = batch.shapes
         rejected = [self._rejected(records[row], reasons[row]) for row in sorted(reasons)]
-        return NormalizedBatch(
-            tables, rejected, {storable(text): n for text, n in batch.shapes.remarks.items()}
-        )
+        return NormalizedBatch(tables, rejected, {storable(text): n for text, n in batch.shapes.remarks.items()})
 
     def _rejected(self, record: Any, reason: str) -> RejectedRecord:
         key = record_key(record, self._key_fields) if type(record) is dict else None
@@ -236,9 +234,7 @@ class _Batch:
                     self._reject(rows, row, f"no id: `{name}` is missing or empty")
         return key_ids(columns)
 
-    def _send_children(
-        self, table: Table, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]
-    ) -> None:
+    def _send_children(self, table: Table, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]) -> None:
         for name, found in flat.lists.items():
             place = table.place(name)
             lists = merged(found, f"table `{self._table}__{place}`", partial(self._reject, rows))
@@ -268,7 +264,4 @@ class _Batch:
 
 def _as_objects(items: list[Any]) -> list[dict[str, Any]]:
     """List items as dlt's rows: a list in a list is a child table `list`, a single value a column `value`."""
-    return [
-        item if type(item) is dict else {"list": item} if type(item) is list else {"value": item}
-        for item in items
-    ]
+    return [item if type(item) is dict else {"list": item} if type(item) is list else {"value": item} for item in items]

@@ -189,9 +189,7 @@ def _name(table: Table, prefix: str, key: str, found: Field, shapes: FieldTypes)
         if target.startswith(f"{table.path}__"):
             return target[len(table.path) + 2 :]
         rows = sum(value is not None for value in found.values)
-        shapes.remark(
-            f"field `{found.path}` is in a list and cannot move out of it to column `{target}`", rows
-        )
+        shapes.remark(f"field `{found.path}` is in a list and cannot move out of it to column `{target}`", rows)
         target = None
     if target:
         return target

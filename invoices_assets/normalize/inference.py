@@ -46,9 +46,7 @@ class FieldTypes:
         if rows:
             self.remarks[sentence] = self.remarks.get(sentence, 0) + rows
 
-    def note(
-        self, place: str, path: str, values: Sequence[Any], types: set[type], hint: Column | None
-    ) -> None:
+    def note(self, place: str, path: str, values: Sequence[Any], types: set[type], hint: Column | None) -> None:
         """Takes note of a field, and remarks on rows where it has another shape than declared or at first.
 
         Parameters:
@@ -68,9 +66,7 @@ class FieldTypes:
         if hint and hint.kind:
             if hint.kind != "json":
                 for kind in types & _NESTED:
-                    self._count(
-                        f"field `{path}` is declared as {hint.kind} and came as", SHAPES[kind], values
-                    )
+                    self._count(f"field `{path}` is declared as {hint.kind} and came as", SHAPES[kind], values)
         elif shapes:
             first = self.first.get(place)
             if first is None:

@@ -70,9 +70,7 @@ def _one_by_one(column: Column, values: Sequence[Any]) -> tuple[pa.Array, dict[i
     read = reader(column)
     readable: list[Any] = []
     unreadable: dict[int, str] = {}
-    known: dict[
-        str, Any
-    ] = {}  # dates repeat, and strptime is slow; texts only, as 1, True and 1.0 are one key
+    known: dict[str, Any] = {}  # dates repeat, and strptime is slow; texts only, as 1, True and 1.0 are one key
     for row, value in enumerate(values):
         if value is None or (type(value) is str and value in known):
             readable.append(None if value is None else known[value])
@@ -169,9 +167,7 @@ def _integer_reader(column: Column) -> Reader:
     def read(value: Any) -> int:
         exact = number(value)
         if exact.adjusted() > 19 or not -limit <= exact < limit:
-            raise Unreadable(
-                f"does not fit a whole number of {column.arrow_type.bit_width} bits: {shown(value)}"
-            )
+            raise Unreadable(f"does not fit a whole number of {column.arrow_type.bit_width} bits: {shown(value)}")
         if exact != exact.to_integral_value():
             raise Unreadable(f"is not a whole number: {shown(value)}")
         return int(exact)

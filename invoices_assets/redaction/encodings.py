@@ -135,9 +135,7 @@ def _character(char: str) -> str:
         f"{_BACKSLASH}{{0,8}}{re.escape(char)}",
         "".join(f"{_PERCENT}{_hex(byte)}" for byte in utf8),
         "".join(f"{_ESCAPE}x{_hex(byte)}" for byte in utf8),
-        "".join(
-            f"{_ESCAPE}u{_hex(high)}{_hex(low)}" for high, low in zip(units[::2], units[1::2], strict=True)
-        ),
+        "".join(f"{_ESCAPE}u{_hex(high)}{_hex(low)}" for high, low in zip(units[::2], units[1::2], strict=True)),
         f"{_AMPERSAND}#0{{0,6}}{code};",
         f"{_AMPERSAND}#[xX]0{{0,6}}{''.join(_either_case(digit) for digit in f'{code:x}')};",
     ]

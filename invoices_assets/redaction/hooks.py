@@ -83,9 +83,7 @@ def _clean_value(value: Any) -> Any:
 class _Hook:
     """A replaceable attribute of the process, and this module's replacement for it."""
 
-    def __init__(
-        self, read: Callable[[], Any], write: Callable[[Any], Any], wrap: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, read: Callable[[], Any], write: Callable[[Any], Any], wrap: Callable[[Any], Any]) -> None:
         self._read, self._write, self._wrap = read, write, wrap
         self._original: Any = None
         self._ours: Any = None
@@ -190,9 +188,7 @@ def _show_warning(original: Callable[..., None]) -> Callable[..., None]:
     return show
 
 
-def _print_cleaned(
-    kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-) -> bool:
+def _print_cleaned(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
     """Prints a traceback that holds a secret without it; False where it holds none."""
     text = "".join(traceback.format_exception(kind, error, trace))
     cleaned = _clean(text)

@@ -64,9 +64,7 @@ class Redactor:
             # What holds a longer value also holds the shorter one inside it, so searching for that is enough.
             long = [value for value in values if findable_in_data(value)]
             least = [value for value in long if not any(other in value for other in long if other != value)]
-            probes = (
-                spelling.probe_bytes for value in least for spelling in found[value] if spelling.in_data
-            )
+            probes = (spelling.probe_bytes for value in least for spelling in found[value] if spelling.in_data)
             self._probes = tuple(probes)
 
     def text(self, text: str) -> str:

@@ -132,9 +132,7 @@ class RefreshPlan:
 
     def _given_start(self) -> Any:
         """The `since` of the run, if it has passed: an answer without a stamp covers everything up to it."""
-        moment = (
-            TimestampFormat(self.spec).as_datetime(self.start) if self.request.since is not None else None
-        )
+        moment = TimestampFormat(self.spec).as_datetime(self.start) if self.request.since is not None else None
         if moment is None or moment > datetime.now(UTC):
             return None
         return str(self.start) if isinstance(self.start, str) else self.start
@@ -143,9 +141,7 @@ class RefreshPlan:
 def _start(spec: ResourceSpec, request: RefreshRequest, before: Any, some_unstamped: bool) -> Any:
     if spec.cursor is None or not spec.cursor.filters:
         if request.since is not None:
-            raise SourceError(
-                f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor."
-            )
+            raise SourceError(f"`since` needs an API that filters by change, and `{spec.name}` declares no cursor.")
         return None
     if request.since is not None:
         return parse_since(spec, request.since, like=before or spec.cursor.initial_value)

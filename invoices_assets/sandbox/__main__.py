@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from invoices_assets.sandbox import SANDBOX_KEY, Contract, Faults, LiveBook, Paging, faults, serve
 
 
-def _number(
-    kind: type[int] | type[float], lowest: float, highest: float = float("inf")
-) -> Callable[[str], float]:
+def _number(kind: type[int] | type[float], lowest: float, highest: float = float("inf")) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = kind(text)
         if not lowest <= value <= highest or value == float("inf"):
@@ -37,9 +35,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--records", type=_number(int, 0), default=12_000, help="invoices of history")
     parser.add_argument("--seed", type=int, default=0, help="another number gives other invoices")
     parser.add_argument("--max-page", type=_number(int, 1), default=100, help="a larger limit is cut to this")
-    parser.add_argument(
-        "--latency", type=_number(float, 0), default=0, help="seconds to wait before each answer"
-    )
+    parser.add_argument("--latency", type=_number(float, 0), default=0, help="seconds to wait before each answer")
     parser.add_argument(
         "--rate-limit",
         type=_number(float, 0),
@@ -74,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         reason = "is taken" if error.errno == errno.EADDRINUSE else "may not be used"
-        print(
-            f"Port {options.port} {reason}; choose another with --port (0 takes a free one).", file=sys.stderr
-        )
+        print(f"Port {options.port} {reason}; choose another with --port (0 takes a free one).", file=sys.stderr)
         return 1
     return 0
 

@@ -109,9 +109,7 @@ class Api:
         key = self.contract.key
         if key.where == "basic":
             return call.headers.get("authorization", "")
-        return (
-            call.headers.get(key.name.lower()) if key.where == "header" else call.query.get(key.name)
-        ) or ""
+        return (call.headers.get(key.name.lower()) if key.where == "header" else call.query.get(key.name)) or ""
 
     def _served(self, call: Call, active: Sequence[Fault]) -> Response:
         try:
@@ -190,9 +188,7 @@ class Api:
         style, end = self.contract.paging.style, shown.offset + len(chosen)
         if style in ("offset", "page") or not chosen or (end >= size and not self.contract.paging.empty_end):
             return None, None
-        last_id = (
-            rows.record(chosen[-1]).get("id") if paging.counting(self.contract.paging) == "token" else None
-        )
+        last_id = rows.record(chosen[-1]).get("id") if paging.counting(self.contract.paging) == "token" else None
         position = paging.next_position(self.contract.paging, shown, end, last_id)
         if style == "cursor":
             return position, None
@@ -229,9 +225,7 @@ class Api:
 
 def _bound(each: Filter, call: Call) -> tuple[Callable[[Any, Any], bool], datetime] | None:
     """The comparison that a filter asks for in this request, or None if it is not used."""
-    text = (
-        call.headers.get(each.name.lower()) if each.where == "header" else call.query.get(each.name)
-    ) or ""
+    text = (call.headers.get(each.name.lower()) if each.where == "header" else call.query.get(each.name)) or ""
     op = _OPS[each.op]
     if each.where == "expression":
         pattern = re.escape(each.field) + r"\s*:?\s*(>=|<=|>|<|ge\b|gt\b|le\b|lt\b)\s*:?\s*['\"]?([-+:.\w ]+)"

@@ -249,9 +249,7 @@ def ignore_offset(on: On = None, times: int | None = None) -> Fault:
 
 def same_page(on: On = None, times: int | None = None) -> Fault:
     """Serves the page before the one that was asked for once more."""
-    return Fault(
-        on, times, window=lambda call, window: Window(max(0, window.offset - window.limit), window.limit)
-    )
+    return Fault(on, times, window=lambda call, window: Window(max(0, window.offset - window.limit), window.limit))
 
 
 def wrong_total(change: Callable[[int], Any] | int | str, on: On = None, times: int | None = None) -> Fault:
@@ -263,9 +261,7 @@ def echo_key(field: str = "note", on: On = None, times: int | None = None) -> Fa
     """Writes the key of the request into a field of each record served."""
 
     def rows(call: Call, texts: list[bytes]) -> list[bytes]:
-        return [
-            dumps({**loads(text), field: f"seen key {call.key} at {call.url}"}).encode() for text in texts
-        ]
+        return [dumps({**loads(text), field: f"seen key {call.key} at {call.url}"}).encode() for text in texts]
 
     return Fault(on, times, rows=rows)
 

@@ -110,9 +110,7 @@ class LiveBook:
         tick = (now - EPOCH) // CHANGE_EVERY
         born = range(self.history, self.size(now))
         floor = since if inclusive else since + 1e-6
-        return self._history_since(floor, tick) + [
-            index for index in born if self.changed_at(index, now) >= floor
-        ]
+        return self._history_since(floor, tick) + [index for index in born if self.changed_at(index, now) >= floor]
 
     def _changed_history(self, floor: float, tick: int) -> list[int]:
         # Three quarters of the history last changed before EPOCH: a later moment need not look at them.

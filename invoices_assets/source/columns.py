@@ -68,13 +68,9 @@ class Column:
             return pa.decimal128(self.precision, self.scale)
         if self.kind == "bigint":
             bits = self.precision or 64
-            return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(
-                _rounded_up(bits, (8, 16, 32)), pa.int64()
-            )
+            return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(_rounded_up(bits, (8, 16, 32)), pa.int64())
         if self.kind == "timestamp":
-            return pa.timestamp(
-                {0: "s", 3: "ms", 6: "us"}[self.second_digits], "UTC" if self.timezone else None
-            )
+            return pa.timestamp({0: "s", 3: "ms", 6: "us"}[self.second_digits], "UTC" if self.timezone else None)
         if self.kind == "time":
             return {0: pa.time32("s"), 3: pa.time32("ms"), 6: pa.time64("us")}[self.second_digits]
         simple = {"double": pa.float64(), "bool": pa.bool_(), "date": pa.date32(), "binary": pa.binary()}
@@ -218,9 +214,7 @@ def _checked_format(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> 
     if kind not in _TIMED:
         raise refuse("`x-format`, which needs the data type date or timestamp")
     if not isinstance(form, str) or (form not in EPOCHS and not _names_a_whole_day(form)):
-        raise refuse(
-            f"`x-format` {form!r}; it must be epoch_s, epoch_ms or a strptime format with day and year"
-        )
+        raise refuse(f"`x-format` {form!r}; it must be epoch_s, epoch_ms or a strptime format with day and year")
     return form
 
 

@@ -122,11 +122,7 @@ def read_source(path: Path) -> Source:
         raise SourceError(f"The source file {path} is not UTF-8 text.") from None
     except yaml.YAMLError as error:
         raise SourceError(f"The source file {path} is not valid YAML: {_yaml_complaint(error)}") from None
-    if (
-        not isinstance(config, dict)
-        or not isinstance(config.get("resources"), list)
-        or not config["resources"]
-    ):
+    if not isinstance(config, dict) or not isinstance(config.get("resources"), list) or not config["resources"]:
         raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
     source = Source(path, config)
     source.dlt_source("check")

@@ -86,9 +86,7 @@ def resource_spec(
 
 def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
     if resource.get("processing_steps"):
-        raise SourceError(
-            f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`."
-        )
+        raise SourceError(f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`.")
     disposition = resource.get("write_disposition", "append")
     if isinstance(disposition, dict):
         disposition = disposition.get("disposition")
@@ -146,7 +144,5 @@ def _ignored(name: str, endpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any],
     actions = tuple(endpoint.get("response_actions") or ())
     for action in actions:
         if action.get("action") != "ignore" or "status_code" not in action or "content" in action:
-            raise SourceError(
-                f"resource `{name}`: of `response_actions`, only `status_code` with `ignore` works."
-            )
+            raise SourceError(f"resource `{name}`: of `response_actions`, only `status_code` with `ignore` works.")
     return actions

@@ -29,9 +29,7 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 _NAMING = NamingConvention()
 _DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}$")
-_ISO = re.compile(
-    r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
-)
+_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")
 
 
 class CursorText(str):
@@ -210,9 +208,7 @@ def _from_iso(text: str) -> datetime:
     zone = "+00:00" if zone in ("Z", "z") else (zone or "")
     if zone and ":" not in zone:
         zone = f"{zone[:3]}:{zone[3:] or '00'}"
-    return datetime.fromisoformat(
-        f"{day}T{clock}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{zone}"
-    )
+    return datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{zone}")
 
 
 def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:

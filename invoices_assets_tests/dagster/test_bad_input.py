@@ -135,9 +135,7 @@ def test_a_path_that_cannot_hold_the_warehouse_is_named(
         ({"max_deleted_share": 20}, "max_deleted_share"),
     ],
 )
-def test_a_run_config_that_cannot_be_followed_is_refused(
-    asked: dict[str, Any], said: str, project: Project
-) -> None:
+def test_a_run_config_that_cannot_be_followed_is_refused(asked: dict[str, Any], said: str, project: Project) -> None:
     with untouched(project):
         assert said in refusal(project, **asked)
 
@@ -167,22 +165,16 @@ COMMAND = [
 ]
 
 
-def test_the_command_ends_with_the_sentence_and_a_status_that_is_not_0(
-    server: Sandbox, tmp_path: Path
-) -> None:
+def test_the_command_ends_with_the_sentence_and_a_status_that_is_not_0(server: Sandbox, tmp_path: Path) -> None:
     place = Deployment(tmp_path, server.url, "wr0ng-k3y-of-bad-input")
-    done = subprocess.run(
-        COMMAND, cwd=tmp_path, env=place.environment, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(COMMAND, cwd=tmp_path, env=place.environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "Failure: the API refused the key (401)" in done.stderr
     assert "wr0ng" not in done.stdout + done.stderr
     assert not place.warehouse.exists()
 
 
-def test_the_command_says_what_is_wrong_with_the_source_file_without_frames(
-    server: Sandbox, tmp_path: Path
-) -> None:
+def test_the_command_says_what_is_wrong_with_the_source_file_without_frames(server: Sandbox, tmp_path: Path) -> None:
     place = Deployment(tmp_path, server.url, SECRET, config(paginator={"type": "telepathy"}))
     run = place.run()
     assert run.status == 1

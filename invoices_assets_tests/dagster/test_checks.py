@@ -36,9 +36,7 @@ def test_a_rejected_record_fails_the_check_until_it_is_corrected(project: Projec
     assert check(project.run()).passed
 
 
-def test_what_refreshes_missed_is_a_warning_until_the_next_complete_sweep(
-    project: Project, book: Book
-) -> None:
+def test_what_refreshes_missed_is_a_warning_until_the_next_complete_sweep(project: Project, book: Book) -> None:
     missed = "nothing_missed_by_incremental"
     project.run()
     assert check(project.run("reconcile_invoices"), missed).passed
@@ -60,9 +58,7 @@ def test_a_resource_whose_table_is_spelled_otherwise_tells_of_that_table(
 ) -> None:
     content = config()
     content["resources"][0]["name"] = "customerInvoices"
-    with serve(
-        book=Book.of(5, lambda record: bad(record) if record["id"] < "inv_0000003" else record)
-    ) as server:
+    with serve(book=Book.of(5, lambda record: bad(record) if record["id"] < "inv_0000003" else record)) as server:
         project = Project(monkeypatch, tmp_path, server.url, source=content)
         result = project.run()
     shown = project.metadata(result, "customerInvoices")

@@ -137,9 +137,7 @@ def spec(project: Project) -> dg.AssetSpec:
     return spec
 
 
-def test_without_a_base_url_the_asset_is_that_of_the_sandbox(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_base_url_the_asset_is_that_of_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [spec] = Project(monkeypatch, tmp_path).definitions().resolve_all_asset_specs()
     assert spec.key == dg.AssetKey(["sandbox", "invoices"])
     assert "Invented" in str(spec.description)
@@ -223,9 +221,7 @@ def three_resources() -> dict[str, Any]:
     return content
 
 
-def test_each_resource_of_the_source_file_is_an_asset(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_each_resource_of_the_source_file_is_an_asset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = Project(monkeypatch, tmp_path, "https://api.vendor.example", source=three_resources())
     specs = {"/".join(spec.key.path): spec for spec in project.definitions().resolve_all_asset_specs()}
     assert set(specs) == {"invoicing/invoices", "invoicing/customers", "invoicing/payments"}
@@ -233,9 +229,7 @@ def test_each_resource_of_the_source_file_is_an_asset(
     assert not specs["invoicing/customers"].deps
 
 
-def test_one_run_loads_all_resources_also_a_dependent_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_one_run_loads_all_resources_also_a_dependent_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     book = Book.of(3)
     more = {
         f"/v1/invoices/{invoice['id']}/payments": Book(
@@ -247,8 +241,6 @@ def test_one_run_loads_all_resources_also_a_dependent_one(
         project = Project(monkeypatch, tmp_path, server.url, source=three_resources())
         result = project.run()
         assert result.success, project.failure(result)
-    counts = [
-        project.query(f"SELECT count(*) FROM {name}")[0][0] for name in ("invoices", "customers", "payments")
-    ]
+    counts = [project.query(f"SELECT count(*) FROM {name}")[0][0] for name in ("invoices", "customers", "payments")]
     assert counts == [3, 2, 3]
     assert project.metadata(result, "payments")["rows_new"] == 3

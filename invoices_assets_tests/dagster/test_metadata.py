@@ -24,9 +24,7 @@ def told(project: Project, result: dg.ExecuteInProcessResult, level: int = loggi
     return [entry.user_message for entry in logs if not entry.is_dagster_event and entry.level == level]
 
 
-def test_the_first_load_tells_what_it_fetched_and_loaded(
-    project: Project, server: Sandbox, book: Book
-) -> None:
+def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, server: Sandbox, book: Book) -> None:
     shown = project.metadata(project.run())
     pages = [get(server, limit=100, offset=offset) for offset in (0, 100, 200)]
     expected = {
@@ -68,9 +66,7 @@ def test_the_table_name_can_be_queried_as_it_stands(project: Project) -> None:
         assert count == (250,)
 
 
-def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(
-    project: Project, server: Sandbox, book: Book
-) -> None:
+def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(project: Project, server: Sandbox, book: Book) -> None:
     project.run()
     asked = len(server.requests)
     shown = project.metadata(project.run())
@@ -115,9 +111,7 @@ def test_retries_and_waits_are_told(project: Project, server: Sandbox) -> None:
 
 
 def test_the_columns_are_shown_with_types_and_descriptions(project: Project) -> None:
-    columns = {
-        column.name: column for column in project.metadata(project.run())["dagster/column_schema"].columns
-    }
+    columns = {column.name: column for column in project.metadata(project.run())["dagster/column_schema"].columns}
     assert columns["total"].type == "DECIMAL(38,9)"
     assert columns["total"].description == "Amount including tax"
     assert columns["customer__name"].type == "VARCHAR"
@@ -159,9 +153,7 @@ def test_an_error_that_nobody_foresaw_leaves_no_key_in_the_event_log(
     assert not any(SANDBOX_KEY in entry for entry in log)
 
 
-def test_progress_of_a_long_sweep_is_in_the_event_log(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_of_a_long_sweep_is_in_the_event_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "PROGRESS_EVERY_SECONDS", 0.0)
     said = [text for text in told(project, project.run()) if "rows/s" in text]
     assert len(said) == 3
@@ -174,9 +166,7 @@ def test_a_short_sweep_does_not_report_progress(project: Project) -> None:
     assert not [text for text in told(project, project.run()) if "rows/s" in text]
 
 
-def test_a_run_on_the_sandbox_says_that_its_rows_are_invented(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_run_on_the_sandbox_says_that_its_rows_are_invented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = Project(monkeypatch, tmp_path)
     result = project.run(limit=1)
     warnings = told(project, result, level=logging.WARNING)

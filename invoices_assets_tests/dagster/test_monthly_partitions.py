@@ -42,9 +42,7 @@ def test_a_date_window_gives_the_asset_monthly_partitions_from_the_initial_value
     assert assets.backfill_policy == dg.BackfillPolicy.multi_run(1)
 
 
-def test_without_a_date_window_the_asset_has_no_partitions(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_date_window_the_asset_has_no_partitions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = Project(monkeypatch, tmp_path, "http://127.0.0.1:9")
     [assets] = list(project.definitions().assets or [])
     assert isinstance(assets, dg.AssetsDefinition)

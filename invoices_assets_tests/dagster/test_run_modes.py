@@ -48,18 +48,14 @@ def test_full_asks_for_everything_and_deletes_nothing(loaded: Project, server: S
     assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NULL") == [(250,)]
 
 
-def test_reconcile_asks_for_everything_and_marks_what_is_gone(
-    loaded: Project, server: Sandbox, book: Book
-) -> None:
+def test_reconcile_asks_for_everything_and_marks_what_is_gone(loaded: Project, server: Sandbox, book: Book) -> None:
     book.delete("inv_0000003")
     assert shown(loaded, mode="reconcile")["rows_deleted"] == 1
     assert asked_since(server) == {None}
     assert loaded.query("SELECT id FROM invoices WHERE deleted_at IS NOT NULL") == [("inv_0000003",)]
 
 
-def test_since_asks_from_that_moment_and_takes_the_cursor_back_nowhere(
-    loaded: Project, server: Sandbox
-) -> None:
+def test_since_asks_from_that_moment_and_takes_the_cursor_back_nowhere(loaded: Project, server: Sandbox) -> None:
     told = shown(loaded, since="2026-01-01")
     assert asked_since(server) == {"2026-01-01T00:00:00Z"}
     assert told["cursor_after"] == told["cursor_before"] == "2026-11-16T00:00:00Z"
@@ -117,9 +113,7 @@ def test_a_dry_run_reports_and_does_not_make_the_asset_look_fresh(project: Proje
     result = project.run(dry_run=True)
     assert project.instance.get_latest_materialization_event(KEY) is None
     [event] = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
-    told = {
-        name: value.value for name, value in event.asset_observation_data.asset_observation.metadata.items()
-    }
+    told = {name: value.value for name, value in event.asset_observation_data.asset_observation.metadata.items()}
     assert (told["rows_fetched"], told["complete"], told["loaded"]) == (250, True, False)
     assert told["cursor_before"] == told["cursor_after"] == "none"
 

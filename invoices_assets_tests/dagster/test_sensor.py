@@ -130,9 +130,7 @@ def test_a_refused_connection_is_a_skipped_tick(loaded: Watch, monkeypatch: pyte
     assert "127.0.0.1:9" in loaded.reason
 
 
-def test_a_missing_key_is_a_skipped_tick_that_names_it(
-    loaded: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_key_is_a_skipped_tick_that_names_it(loaded: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INVOICES_API_KEY")
     assert not loaded.tick()
     assert "INVOICES_API_KEY" in loaded.reason
@@ -213,9 +211,7 @@ def test_a_resource_that_hangs_on_another_cannot_be_watched_and_the_reason_says_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
 ) -> None:
     content = config(path="/v1/{resources.companies.id}/invoices", incremental=None)
-    content["resources"].append(
-        {"name": "companies", "endpoint": {"path": "/v1", "paginator": "single_page"}}
-    )
+    content["resources"].append({"name": "companies", "endpoint": {"path": "/v1", "paginator": "single_page"}})
     watch = Watch(Project(monkeypatch, tmp_path, server.url, source=content), server)
     assert not watch.tick()
     assert "`invoices` is asked for once for each of `companies`" in watch.reason

@@ -124,11 +124,7 @@ def test_the_page_of_the_asset_shows_the_load_and_its_columns(watched: Deploymen
 
 def test_no_second_run_follows_and_each_tick_is_skipped_with_its_reason(watched: Deployment) -> None:
     def quiet() -> list[dict[str, Any]]:
-        return [
-            tick
-            for tick in watched.dev.ticks()
-            if tick["skipReason"] == "Nothing changed since the last load."
-        ]
+        return [tick for tick in watched.dev.ticks() if tick["skipReason"] == "Nothing changed since the last load."]
 
     watched.dev.wait(lambda: len(quiet()) >= 3)
     assert len(started(watched.dev)) == 1

@@ -91,9 +91,7 @@ PLACES = {
     "an odd parameter": Place(
         Key(name="access[key] é"), {"type": "api_key", "name": "access[key] é", "location": "query"}
     ),
-    "a header": Place(
-        Key("header", "X-Api-Key"), {"type": "api_key", "name": "X-Api-Key", "location": "header"}
-    ),
+    "a header": Place(Key("header", "X-Api-Key"), {"type": "api_key", "name": "X-Api-Key", "location": "header"}),
     "a header with a prefix": Place(
         Key("header", "Authorization", "Token {key}"),
         {"type": "api_key", "name": "Authorization", "location": "header"},
@@ -169,12 +167,8 @@ KINDS = {
         lambda: [faults.echo_key()],
         change=lambda record: {**record, "total": Raw('"no number"')},
     ),
-    "a value that holds the key and is rejected": Kind(
-        "RUN_SUCCESS", lambda: [faults.echo_key("issue_date")]
-    ),
-    "a next link that carries the key": Kind(
-        "RUN_SUCCESS", paging=Paging(style="json_link", size=10, keep_key=True)
-    ),
+    "a value that holds the key and is rejected": Kind("RUN_SUCCESS", lambda: [faults.echo_key("issue_date")]),
+    "a next link that carries the key": Kind("RUN_SUCCESS", paging=Paging(style="json_link", size=10, keep_key=True)),
     "libraries that log all they do": Kind("RUN_SUCCESS", sabotage="chatty"),
     "an error of another library": Kind("cannot handle ***", sabotage="clumsy"),
 }

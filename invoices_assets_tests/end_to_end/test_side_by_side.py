@@ -72,10 +72,7 @@ def test_a_run_waits_for_another_one_within_its_limit_only(place: Deployment) ->
     with FileLock(f"{place.warehouse}.lock"), untouched(place):
         run = place.run(config=LOCKED)
     assert run.status == 1
-    assert (
-        f"another run has been loading into {place.warehouse} for more than 0.5 s; nothing was loaded"
-        in run.said
-    )
+    assert f"another run has been loading into {place.warehouse} for more than 0.5 s; nothing was loaded" in run.said
 
 
 def impatient() -> None:

@@ -45,9 +45,7 @@ def cursor_spec(
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(
-    style: str, tmp_path: Path
-) -> None:
+def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(style: str, tmp_path: Path) -> None:
     hints, stored, asked = STYLES[style]
     content = config()
     content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", **hints}
@@ -61,9 +59,7 @@ def test_stamps_of_every_style_are_stored_and_asked_for_as_the_api_writes_them(
         done = loader.refresh()
         assert asked_since(server) == {asked}
         assert (done.swept.rows, loaded(done).changed, done.remarks) == (2, 1, [])
-        assert loader.query("SELECT updated_at::VARCHAR FROM invoices WHERE id = 'a'") == [
-            ("2024-03-01 12:00:45+00",)
-        ]
+        assert loader.query("SELECT updated_at::VARCHAR FROM invoices WHERE id = 'a'") == [("2024-03-01 12:00:45+00",)]
 
 
 def test_a_date_only_cursor_steps_back_by_days(tmp_path: Path) -> None:
@@ -88,9 +84,7 @@ def test_a_cursor_of_another_format_is_read_written_and_ordered_by_it(tmp_path: 
         @api.route("/v1/invoices")
         def answer(asked: Asked) -> Reply:
             since = asked.query.get("updated_since", ["01-01-2000"])[0]
-            shown = [
-                {"id": id, "updated_at": day} for id, day in rows.items() if by_day(day) >= by_day(since)
-            ]
+            shown = [{"id": id, "updated_at": day} for id, day in rows.items() if by_day(day) >= by_day(since)]
             return Reply(body={"data": shown[int(asked.query["offset"][0]) :], "total": len(shown)})
 
         content = config(incremental={**without_lag(), "lag": 1})
@@ -163,9 +157,7 @@ def test_the_furthest_stamp_is_the_latest_moment_not_the_last_text(
         ("2024-03-31", 1, {"x-timezone": "Europe/Berlin"}, "2024-03-30"),
     ],
 )
-def test_the_overlap_is_exact_in_every_notation(
-    last: Any, lag: float, column: dict[str, Any], start: Any
-) -> None:
+def test_the_overlap_is_exact_in_every_notation(last: Any, lag: float, column: dict[str, Any], start: Any) -> None:
     assert TimestampFormat(cursor_spec(lag=lag, data_type="timestamp", **column)).start_after(last) == start
 
 
@@ -200,9 +192,7 @@ def test_the_declaration_of_the_cursor_is_found_by_the_name_of_its_column(declar
         ("2024-03-01", None, {"data_type": "date", "x-format": "%d-%m-%Y"}, "01-03-2024"),
     ],
 )
-def test_since_is_written_as_the_api_writes(
-    since: str, like: Any, column: dict[str, Any], start: Any
-) -> None:
+def test_since_is_written_as_the_api_writes(since: str, like: Any, column: dict[str, Any], start: Any) -> None:
     assert parse_since(cursor_spec(**{"data_type": "timestamp", **column}), since, like) == start
 
 

@@ -184,9 +184,7 @@ FAILED = [
         "a next link to another host",
         "another host, elsewhere.invalid; the key is not sent there",
         contract=paged(style="json_link"),
-        faults=lambda: [
-            answer({"data": [{"id": 1}], "next": "http://elsewhere.invalid/v1/invoices?offset=100"})
-        ],
+        faults=lambda: [answer({"data": [{"id": 1}], "next": "http://elsewhere.invalid/v1/invoices?offset=100"})],
         endpoint={"paginator": {"type": "json_link", "next_url_path": "next"}},
     ),
     row(
@@ -211,9 +209,7 @@ FAILED = [
     row(
         "an offset that the source file ends before the total is reached",
         "the API says 250 records, and 200 distinct ones came",
-        endpoint={
-            "paginator": {"type": "offset", "limit": 100, "total_path": "total", "maximum_offset": 200}
-        },
+        endpoint={"paginator": {"type": "offset", "limit": 100, "total_path": "total", "maximum_offset": 200}},
     ),
     row(
         "links that end before the total is reached",

@@ -128,9 +128,7 @@ def test_a_certificate_that_cannot_be_verified_is_not_tried_again(tls_api: tuple
     api, _ = tls_api
     clock = FakeClock()
 
-    with pytest.raises(
-        ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: its certificate"
-    ):
+    with pytest.raises(ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: its certificate"):
         client(sleep=clock.sleep, clock=clock).send(get(api))
 
     assert clock.sleeps == []
@@ -186,9 +184,7 @@ def test_a_key_is_not_sent_to_another_host_or_port(api: FakeApi, other_api: Fake
         (f"//localhost:{other_api.port}", "another host"),
     ):
         api.route("/v1/invoices", Reply(302, headers={"Location": f"{name}/v1/invoices"}))
-        with pytest.raises(
-            ApiStatusError, match=f"redirect to {place}, http://.*; the key is not sent there"
-        ):
+        with pytest.raises(ApiStatusError, match=f"redirect to {place}, http://.*; the key is not sent there"):
             client().send(get(api))
 
     assert other_api.asked == []
@@ -214,9 +210,7 @@ def test_an_upgrade_to_tls_is_followed_and_a_way_back_is_not(api: FakeApi, trust
         client().send(get(trusted_api))
 
 
-def test_after_an_upgrade_to_tls_the_key_is_no_longer_sent_without(
-    api: FakeApi, trusted_api: FakeApi
-) -> None:
+def test_after_an_upgrade_to_tls_the_key_is_no_longer_sent_without(api: FakeApi, trusted_api: FakeApi) -> None:
     api.route("/v1/invoices", Reply(301, headers={"Location": f"{trusted_api.url}/v1/invoices"}))
     trusted_api.route("/v1/invoices", OK)
     http = client()

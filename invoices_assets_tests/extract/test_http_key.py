@@ -61,9 +61,7 @@ def test_a_key_in_a_header_arrives(api: FakeApi, auth: Any, name: str, value: st
     assert api.asked[0].headers["accept"] == "application/json"
 
 
-def test_netrc_does_not_replace_the_key(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_does_not_replace_the_key(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login other password person\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -186,9 +184,7 @@ def test_an_answer_comes_back_without_the_key(api: FakeApi) -> None:
     assert response.json() == {"you asked": "/v1/invoices?api_key=***", "key": "***", "id": 1}
     assert response.headers["x-total-count"] == "7"
     assert "page=2" in response.links["next"]["url"]
-    assert_holds_no_key(
-        repr([response.url, dict(response.headers), response.content, vars(response.request)])
-    )
+    assert_holds_no_key(repr([response.url, dict(response.headers), response.content, vars(response.request)]))
 
 
 def test_the_base64_of_user_and_key_echoed_in_a_body_is_taken_out(api: FakeApi) -> None:

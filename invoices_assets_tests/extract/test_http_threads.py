@@ -84,9 +84,7 @@ def test_the_window_halves_on_429_and_grows_back(api: FakeApi) -> None:
     assert sorted(windows[1:]) == windows[1:]
 
 
-def test_no_more_requests_are_under_way_than_the_window(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_requests_are_under_way_than_the_window(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way = threading.Semaphore(3)
     crowded = []
     meet = threading.Barrier(3)
@@ -123,9 +121,7 @@ def test_a_rate_budget_is_shared_by_all_threads_and_used_up(api: FakeApi, rate: 
     rate=st.floats(0.1, 200),
     delays=st.lists(st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)), min_size=2, max_size=40),
 )
-def test_requests_are_never_closer_than_the_budget_allows(
-    rate: float, delays: list[tuple[float, float]]
-) -> None:
+def test_requests_are_never_closer_than_the_budget_allows(rate: float, delays: list[tuple[float, float]]) -> None:
     """Delays are parts of the spacing: how much too long a sleep took, and how long a request."""
     clock = FakeClock()
     overshoots = iter([too_long for too_long, _ in delays] + [0.0] * 99)
@@ -142,9 +138,7 @@ def test_requests_are_never_closer_than_the_budget_allows(
 
 
 @pytest.mark.parametrize(("refused", "spacing"), [(1, 0.011), (2, 0.0121), (20, 0.015)])
-def test_a_budget_that_the_api_finds_too_high_is_lowered_by_up_to_a_third(
-    refused: int, spacing: float
-) -> None:
+def test_a_budget_that_the_api_finds_too_high_is_lowered_by_up_to_a_third(refused: int, spacing: float) -> None:
     clock = FakeClock()
     gate = RateLimiter(1, 100, clock.sleep, clock)
     for _ in range(refused):

@@ -72,9 +72,7 @@ def test_the_total_is_read_from_a_header(headers: dict[str, str]) -> None:
         (b'\xef\xbb\xbf{"data": [{"id": 1}]}', "data", [{"id": 1}]),
     ],
 )
-def test_records_are_read_where_the_source_says(
-    body: bytes, selector: str | None, records: list[Any]
-) -> None:
+def test_records_are_read_where_the_source_says(body: bytes, selector: str | None, records: list[Any]) -> None:
     assert page(body, data_selector=selector).records == records
 
 

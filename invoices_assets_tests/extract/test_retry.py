@@ -178,9 +178,7 @@ BROKEN_BODIES = {
     "nothing of it": Reply(body=b'{"data": []}', cut=12),
     "chunked": Reply(body=b'{"data": [1, 2, 3]}', cut=5, chunked=True),
     "gzip": Reply(body=gzip.compress(b'{"data": []}' * 99)[:-9], headers={"Content-Encoding": "gzip"}),
-    "gzip checksum": Reply(
-        body=gzip.compress(b'{"data": []}')[:-8] + bytes(8), headers={"Content-Encoding": "gzip"}
-    ),
+    "gzip checksum": Reply(body=gzip.compress(b'{"data": []}')[:-8] + bytes(8), headers={"Content-Encoding": "gzip"}),
     "no gzip at all": Reply(body=b'{"data": []}', headers={"Content-Encoding": "gzip"}),
     "deflate": Reply(body=b'x\x9c{"data"', headers={"Content-Encoding": "deflate"}),
     "no answer": Reply(hang_up=True),
@@ -219,9 +217,7 @@ def test_a_refused_connection_is_tried_four_times(clock: FakeClock) -> None:
 
 def test_an_answer_that_does_not_come_in_time_is_asked_for_again(clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        http = HttpClient(
-            auth=None, redactor=Redactor(), timeout=(5, 0.05), sleep=clock.sleep, clock=clock, now=clock
-        )
+        http = HttpClient(auth=None, redactor=Redactor(), timeout=(5, 0.05), sleep=clock.sleep, clock=clock, now=clock)
 
         with pytest.raises(ApiUnreachable, match=r"failed after 4 attempts: no answer within 0.05 s$"):
             http.send(requests.Request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/"))

@@ -95,9 +95,7 @@ def test_records_that_move_are_found_by_count_and_fetched_again(
         except ExtractError:
             return
         # Inserted and deleted between the same two requests leaves every count as it was: nothing shows it.
-        kinds = [
-            {kind.partition("_")[0] for at, kind, _ in moves if at == request} for request in range(1, 13)
-        ]
+        kinds = [{kind.partition("_")[0] for at, kind, _ in moves if at == request} for request in range(1, 13)]
         if not any(kind >= {"insert", "delete"} for kind in kinds):
             assert sorted(records.ids) == sorted(record["id"] for record in book.records)
 
@@ -127,9 +125,7 @@ def test_page_numbers_are_read_exactly_or_not_at_all(
 
 
 @QUICK
-@given(
-    count=st.integers(1, 45), at=st.integers(1, 8), kind=st.sampled_from(["empty", "same", "ignore", "error"])
-)
+@given(count=st.integers(1, 45), at=st.integers(1, 8), kind=st.sampled_from(["empty", "same", "ignore", "error"]))
 def test_a_page_that_goes_wrong_is_never_taken_for_the_end(count: int, at: int, kind: str) -> None:
     switch = {
         "empty": faults.empty_page(on=at, times=1),
@@ -137,9 +133,7 @@ def test_a_page_that_goes_wrong_is_never_taken_for_the_end(count: int, at: int, 
         "ignore": faults.ignore_offset(on=at),
         "error": faults.answer({"error": {"code": "busy"}}, on=at),
     }[kind]
-    with serve(
-        book=small(count), faults=Faults(switch), contract=Contract(paging=Paging(largest=7))
-    ) as server:
+    with serve(book=small(count), faults=Faults(switch), contract=Contract(paging=Paging(largest=7))) as server:
         try:
             _, records = swept_from(server, window=1)
         except ExtractError:

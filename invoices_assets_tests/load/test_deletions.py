@@ -21,9 +21,7 @@ def loader(tmp_path: Path) -> Loader:
 def test_a_complete_sweep_marks_what_is_missing_and_keeps_its_child_rows(loader: Loader) -> None:
     result = loader.load(invoice(n) for n in range(9))
     assert (result.deleted, result.unchanged, result.table_rows, result.live_rows) == (1, 9, 10, 9)
-    assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [
-        ("i9", NOW)
-    ]
+    assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [("i9", NOW)]
     assert loader.rows("SELECT count(*) FROM {d}.invoices__line_items") == [(20,)]
 
 
@@ -93,9 +91,7 @@ def test_a_rejected_record_has_not_vanished(loader: Loader) -> None:
 
 
 def test_a_rejected_record_with_a_number_as_its_key_has_not_vanished(tmp_path: Path) -> None:
-    loader = Loader(
-        tmp_path / "w.duckdb", columns={"id": {"data_type": "decimal"}, "n": {"data_type": "bigint"}}
-    )
+    loader = Loader(tmp_path / "w.duckdb", columns={"id": {"data_type": "decimal"}, "n": {"data_type": "bigint"}})
     loader.load([{"id": n, "n": n} for n in range(10)])
     result = loader.load([*({"id": n, "n": n} for n in range(9)), {"id": 9, "n": "many"}])
     assert (result.rejected, result.deleted) == (1, 0)

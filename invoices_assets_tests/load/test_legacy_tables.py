@@ -42,8 +42,7 @@ def test_a_table_that_plain_dlt_merged_is_continued(loader: Loader, strategy: st
     assert loader.rows("SELECT count(*), sum(total) FROM {d}.invoices") == [(10, Decimal(46))]
     assert loader.rows("SELECT count(*), sum(count) FROM {d}.invoices__line_items") == [(20, Decimal(10))]
     assert loader.rows(
-        "SELECT count(*) FROM {d}.invoices__line_items WHERE _dlt_root_id NOT IN "
-        "(SELECT _dlt_id FROM {d}.invoices)"
+        "SELECT count(*) FROM {d}.invoices__line_items WHERE _dlt_root_id NOT IN (SELECT _dlt_id FROM {d}.invoices)"
     ) == [(0,)]
     assert loader.load(exact(records[1:])).load_id is None
 

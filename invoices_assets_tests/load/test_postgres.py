@@ -130,9 +130,7 @@ def test_changes_replace_rows_and_their_child_rows(loader: PostgresLoader, compl
 def test_what_vanishes_is_marked_and_what_returns_is_not(loader: PostgresLoader) -> None:
     loader.load(invoice(n) for n in range(10))
     assert loader.load(invoice(n) for n in range(9)).deleted == 1
-    assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [
-        ("i9", NOW)
-    ]
+    assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [("i9", NOW)]
     assert loader.load([invoice(9)], complete=False).returned == 1
     with pytest.raises(DeletionRefused):
         loader.load([invoice(1)])
@@ -163,9 +161,7 @@ def test_a_new_column_is_added(loader: PostgresLoader) -> None:
 
 def test_a_column_that_would_have_to_be_widened_is_refused(loader: PostgresLoader) -> None:
     loader.load([invoice(1, ref=5)])
-    with pytest.raises(
-        TableRefused, match=r"invoices\.ref would have to be widened .*only the destination duckdb"
-    ):
+    with pytest.raises(TableRefused, match=r"invoices\.ref would have to be widened .*only the destination duckdb"):
         loader.load([invoice(2, ref="A-7")], complete=False)
 
 

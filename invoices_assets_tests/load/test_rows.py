@@ -88,9 +88,7 @@ def test_grandchildren_follow_their_record(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 5000], ids=["own batches", "small batches", "one batch"])
-def test_of_a_record_received_twice_the_last_one_counts_with_its_child_rows(
-    loader: Loader, batch_rows: int
-) -> None:
+def test_of_a_record_received_twice_the_last_one_counts_with_its_child_rows(loader: Loader, batch_rows: int) -> None:
     loader.batch_rows = batch_rows
     result = loader.load([invoice(1, lines=3), invoice(2), invoice(1, lines=1, total=5), invoice(3)])
     assert (result.new, result.table_rows) == (3, 3)

@@ -24,9 +24,7 @@ def spooled(folder: Path, records: list[dict[str, Any]], **options: Any) -> Spoo
 
 
 def stored(sweep: SpooledSweep, table: str) -> pa.Table:
-    return pa.concat_tables(
-        [pq.read_table(path) for path, _ in sweep.files[table]], promote_options="permissive"
-    )
+    return pa.concat_tables([pq.read_table(path) for path, _ in sweep.files[table]], promote_options="permissive")
 
 
 @pytest.mark.parametrize("batch_rows", [1, 10, 1000])

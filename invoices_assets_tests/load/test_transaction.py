@@ -24,9 +24,7 @@ from invoices_assets_tests.support.load_helpers import Loader, invoice, rows
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["invoices_assets_tests.support.load_helpers", "invoices_assets.load.dlt_package"]
-)
+PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.load_helpers", "invoices_assets.load.dlt_package"])
 SIZE = 2000
 KILLS = 8
 
@@ -115,9 +113,7 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     while run.is_alive():
         time.sleep(0.01)
         try:
-            seen.add(
-                rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0]
-            )
+            seen.add(rows(loader.path, "SELECT count(*), sum(total), max(total) FROM w.invoicing.invoices")[0])
         except duckdb.IOException as busy:
             assert "lock" in str(busy)  # noqa: PT017 - it need not be raised
     run.join(60)
@@ -128,9 +124,7 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     }
 
 
-def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(
-    loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     first(loader, 20)
     before = summary(loader)
     real = SessionSqlClient.execute_query
@@ -155,9 +149,7 @@ def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(
     assert summary(loader) != before
 
 
-def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(
-    loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     first(loader, 20)
     before = summary(loader)
 
@@ -173,9 +165,7 @@ def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(
 def test_nothing_but_the_tables_is_left_in_the_warehouse(loader: Loader) -> None:
     first(loader, 20)
     second(loader, 20)
-    made = loader.rows(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'w' ORDER BY 2"
-    )
+    made = loader.rows("SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'w' ORDER BY 2")
     assert made == [
         ("invoicing", name)
         for name in (
@@ -188,12 +178,9 @@ def test_nothing_but_the_tables_is_left_in_the_warehouse(loader: Loader) -> None
         )
     ]
     assert loader.rows(
-        "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'w' AND NOT internal "
-        "AND schema_name <> 'main'"
+        "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'w' AND NOT internal AND schema_name <> 'main'"
     ) == [("invoicing",)]
-    assert loader.rows("SELECT count(*) FROM duckdb_views() WHERE database_name = 'w' AND NOT internal") == [
-        (0,)
-    ]
+    assert loader.rows("SELECT count(*) FROM duckdb_views() WHERE database_name = 'w' AND NOT internal") == [(0,)]
 
 
 def test_nothing_is_left_beside_the_warehouse_or_at_home(
@@ -233,9 +220,7 @@ def test_a_file_held_open_for_too_long_is_one_sentence(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database", bytes(20_000)], ids=["text", "zeros"])
-def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(
-    loader: Loader, content: bytes
-) -> None:
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(loader: Loader, content: bytes) -> None:
     loader.path.write_bytes(content)
     with pytest.raises(WarehouseUnusable, match="is not a readable DuckDB database"):
         loader.load([invoice(1)])

@@ -23,9 +23,7 @@ def test_a_converter_without_a_primary_key_is_refused() -> None:
 
 
 def test_undeclared_fields_get_types_that_no_later_value_contradicts() -> None:
-    table = convert([{"id": "a", "count": 1, "text": "2025-03-04", "flag": True, "nothing": None}]).tables[
-        "invoices"
-    ]
+    table = convert([{"id": "a", "count": 1, "text": "2025-03-04", "flag": True, "nothing": None}]).tables["invoices"]
     assert {field.name: field.type for field in table.schema} == {
         "id": pa.string(),
         "count": MONEY,
@@ -47,9 +45,7 @@ def test_declared_columns_are_there_with_their_type_even_if_all_null() -> None:
 
 
 def test_whole_numbers_and_fractions_share_a_column_whatever_their_order() -> None:
-    made = convert(
-        [{"id": 1, "paid": 10}, {"id": 2, "paid": Decimal("10.5")}, {"id": 3, "paid": Decimal("1E+3")}]
-    )
+    made = convert([{"id": 1, "paid": 10}, {"id": 2, "paid": Decimal("10.5")}, {"id": 3, "paid": Decimal("1E+3")}])
     assert [row["paid"] for row in rows(made)] == [10, Decimal("10.5"), 1000]
     assert not made.remarks
 
@@ -124,9 +120,7 @@ def test_a_whole_list_can_move_to_a_neutral_table() -> None:
 
 
 def test_a_field_of_a_list_cannot_move_out_of_it_and_that_is_told() -> None:
-    made = convert(
-        [{"id": 1, "lines": [{"price": 2}, {"price": 3}]}], {"total": {**DECIMAL, "x-from": "lines.price"}}
-    )
+    made = convert([{"id": 1, "lines": [{"price": 2}, {"price": 3}]}], {"total": {**DECIMAL, "x-from": "lines.price"}})
     assert rows(made) == [{"id": 1, "total": None}]
     assert rows(made, "invoices__lines") == [{"price": 2}, {"price": 3}]
     assert made.remarks == {"field `lines.price` is in a list and cannot move out of it to column `total`": 2}
@@ -139,9 +133,7 @@ def test_the_primary_key_may_come_from_the_vendors_field() -> None:
 
 
 def test_a_text_that_turns_into_an_object_or_a_list_loses_nothing_and_is_told() -> None:
-    made = convert(
-        [{"id": 1, "note": "hi"}, {"id": 2, "note": {"text": "ho"}}, {"id": 3, "note": ["a", "b"]}]
-    )
+    made = convert([{"id": 1, "note": "hi"}, {"id": 2, "note": {"text": "ho"}}, {"id": 3, "note": ["a", "b"]}])
     assert rows(made) == [
         {"id": 1, "note": "hi", "note__text": None},
         {"id": 2, "note": None, "note__text": "ho"},
@@ -169,9 +161,7 @@ def test_an_object_in_a_declared_column_is_flattened_and_told() -> None:
 
 
 def test_mixed_kinds_of_values_become_their_json_text_and_are_told() -> None:
-    made = convert(
-        [{"id": 1, "v": "text"}, {"id": 2, "v": Decimal("1.50")}, {"id": 3, "v": False}, {"id": 4}]
-    )
+    made = convert([{"id": 1, "v": "text"}, {"id": 2, "v": Decimal("1.50")}, {"id": 3, "v": False}, {"id": 4}])
     assert [row["v"] for row in rows(made)] == ["text", "1.50", "false", None]
     assert made.remarks == {
         "field `v` came as text and as a number": 1,

@@ -199,15 +199,11 @@ def assert_same_rows(records: list[Row]) -> None:
 
 def same(mine: Any, value: Any) -> bool:
     """Equal, or the JSON text of it where a column holds several kinds."""
-    return mine == value or (
-        isinstance(mine, str) and not isinstance(value, str) and mine == json_text(value)
-    )
+    return mine == value or (isinstance(mine, str) and not isinstance(value, str) and mine == json_text(value))
 
 
 def normalized_by_dlt(records: Iterable[Row], primary_key: Sequence[str] = ("id",)) -> Tables:
-    key: list[TColumnSchema] = [
-        {"name": name, "primary_key": True, "nullable": False} for name in primary_key
-    ]
+    key: list[TColumnSchema] = [{"name": name, "primary_key": True, "nullable": False} for name in primary_key]
     table = new_table("invoices", write_disposition="merge", columns=key)
     cast(Row, table)["x-merge-strategy"] = "upsert"
     tables: Tables = {}
@@ -283,6 +279,4 @@ def columns(tables: Tables) -> dict[str, set[str]]:
 
 def keys(tables: Tables) -> dict[str, set[tuple[Any, ...]]]:
     names = ("_dlt_id", "_dlt_parent_id", "_dlt_root_id", "_dlt_list_idx")
-    return {
-        name: {tuple(row.get(key) for key in names) for row in rows.values()} for name, rows in tables.items()
-    }
+    return {name: {tuple(row.get(key) for key in names) for row in rows.values()} for name, rows in tables.items()}

@@ -32,9 +32,7 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "query in lower case": lambda key: "?k=" + _lower_hex(quote(key, safe="")),
     "query by quote": lambda key: "?k=" + quote(key),
     "query by quote_plus": lambda key: "?k=" + quote_plus(key),
-    "query by requests": lambda key: str(
-        requests.Request("GET", "http://h/", params={"k": key}).prepare().url
-    ),
+    "query by requests": lambda key: str(requests.Request("GET", "http://h/", params={"k": key}).prepare().url),
     "query by urllib3": lambda key: "?k=" + requote_uri(quote(key, safe="!#$&'()*+,/:;=?@[]~")),
     "query by JavaScript": lambda key: "?k=" + quote(key, safe="!'()*"),
     "query of a query": lambda key: "?next=" + quote("/v1?k=" + quote(key, safe=""), safe=""),
@@ -91,9 +89,7 @@ def test_any_key_is_found_in_any_spelling(key: str) -> None:
 def test_of_a_key_no_part_is_left_over(carry: Callable[[str], str]) -> None:
     redacted = Redactor([KEY]).text(carry(KEY))
 
-    base64_parts = [
-        base64.b64encode(before + KEY.encode())[4:12].decode() for before in (b"", b"u:", b"user:")
-    ]
+    base64_parts = [base64.b64encode(before + KEY.encode())[4:12].decode() for before in (b"", b"u:", b"user:")]
     parts = ["s3cr", "K&", "K%26", "<x", "%3cx", *base64_parts]
     assert [part for part in parts if part in html.unescape(redacted)] == []
 

@@ -189,9 +189,7 @@ def test_a_stamp_in_the_future_does_not_move_the_cursor(tmp_path: Path) -> None:
         loader = Loader(tmp_path, server.url)
         done = loader.refresh()
         assert loader.cursor == NOON
-        assert done.remarks == [
-            "records with `updated_at` in the future, which did not move the cursor (1 rows)"
-        ]
+        assert done.remarks == ["records with `updated_at` in the future, which did not move the cursor (1 rows)"]
         book.insert(invoice("b", stamped(60)))
         assert loader.load().new == 1
         assert loader.query("SELECT count(*) FROM invoices") == [(3,)]

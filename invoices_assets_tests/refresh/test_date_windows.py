@@ -27,9 +27,7 @@ def loader(tmp_path: Path, server: Sandbox) -> Loader:
 # What a window proves, and what it leaves alone
 
 
-def test_an_empty_window_of_an_api_that_shows_nothing_at_all_is_not_believed(
-    tmp_path: Path, book: Book
-) -> None:
+def test_an_empty_window_of_an_api_that_shows_nothing_at_all_is_not_believed(tmp_path: Path, book: Book) -> None:
     with serve(book=book) as server:
         loader = Loader(tmp_path, server.url, by_month())
         loader.refresh(dates=month(1))
@@ -71,9 +69,7 @@ def test_an_api_that_ignores_the_window_is_noticed_and_loaded_right(tmp_path: Pa
         loader = Loader(tmp_path, server.url, by_month())
         done = loader.refresh(dates=month(3))
         assert loaded(done).new == len(book)
-        assert done.remarks == [
-            "records outside of the partition: the API ignores or widens its date window (4 rows)"
-        ]
+        assert done.remarks == ["records outside of the partition: the API ignores or widens its date window (4 rows)"]
 
 
 # After the backfill
@@ -104,9 +100,7 @@ def test_since_in_the_future_does_not_move_the_cursor(loader: Loader) -> None:
 # Side by side
 
 
-def test_windows_side_by_side_take_turns_and_lose_nothing(
-    tmp_path: Path, server: Sandbox, book: Book
-) -> None:
+def test_windows_side_by_side_take_turns_and_lose_nothing(tmp_path: Path, server: Sandbox, book: Book) -> None:
     def load(number: int) -> None:
         Loader(tmp_path, server.url, by_month()).refresh(dates=month(number))
 

@@ -220,12 +220,8 @@ def test_a_table_with_the_name_of_the_history_that_is_none_is_refused(loader: Lo
         loader.refresh()
 
 
-@pytest.mark.parametrize(
-    "disposition", [{**SCD2, "row_version_column_name": "v"}, {**SCD2, "strategy": "insert-only"}]
-)
-def test_dispositions_that_mean_something_else_are_refused(
-    disposition: dict[str, Any], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("disposition", [{**SCD2, "row_version_column_name": "v"}, {**SCD2, "strategy": "insert-only"}])
+def test_dispositions_that_mean_something_else_are_refused(disposition: dict[str, Any], tmp_path: Path) -> None:
     content = config()
     content["resources"][0]["write_disposition"] = disposition
     with pytest.raises(SourceError, match="keeps every version"):

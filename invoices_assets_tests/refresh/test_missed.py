@@ -21,9 +21,7 @@ def book() -> Book:
 
 
 @pytest.mark.parametrize("mode", ["reconcile", "full"])
-def test_new_and_changed_records_from_before_the_overlap_were_missed(
-    mode: str, book: Book, tmp_path: Path
-) -> None:
+def test_new_and_changed_records_from_before_the_overlap_were_missed(mode: str, book: Book, tmp_path: Path) -> None:
     with serve(book=book) as server:
         loader = Loader(tmp_path, server.url)
         loader.refresh()
@@ -103,9 +101,7 @@ def test_stamps_of_every_declared_kind_are_compared(
         assert (result.new, result.missed) == (2, 1)
 
 
-def test_stamps_in_an_undeclared_column_cannot_be_compared_and_that_is_told(
-    book: Book, tmp_path: Path
-) -> None:
+def test_stamps_in_an_undeclared_column_cannot_be_compared_and_that_is_told(book: Book, tmp_path: Path) -> None:
     content = config()
     del content["resources"][0]["columns"]["updated_at"]
     with serve(book=book) as server:
@@ -114,8 +110,7 @@ def test_stamps_in_an_undeclared_column_cannot_be_compared_and_that_is_told(
         done = loader.refresh("reconcile")
         assert loaded(done).missed is None
         assert done.remarks == [
-            "what refreshes missed cannot be told: `updated_at` is not declared as a timestamp, date or "
-            "number"
+            "what refreshes missed cannot be told: `updated_at` is not declared as a timestamp, date or number"
         ]
 
 

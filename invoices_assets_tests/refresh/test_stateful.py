@@ -88,9 +88,7 @@ class Upstream(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.book) > 0)
     @rule(data=st.data(), amount=amounts, line_items=lines, stamp=stamps)
-    def change(
-        self, data: st.DataObject, amount: Decimal, line_items: list[int], stamp: int | str | None
-    ) -> None:
+    def change(self, data: st.DataObject, amount: Decimal, line_items: list[int], stamp: int | str | None) -> None:
         id = data.draw(st.sampled_from([record["id"] for record in self.book.records]))
         self.idle_runs = 0
         self.book.update(id, total=amount, line_items=_items(line_items), updated_at=self._stamp(stamp))
@@ -170,9 +168,7 @@ class Upstream(RuleBasedStateMachine):
                 "SELECT _dlt_root_id, amount FROM invoices__line_items ORDER BY _dlt_root_id, _dlt_list_idx"
             ):
                 items.setdefault(root, []).append(amount)
-        rows = self.loader.query(
-            "SELECT id, total, updated_at, _dlt_id, deleted_at IS NOT NULL FROM invoices"
-        )
+        rows = self.loader.query("SELECT id, total, updated_at, _dlt_id, deleted_at IS NOT NULL FROM invoices")
         return {id: ((total, stamp, items.pop(key, [])), deleted) for id, total, stamp, key, deleted in rows}
 
     def _write(self, id: str, amount: Decimal, line_items: list[int], stamp: int | str | None) -> None:

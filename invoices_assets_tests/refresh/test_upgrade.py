@@ -83,9 +83,7 @@ def test_a_warehouse_that_plain_dlt_began_is_continued(
     assert_equal(loader, book)
 
 
-def test_a_cursor_that_plain_dlt_left_behind_is_not_trusted_for_rows_that_it_lost(
-    loader: Loader, book: Book
-) -> None:
+def test_a_cursor_that_plain_dlt_left_behind_is_not_trusted_for_rows_that_it_lost(loader: Loader, book: Book) -> None:
     with serve(book=book, contract=Contract(paging=Paging(largest=10))) as server:
         plain_dlt(server, loader.settings.path)
         loader.url = server.url
@@ -94,8 +92,7 @@ def test_a_cursor_that_plain_dlt_left_behind_is_not_trusted_for_rows_that_it_los
         done = loader.refresh()
         assert done.cursor_before is None
         assert (
-            "the stored cursor was not relied on: the table invoicing.invoices was written by plain dlt"
-            in done.remarks
+            "the stored cursor was not relied on: the table invoicing.invoices was written by plain dlt" in done.remarks
         )
         assert_equal(loader, book)
 
@@ -120,9 +117,7 @@ def test_numbers_that_plain_dlt_split_over_columns_are_refused_with_the_way_out(
     assert loader.query("SELECT sum(total) FROM invoices") == [(Decimal("310.5"),)]
 
 
-def test_plain_dlt_can_go_on_with_a_warehouse_of_this_project(
-    loader: Loader, server: Sandbox, book: Book
-) -> None:
+def test_plain_dlt_can_go_on_with_a_warehouse_of_this_project(loader: Loader, server: Sandbox, book: Book) -> None:
     loader.refresh()
     book.insert(record(30, updated_at=stamped(60)))
     plain_dlt(server, loader.settings.path)
@@ -189,17 +184,13 @@ def test_child_rows_of_a_row_that_somebody_removed_do_not_double(loader: Loader,
 def test_another_cursor_starts_anew_and_leaves_the_old_one(loader: Loader, server: Sandbox) -> None:
     loader.refresh()
     server.requests.clear()
-    loader.content = config(
-        incremental={"cursor_path": "created_at", "start_param": "created_from", "lag": 600}
-    )
+    loader.content = config(incremental={"cursor_path": "created_at", "start_param": "created_from", "lag": 600})
     loader.refresh()
     assert {call.query.get("created_from") for call in server.requests} == {None}
     assert loader.cursor == stamped(0)
 
 
-def test_a_cursor_in_another_notation_than_before_is_asked_for_anew_in_full_mode(
-    loader: Loader, book: Book
-) -> None:
+def test_a_cursor_in_another_notation_than_before_is_asked_for_anew_in_full_mode(loader: Loader, book: Book) -> None:
     loader.refresh()
     book.insert(record(30, updated_at=stamped(60)))
     with serve(book=book, contract=Contract(stamps="epoch_s")) as changed:

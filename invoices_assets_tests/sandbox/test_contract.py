@@ -36,9 +36,7 @@ from invoices_assets_tests.support.sandbox_client import START, Clock, get, ids
         (Key("basic", template="ada:{key}"), {"Authorization": "Basic YWRhOms="}, {}),
     ],
 )
-def test_the_key_goes_where_the_contract_says(
-    key: Key, headers: dict[str, str], query: dict[str, str]
-) -> None:
+def test_the_key_goes_where_the_contract_says(key: Key, headers: dict[str, str], query: dict[str, str]) -> None:
     secret = query.get("token", "k")
     with serve(Book.of(2), contract=Contract(key=key), key=secret) as server:
         assert len(ids(get(server, headers=headers, api_key=None, **query))) == 2
@@ -218,9 +216,7 @@ def test_a_cursor_goes_on_after_the_last_record_whatever_came_or_went_before_it(
 def test_the_last_page_may_lead_to_an_empty_one() -> None:
     contract = Contract(paging=Paging("cursor", position="cursor", empty_end=True))
     with serve(Book.of(4), contract=contract) as server:
-        assert walked(server, lambda a: (c := a.json()["next"]) and {"cursor": c}, limit=2) == ids(
-            get(server)
-        )
+        assert walked(server, lambda a: (c := a.json()["next"]) and {"cursor": c}, limit=2) == ids(get(server))
         assert len(server.requests) == 4
 
 
@@ -245,9 +241,7 @@ def test_a_default_filter_hides_records_until_asked() -> None:
         assert get(server, all=1).json()["total"] == 50
 
 
-STAMPED = [{"id": n, "updated_at": f"2026-03-0{n}T12:00:00Z"} for n in (1, 2, 3)] + [
-    {"id": 4, "updated_at": None}
-]
+STAMPED = [{"id": n, "updated_at": f"2026-03-0{n}T12:00:00Z"} for n in (1, 2, 3)] + [{"id": 4, "updated_at": None}]
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,7 @@ def test_past_the_end_is_an_empty_page_with_the_total(live: Sandbox) -> None:
     assert answer["total"] > 12_000
 
 
-@pytest.mark.parametrize(
-    "query", [{"limit": "x"}, {"limit": 0}, {"offset": -1}, {"updated_since": "last week"}]
-)
+@pytest.mark.parametrize("query", [{"limit": "x"}, {"limit": 0}, {"offset": -1}, {"updated_since": "last week"}])
 def test_a_bad_parameter_gets_400_and_is_named(live: Sandbox, query: dict[str, Any]) -> None:
     answer = get(live, **query)
     assert answer.status_code == 400
@@ -85,9 +83,7 @@ def test_updated_since_is_inclusive(live: Sandbox) -> None:
 
 def test_created_from_and_created_to_cut_the_history_into_windows(live: Sandbox) -> None:
     edges = ["2020-01-01", "2025-06-01", "2026-01-01T12:00:00Z", "2030-01-01"]
-    windows = [
-        get(live, created_from=start, created_to=end).json()["total"] for start, end in pairwise(edges)
-    ]
+    windows = [get(live, created_from=start, created_to=end).json()["total"] for start, end in pairwise(edges)]
     assert min(windows) > 0
     assert sum(windows) == get(live).json()["total"]
 
@@ -146,9 +142,7 @@ def test_further_paths_have_books_of_their_own() -> None:
         assert answer.json() == {"data": [{"id": 7}], "total": 1}
 
 
-def test_nothing_is_printed_or_logged(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_is_printed_or_logged(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(0), serve(Book.of(5), Faults(faults.cut(on=2))) as server:
         get(server)
         with pytest.raises(requests.RequestException):

@@ -48,24 +48,18 @@ def with_auth(**auth: Any) -> dict[str, Any]:
 BAD_SOURCES = [
     pytest.param("", "needs a list `resources`", id="empty"),
     pytest.param("- a\n- b\n", "needs a list `resources`", id="a list"),
-    pytest.param(
-        "client: {auth: {type: api_key\n", "is not valid YAML: .* \\(line 2, column 1\\)", id="cut off"
-    ),
+    pytest.param("client: {auth: {type: api_key\n", "is not valid YAML: .* \\(line 2, column 1\\)", id="cut off"),
     pytest.param("resources:\n\t- name: x\n", "is not valid YAML: .*line 2", id="a tab"),
     pytest.param(b"\xff\xfe\x00", "is not UTF-8 text", id="no text"),
     pytest.param("resources: []\n", "needs a list `resources`", id="no resource"),
     pytest.param("resources: [{name: invoices}, 7]\n", "cannot be used", id="a number for a resource"),
     pytest.param(with_endpoint(paginator={"type": "telepathy"}), "telepathy", id="unknown paginator"),
-    pytest.param(
-        with_endpoint(paginator={"type": "offset", "limt": 5}), "limt", id="misspelt paginator setting"
-    ),
+    pytest.param(with_endpoint(paginator={"type": "offset", "limt": 5}), "limt", id="misspelt paginator setting"),
     pytest.param(with_endpoint(paginator=None), "names no paginator", id="no paginator"),
     pytest.param(with_endpoint(data_selector="data[?("), "data\\[\\?\\(", id="broken selector"),
     pytest.param(with_endpoint(paht="/v1"), "paht", id="misspelt key"),
     pytest.param(
-        with_endpoint(
-            incremental={"cursor_path": "updated_at"}, params={"since": "{incremental.start_value}"}
-        ),
+        with_endpoint(incremental={"cursor_path": "updated_at"}, params={"since": "{incremental.start_value}"}),
         "needs `initial_value`",
         id="placeholder without a first value",
     ),
@@ -74,9 +68,7 @@ BAD_SOURCES = [
         "customers",
         id="unknown parent resource",
     ),
-    pytest.param(
-        without("primary_key"), "needs `write_disposition: merge` and a `primary_key`", id="no primary key"
-    ),
+    pytest.param(without("primary_key"), "needs `write_disposition: merge` and a `primary_key`", id="no primary key"),
     pytest.param(without("write_disposition"), "needs `write_disposition: merge`", id="append"),
     pytest.param(with_auth(type="handshake"), "auth type `handshake` is unknown", id="unknown auth"),
     pytest.param(

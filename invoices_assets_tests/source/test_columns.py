@@ -12,11 +12,7 @@ from invoices_assets.source.columns import parse_columns
 
 def parsed(**hints: Any) -> Any:
     return parse_columns(
-        {
-            "total": {
-                key.replace("_", "-", 1) if key[:2] == "x_" else key: value for key, value in hints.items()
-            }
-        }
+        {"total": {key.replace("_", "-", 1) if key[:2] == "x_" else key: value for key, value in hints.items()}}
     )["total"]
 
 
@@ -41,9 +37,7 @@ def parsed(**hints: Any) -> Any:
         ({"data_type": "timestamp", "precision": 3, "timezone": False}, pa.timestamp("ms")),
     ],
 )
-def test_each_data_type_has_the_arrow_type_that_dlt_gives_it(
-    hints: dict[str, Any], arrow: pa.DataType
-) -> None:
+def test_each_data_type_has_the_arrow_type_that_dlt_gives_it(hints: dict[str, Any], arrow: pa.DataType) -> None:
     assert parsed(**hints).arrow_type == arrow
 
 
@@ -111,9 +105,7 @@ def test_hints_of_dlt_that_say_nothing_about_values_are_left_alone() -> None:
 
 
 def test_columns_may_be_a_list_of_hints_with_names() -> None:
-    columns = parse_columns(
-        [{"name": "id", "data_type": "text"}, {"name": "Issue Date", "data_type": "date"}]
-    )
+    columns = parse_columns([{"name": "id", "data_type": "text"}, {"name": "Issue Date", "data_type": "date"}])
     assert {name: column.kind for name, column in columns.items()} == {"id": "text", "issue_date": "date"}
 
 

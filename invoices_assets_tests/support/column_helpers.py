@@ -33,9 +33,7 @@ def refusal(declared: Column, value: Any) -> str:
     return unreadable[0]
 
 
-def convert(
-    records: list[Any], columns: Any = None, primary_key: tuple[str, ...] = ("id",)
-) -> NormalizedBatch:
+def convert(records: list[Any], columns: Any = None, primary_key: tuple[str, ...] = ("id",)) -> NormalizedBatch:
     return Converter("invoices", columns or {}, primary_key).convert(records)
 
 

@@ -66,15 +66,11 @@ class Dev:
     def finished(self, run_id: str) -> str:
         """Waits for the end of a run; returns its status."""
         ends = ("SUCCESS", "FAILURE", "CANCELED")
-        return self.wait(
-            lambda: status if (status := self.ask(STATUS, id=run_id)["status"]) in ends else None
-        )
+        return self.wait(lambda: status if (status := self.ask(STATUS, id=run_id)["status"]) in ends else None)
 
     def start_sensor(self) -> None:
         """Switches the sensor on, as the UI does; the one that ticks every 5 s."""
-        started = self.ask(
-            START_SENSOR, selector=QUICK_REPOSITORY | {"sensorName": "invoices_changed_sensor"}
-        )
+        started = self.ask(START_SENSOR, selector=QUICK_REPOSITORY | {"sensorName": "invoices_changed_sensor"})
         assert started["__typename"] == "Sensor", started
 
     def ticks(self) -> list[dict[str, Any]]:
@@ -94,9 +90,7 @@ class Dev:
             if value:
                 return value
             time.sleep(0.25)
-        raise AssertionError(
-            f"nothing after {limit:g} s; the end of the log:\n{self.log.read_text()[-5000:]}"
-        )
+        raise AssertionError(f"nothing after {limit:g} s; the end of the log:\n{self.log.read_text()[-5000:]}")
 
 
 LAUNCH = """mutation LaunchPipelineExecution($params: ExecutionParams!) {
@@ -164,9 +158,7 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("INVOICES_", "DAGSTER_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("INVOICES_", "DAGSTER_"))}
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return kept | {
         "PYTHONPATH": os.pathsep.join(paths),

@@ -57,9 +57,7 @@ class FakeApi:
         self.port = self._server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         if tls:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
 
     def route(self, path: str, *replies: Reply) -> Callable[[Answer], Answer]:
         """Decorates the function that answers a path, or takes the replies themselves."""

@@ -71,9 +71,7 @@ def by_page(first: int = 1, **paging: Any) -> Paging:
 
 
 @contextmanager
-def deployed(
-    case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int
-) -> Iterator[tuple[Project, Book]]:
+def deployed(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int) -> Iterator[tuple[Project, Book]]:
     """The project for the server of a row, with so many rows of an earlier run, and the server's book."""
     book = Book.of(case.records)
     with serve(book, Faults(*case.faults()), case.contract, KEY) as server:

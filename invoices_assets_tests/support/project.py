@@ -104,11 +104,7 @@ class Project:
     def metadata(self, result: dg.ExecuteInProcessResult, resource: str = "invoices") -> dict[str, Any]:
         """Metadata of the materialization of a resource, as plain values."""
         key = dg.AssetKey([self.dataset, resource])
-        events = [
-            m
-            for m in result.asset_materializations_for_node(f"{self.dataset}_resources")
-            if m.asset_key == key
-        ]
+        events = [m for m in result.asset_materializations_for_node(f"{self.dataset}_resources") if m.asset_key == key]
         return {name: value.value for name, value in events[0].metadata.items()}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -66,13 +66,9 @@ def swept_from(
 ) -> tuple[SweepResult, Records]:
     """Sweeps the sandbox; waits before retries take no time."""
     spec = spec_of(content or config(), server.url, server.key)
-    http = HttpClient(
-        auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None
-    )
+    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None)
     try:
         records = Records()
-        return sweep(
-            spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit
-        ), records
+        return sweep(spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit), records
     finally:
         http.close()

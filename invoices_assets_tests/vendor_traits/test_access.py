@@ -65,14 +65,10 @@ ACCESS = [
     ),
     trait(
         "two headers",
-        contract=Contract(
-            key=Key("header", "X-Parse-REST-API-Key"), required={"X-Parse-Application-Id": "app"}
-        ),
+        contract=Contract(key=Key("header", "X-Parse-REST-API-Key"), required={"X-Parse-Application-Id": "app"}),
         source=source(in_header("X-Parse-REST-API-Key"), every_header={"X-Parse-Application-Id": "app"}),
     ),
-    trait(
-        "fixed parameters", contract=Contract(required={"company": "7"}), source=source(params={"company": 7})
-    ),
+    trait("fixed parameters", contract=Contract(required={"company": "7"}), source=source(params={"company": 7})),
     trait(
         "a search by POST",
         contract=Contract(method="POST", required={"kind": "invoice"}),

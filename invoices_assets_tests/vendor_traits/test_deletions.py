@@ -25,9 +25,7 @@ def test_a_line_that_is_removed_upstream_is_gone_here(project: Project, book: Bo
     assert [line for line in loaded_lines(project) if line[0] == many["id"]] == []
 
 
-def test_reconcile_marks_what_is_gone_and_takes_the_mark_back_when_it_returns(
-    project: Project, book: Book
-) -> None:
+def test_reconcile_marks_what_is_gone_and_takes_the_mark_back_when_it_returns(project: Project, book: Book) -> None:
     gone = book.records[5]
     assert project.run().success
     book.delete(gone["id"])

@@ -25,9 +25,7 @@ SHAPES = [
     trait(
         "a nested selector",
         contract=Contract(data=("response", "result", "items"), total=Total(("response", "paging", "count"))),
-        source=source(
-            data_selector="response.result.items", paginator=offset(total_path="response.paging.count")
-        ),
+        source=source(data_selector="response.result.items", paginator=offset(total_path="response.paging.count")),
     ),
     trait(
         "keys with dots",
@@ -44,9 +42,7 @@ SHAPES = [
         contract=Contract(
             data=("value",), total=Total(None), paging=Paging(style="json_link", next=("@odata.nextLink",))
         ),
-        source=source(
-            data_selector="value", paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}
-        ),
+        source=source(data_selector="value", paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}),
     ),
     trait("the last page collapsed to an object", contract=Contract(collapse_single=True), records=201),
     trait("the only record collapsed to an object", contract=Contract(collapse_single=True), records=1),

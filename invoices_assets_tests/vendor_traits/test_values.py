@@ -43,18 +43,14 @@ def decimals(**hints: Any) -> Record:
     return {
         name: {
             **own,
-            **{
-                hint: value.format(name) if isinstance(value, str) else value for hint, value in hints.items()
-            },
+            **{hint: value.format(name) if isinstance(value, str) else value for hint, value in hints.items()},
         }
         for name in MONEY
     }
 
 
 NOTATIONS = [
-    pytest.param(
-        money(lambda amount: f"{amount:.8f}"), source(), {}, id="amounts as strings with 8 decimals"
-    ),
+    pytest.param(money(lambda amount: f"{amount:.8f}"), source(), {}, id="amounts as strings with 8 decimals"),
     pytest.param(
         money(lambda amount: int(amount * 100)),
         source(columns=decimals(**{"x-scale": -2})),
@@ -75,19 +71,13 @@ NOTATIONS = [
     ),
     pytest.param(
         changed(total_ttc=lambda record: str(record["total"]), total=lambda _: GONE),
-        source(
-            columns={"total": {"data_type": "decimal", "precision": 38, "scale": 9, "x-from": "total_ttc"}}
-        ),
+        source(columns={"total": {"data_type": "decimal", "precision": 38, "scale": 9, "x-from": "total_ttc"}}),
         {},
         id="an amount under the vendor's own name",
     ),
     pytest.param(
         changed(),
-        source(
-            columns={
-                name: {"data_type": "date", "x-format": "%d-%m-%Y"} for name in ("issue_date", "due_date")
-            }
-        ),
+        source(columns={name: {"data_type": "date", "x-format": "%d-%m-%Y"} for name in ("issue_date", "due_date")}),
         {"dates": "%d-%m-%Y"},
         id="dates as dd-mm-yyyy",
     ),
@@ -110,9 +100,7 @@ def test_every_value_arrives_exactly_from(
 
 
 def stamps(**hints: Any) -> Record:
-    return source(
-        columns={name: {"data_type": "timestamp", **hints} for name in ("created_at", "updated_at")}
-    )
+    return source(columns={name: {"data_type": "timestamp", **hints} for name in ("created_at", "updated_at")})
 
 
 def in_berlin(record: Record) -> Record:
@@ -149,9 +137,7 @@ def test_stamps_arrive_exactly_and_a_refresh_asks_in_their_notation(
         assert project.metadata(result)["rows_fetched"] < len(book)
 
 
-def test_stamps_without_a_zone_are_read_in_the_declared_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_stamps_without_a_zone_are_read_in_the_declared_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     content = stamps(**{"x-timezone": "Europe/Berlin"})
     with serve(Book.of(120, change=in_berlin), key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
@@ -209,15 +195,11 @@ def test_whole_and_fractional_amounts_of_undeclared_fields_share_one_exact_colum
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = [{"id": f"{at:03}", "fee": at} for at in range(150)]
-    book = Book(
-        [*whole, *({"id": f"{at:03}", "fee": Decimal(at) + Decimal("0.5")} for at in range(150, 300))]
-    )
+    book = Book([*whole, *({"id": f"{at:03}", "fee": Decimal(at) + Decimal("0.5")} for at in range(150, 300))])
     with serve(book, key=SECRET) as server:
         project = Project(monkeypatch, tmp_path, server.url, SECRET)
         assert project.run().success
-        assert project.query("SELECT sum(fee) FROM invoices") == [
-            (sum(Decimal(r["fee"]) for r in book.records),)
-        ]
+        assert project.query("SELECT sum(fee) FROM invoices") == [(sum(Decimal(r["fee"]) for r in book.records),)]
         columns = project.query("SELECT * FROM (DESCRIBE invoices) WHERE column_name LIKE 'fee%'")
         assert [column[:2] for column in columns] == [("fee", "DECIMAL(38,9)")]
 
@@ -232,9 +214,7 @@ def test_a_field_of_the_last_page_becomes_a_column(monkeypatch: pytest.MonkeyPat
         assert found == [("4711/B", 1), (None, 229)]
 
 
-def test_a_text_that_turns_into_an_object_is_kept_and_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_text_that_turns_into_an_object_is_kept_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     book = Book.of(30)
     for record in book.records:
         book.update(record["id"], terms="net 30")

@@ -161,9 +161,7 @@ class HttpClient:
         except ExtractError as error:
             return AttemptResult(error=error), None
         except Exception as error:
-            return AttemptResult(
-                error=RequestFailed(f"{line} failed: {self._redactor.exception(error)}")
-            ), None
+            return AttemptResult(error=RequestFailed(f"{line} failed: {self._redactor.exception(error)}")), None
         except BaseException as error:
             return AttemptResult(), error
 
@@ -234,9 +232,7 @@ class HttpClient:
 
     def _judged(self, request: requests.Request, response: requests.Response, line: str) -> AttemptResult:
         response = cleaned(response, self._redactor)
-        outcome = judged(
-            request, response, line, policy=self._policy, redactor=self._redactor, now=self._now()
-        )
+        outcome = judged(request, response, line, policy=self._policy, redactor=self._redactor, now=self._now())
         if isinstance(outcome.error, KeyRefused):
             self._refused["" if outcome.error.status == 401 else line] = outcome.error
         return outcome

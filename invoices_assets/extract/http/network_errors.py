@@ -59,9 +59,7 @@ def outcome_of(error: Exception, url: str, timeout: tuple[float, float]) -> Atte
     if invalid := _invalid_request(chain, url):
         return AttemptResult(error=RequestFailed(invalid))
     if (tls := among(ssl.SSLError)) and not among(ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        return AttemptResult(
-            error=ApiUnreachable(f"no secure connection to {origin_of(url)}: {_tls_reason(tls)}")
-        )
+        return AttemptResult(error=ApiUnreachable(f"no secure connection to {origin_of(url)}: {_tls_reason(tls)}"))
     if cut := among(CutBody):
         return AttemptResult(reason=str(cut))
     if among(IncompleteRead, urllib3_errors.InvalidChunkLength):
@@ -100,9 +98,7 @@ def _invalid_request(chain: list[BaseException], url: str) -> str | None:
             return f"the address `{address}` must begin with http:// or https://"
         if isinstance(cause, (requests.exceptions.InvalidHeader, UnicodeEncodeError)):
             return "the key or another header holds a character that no HTTP header can hold"
-        if isinstance(
-            cause, (requests.exceptions.InvalidURL, urllib3_errors.LocationValueError, UnicodeError)
-        ):
+        if isinstance(cause, (requests.exceptions.InvalidURL, urllib3_errors.LocationValueError, UnicodeError)):
             return f"the address `{address}` is not a valid URL"
     return None
 

@@ -53,9 +53,7 @@ def walk_links(
         paginator.update_request(request)
         _stay_with(origin, request, endpoint.auth_parameter)
         if _spelled(request) in asked:
-            raise IncompleteSweep(
-                f"The API's next page, after {count.rows} records, is one that was read before."
-            )
+            raise IncompleteSweep(f"The API's next page, after {count.rows} records, is one that was read before.")
     count.prove(count.total)
 
 
@@ -93,9 +91,7 @@ def _stay_with(origin: SplitResult, request: Any, auth_parameter: str | None) ->
     """
     link = urlsplit(request.url)
     if link.hostname != origin.hostname:
-        raise IncompleteSweep(
-            f"The API's next link leads to another host, {link.hostname}; the key is not sent there."
-        )
+        raise IncompleteSweep(f"The API's next link leads to another host, {link.hostname}; the key is not sent there.")
     query = link.query
     if auth_parameter is not None:
         pairs = parse_qsl(query, keep_blank_values=True)

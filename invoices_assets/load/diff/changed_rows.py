@@ -25,9 +25,7 @@ MOST_FILES = 8
 PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '16MB')"
 
 
-def write_files(
-    delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True
-) -> dict[str, list[Path]]:
+def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True) -> dict[str, list[Path]]:
     """The rows to load: table -> its files.
 
     Files of the spool are handed on as they are where that is possible; they have the hidden column of the
@@ -76,8 +74,7 @@ def rows_to_load(delta: Delta, table: TablePlan, load_id: str) -> str:
     if delta.counts.deleted and table.exists:
         dead = f", {delta.now} AS {ident(DELETED_AT)}" if is_root else ""
         stored = [
-            ident(c) if c in table.existing else f"CAST(NULL AS {table.columns[c]}) AS {ident(c)}"
-            for c in columns
+            ident(c) if c in table.existing else f"CAST(NULL AS {table.columns[c]}) AS {ident(c)}" for c in columns
         ]
         select += (
             f" UNION ALL SELECT {', '.join(stored)}{stamp}{dead} FROM {qualified(delta.dataset, table.name)} "

@@ -193,9 +193,7 @@ class Delta:
             )
         else:
             differing = f"SELECT {root_id} AS id FROM {spool_view(child)}"
-        self.connection.execute(
-            f"UPDATE {IDS} SET kind = {CHANGED} WHERE kind = {UNCHANGED} AND id IN ({differing})"
-        )
+        self.connection.execute(f"UPDATE {IDS} SET kind = {CHANGED} WHERE kind = {UNCHANGED} AND id IN ({differing})")
 
     def _spooled(self, table: TablePlan, *keys: str) -> str:
         return _comparable(table, spool_view(table), table.columns, keys)

@@ -60,9 +60,7 @@ def plan_history(
     name = history_table(root.name)
     stored = stored_tables(connection, dataset, name).get(name, {})
     if stored and VALID_TO not in stored:
-        raise TableRefused(
-            f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}"
-        )
+        raise TableRefused(f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}")
     came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
     history = merged(dataset, name, stored, came, parse_columns(resource.columns), [])
     history.columns |= {VALID_FROM: TIMESTAMPTZ, VALID_TO: TIMESTAMPTZ, ROW_ID: VARCHAR}
@@ -76,9 +74,7 @@ def merge_key(resource: ResourceLike) -> str:
     return resource.primary_key[0] if len(resource.primary_key) == 1 else RECORD_KEY
 
 
-def is_behind(
-    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, state: Mapping[str, Any]
-) -> bool:
+def is_behind(connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, state: Mapping[str, Any]) -> bool:
     """Whether the main table has rows that were written without their history.
 
     Parameters:
@@ -119,9 +115,7 @@ def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: 
 def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: Sequence[str]) -> str:
     """The stored rows that the load does not touch; one of each id, for plain dlt may append several."""
     root = delta.plan.root
-    stored = [
-        ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns
-    ]
+    stored = [ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns]
     same = " AND ".join(f"f.{ident(k)} = e.{ident(k)}" for k in key)
     untouched = "".join(f" WHERE NOT EXISTS (SELECT 1 FROM ({select}) f WHERE {same})" for select in fed)
     return (
@@ -132,9 +126,7 @@ def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: S
 
 def _hash(kinds: Mapping[str, str]) -> str:
     texts = {column: text_of(ident(column), kinds[column]) for column in sorted(kinds)}
-    parts = [
-        f"coalesce({literal(c + '=')} || length({text}) || ':' || {text}, '')" for c, text in texts.items()
-    ]
+    parts = [f"coalesce({literal(c + '=')} || length({text}) || ':' || {text}, '')" for c, text in texts.items()]
     return f"md5({' || '.join(parts)})"
 
 

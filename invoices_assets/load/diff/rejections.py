@@ -42,9 +42,7 @@ def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> 
 
 def _swept_keys(delta: Delta, key: Sequence[str], rejections: str) -> str:
     """SQL for the keys of rejections whose records the sweep has as rows."""
-    known = delta.connection.execute(
-        f"SELECT DISTINCT key FROM {rejections} WHERE key IS NOT NULL"
-    ).fetchall()
+    known = delta.connection.execute(f"SELECT DISTINCT key FROM {rejections} WHERE key IS NOT NULL").fetchall()
     spelled = [(text, parts) for (text,) in known for parts in key_spellings(text, len(key))]
     root = delta.plan.root
     if not spelled or not root.columns:

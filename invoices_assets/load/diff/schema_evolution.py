@@ -116,8 +116,7 @@ def merged(
         if final != old:
             using = text_of(ident(column), old) if final == VARCHAR else f"CAST({ident(column)} AS {final})"
             plan.widening.append(
-                f"ALTER TABLE {qualified(dataset, table)} "
-                f"ALTER COLUMN {ident(column)} TYPE {final} USING {using}"
+                f"ALTER TABLE {qualified(dataset, table)} ALTER COLUMN {ident(column)} TYPE {final} USING {using}"
             )
             remarks.append(f"the column {table}.{column} was widened from {old} to {final}")
         elif final == VARCHAR != new:
@@ -151,9 +150,7 @@ def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceLike) -> No
         )
     for column in resource.primary_key:
         if root.exists and column not in root.existing:
-            raise TableRefused(
-                f"the table {dataset}.{root.name} has no column {column}, the primary key; {WAY_OUT}"
-            )
+            raise TableRefused(f"the table {dataset}.{root.name} has no column {column}, the primary key; {WAY_OUT}")
 
 
 def _as(column: str, kind: str | None, final: str) -> str:

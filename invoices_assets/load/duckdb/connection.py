@@ -93,6 +93,4 @@ def _attach(
 
 def _is_lock_conflict(error: duckdb.Error) -> bool:
     text = str(error).lower()
-    return (
-        "could not set lock" in text or "conflicting lock" in text or "being used by another process" in text
-    )
+    return "could not set lock" in text or "conflicting lock" in text or "being used by another process" in text

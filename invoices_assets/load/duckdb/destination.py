@@ -211,9 +211,7 @@ class SessionClient(DuckDbClient):
             return StageParquetJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
-    def _create_merge_followup_jobs(
-        self, table_chain: Sequence[PreparedTableSchema]
-    ) -> list[FollowupJobRequest]:
+    def _create_merge_followup_jobs(self, table_chain: Sequence[PreparedTableSchema]) -> list[FollowupJobRequest]:
         return [DistinctMergeJob.from_table_chain(table_chain, self.sql_client)]
 
     def make_staging_view(self, table: str, file: str | None, load_id: str = "") -> None:

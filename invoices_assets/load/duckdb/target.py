@@ -58,9 +58,7 @@ class DuckDbTarget:
         row = connection.execute(query, [load_id]).fetchone()
         return int(row[0]) if row else 0
 
-    def describe(
-        self, connection: duckdb.DuckDBPyConnection, root: str
-    ) -> tuple[dict[str, Stored], int, int]:
+    def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         dataset = self._settings.dataset
         tables = dict(stored_tables(connection, dataset, root))
         if root not in tables:

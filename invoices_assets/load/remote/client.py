@@ -56,9 +56,7 @@ class Remote:
             }
         return found
 
-    def rows(
-        self, table: str, columns: Sequence[str], clauses: str = ""
-    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+    def rows(self, table: str, columns: Sequence[str], clauses: str = "") -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows of a table, some thousands at once.
 
         Parameters:

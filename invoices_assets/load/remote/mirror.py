@@ -32,9 +32,7 @@ MOST_KEYS = 5000
 
 
 @contextlib.contextmanager
-def empty_mirror(
-    settings: WarehouseSettings, working_dir: Path | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def empty_mirror(settings: WarehouseSettings, working_dir: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB database in the place of the warehouse; in memory, if there is no working folder."""
     config: dict[str, Any] = {"memory_limit": settings.memory_limit, "preserve_insertion_order": False}
     config["temp_directory"] = str(working_dir / "duckdb_tmp") if working_dir else ""
@@ -71,9 +69,7 @@ class Mirror:
         root: the main table; None for the tables of all resources.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, remote: Remote, dataset: str, root: str | None
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, remote: Remote, dataset: str, root: str | None) -> None:
         self._connection = connection
         self._remote = remote
         self._dataset = dataset

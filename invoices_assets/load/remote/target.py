@@ -89,9 +89,7 @@ class RemoteTarget:
         with open_remote(self._settings) as remote:
             return remote.count(table, f" WHERE {remote.name(LOAD_ID)} = {remote.value(load_id)}")
 
-    def describe(
-        self, connection: duckdb.DuckDBPyConnection, root: str
-    ) -> tuple[dict[str, Stored], int, int]:
+    def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         with open_remote(self._settings) as remote:
             names = [name for name in remote.tables() if name == root or name.startswith(f"{root}__")]
             tables = remote.columns(names)

@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from invoices_assets.refresh import refresh
+from invoices_assets.refresh import progress
 from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Sandbox, faults, serve
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sandbox_client import get
@@ -154,7 +154,7 @@ def test_an_error_that_nobody_foresaw_leaves_no_key_in_the_event_log(
 
 
 def test_progress_of_a_long_sweep_is_in_the_event_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "PROGRESS_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_EVERY_SECONDS", 0.0)
     said = [text for text in told(project, project.run()) if "rows/s" in text]
     assert len(said) == 3
     assert said[0].startswith("invoices: 1 pages, 100 rows, ")

@@ -159,7 +159,7 @@ def test_an_exception_that_ends_a_thread_is_redacted(monkeypatch: pytest.MonkeyP
 def test_an_exception_that_ends_the_process_is_redacted() -> None:
     script = (
         "import sys, warnings\n"
-        "from invoices_assets.extract.redaction import Redactor\n"
+        "from invoices_assets.redaction.redactor import Redactor\n"
         "secret = sys.argv[1]\n"
         "run = Redactor([secret]).installed()\n"
         "run.__enter__()\n"

@@ -24,9 +24,9 @@ REPOSITORY = {"repositoryLocationName": "invoices_assets.definitions", "reposito
 QUICK_REPOSITORY = REPOSITORY | {"repositoryLocationName": "quick"}
 
 QUICK = """
-from invoices_assets import automation
+from invoices_assets import sensor
 
-automation.SENSOR_INTERVAL_SECONDS = 5
+sensor.SENSOR_INTERVAL_SECONDS = 5
 
 from invoices_assets.definitions import defs
 """

@@ -20,7 +20,7 @@ from invoices_assets.redaction.redactor import Redactor
 from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock
 
-THIS_FOLDER = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 KEY = "s3cr%t/K&y+ü"
 KEY_IN_QUERY = APIKeyAuth(name="api_key", api_key=KEY, location="query")
 OK = Reply(body={"data": []})
@@ -53,7 +53,7 @@ def everything_in(error: BaseException) -> str:
         if one is not None:
             seen += [str(one), repr(one.args), repr(vars(one))]
             trace = traceback.TracebackException.from_exception(one, capture_locals=True)
-            frames = [frame for frame in trace.stack if Path(frame.filename).parent != THIS_FOLDER]
+            frames = [frame for frame in trace.stack if TESTS not in Path(frame.filename).parents]
             seen += [repr(frame.locals) for frame in frames]
             waiting += [one.__cause__, one.__context__]
     return "\n".join(seen)

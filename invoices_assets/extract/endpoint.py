@@ -14,8 +14,9 @@ from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 from dlt.sources.helpers.rest_client.utils import join_url
 from dlt.sources.rest_api.config_setup import expand_placeholders
 
-from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep, SourceError, UnreadableBody
+from invoices_assets.errors import ApiStatusError, BadAnswer, ExtractError, IncompleteSweep, SourceError, UnreadableBody
 from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.retry import Attempts
 from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.extract.projection import Projection
@@ -30,6 +31,61 @@ class Answer:
 
     page: Page
     response: requests.Response
+
+
+Contradiction = Callable[[Page | ApiStatusError], str | None]
+"""Says why a page, or a status that is final by itself, cannot be what it seems; None where it can.
+
+For example `an empty page after 1,000 of 2,500 records`, or `404 Not Found after 1,000 of 2,500 records`.
+"""
+
+
+class PageRequest:
+    """One page to be had, with one budget of attempts for whatever goes wrong with it.
+
+    The budget lasts over all calls of `get`: a page fetched ahead is judged when it is used, and only what the
+    fetching left of the budget is spent on asking for it again.
+
+    Parameters:
+        http: sends, retries and counts.
+        request: with paging parameters, without the secret.
+        read: reads a response; what it calls an `UnreadableBody` is asked again.
+    """
+
+    def __init__(self, http: HttpClient, request: requests.Request, read: Callable[[requests.Response], Page]) -> None:
+        self._http = http
+        self._request = request
+        self._read = read
+        self._spent = Attempts()
+        self._answer: Answer | None = None
+
+    def get(self, contradiction: Contradiction | None = None) -> Answer:
+        """The page: the one at hand, or else the one that the next request brings.
+
+        Parameters:
+            contradiction: what it gives a reason against is asked again; None believes every page.
+
+        Raises:
+            IncompleteSweep: the last attempt was contradicted too; the message has the reason.
+            RequestFailed: no usable answer came.
+        """
+
+        def usable(came: requests.Response | ApiStatusError) -> ExtractError | None:
+            try:
+                page = came if isinstance(came, ApiStatusError) else self._page(came)
+            except UnreadableBody as error:
+                return error
+            reason = contradiction(page) if contradiction is not None else None
+            return None if reason is None else IncompleteSweep(reason)
+
+        self._http.send(self._request, usable, self._spent)
+        assert self._answer is not None
+        return self._answer
+
+    def _page(self, response: requests.Response) -> Page:
+        if self._answer is None or self._answer.response is not response:
+            self._answer = Answer(self._read(response), response)
+        return self._answer.page
 
 
 class Endpoint:
@@ -96,23 +152,13 @@ class Endpoint:
             data=expand_placeholders(deepcopy(spec.data), values),
         )
 
-    def get_page(self, request: requests.Request) -> Answer:
-        """Sends a request and reads its page; a body that is no JSON document is asked for again.
+    def page(self, request: requests.Request) -> PageRequest:
+        """A page to be had; nothing is sent yet."""
+        return PageRequest(self._http, request, self._read)
 
-        Raises:
-            RequestFailed: no usable answer came.
-        """
-        for attempt in range(self._http.policy.retries + 1):
-            response = self._http.send(request)
-            try:
-                return Answer(self._read(response), response)
-            except UnreadableBody as error:
-                if attempt == self._http.policy.retries:
-                    raise BadAnswer(f"{self._name()}: {error}.") from None
-                self._http.wait_before_retry(attempt, f"{self._name()}: {error}")
-            except BadAnswer as error:
-                raise BadAnswer(f"{self._name()}: {error}.") from None
-        raise AssertionError("unreachable")
+    def get_page(self, request: requests.Request, contradiction: Contradiction | None = None) -> Answer:
+        """The page that a request brings; see `PageRequest.get`."""
+        return self.page(request).get(contradiction)
 
     def get_filled_page(self, ask: Callable[[], Page], missing: str) -> Page:
         """Asks again for a page that is empty although it cannot be, within the retry budget.
@@ -132,15 +178,20 @@ class Endpoint:
         return any(str(error.status) == str(action["status_code"]) for action in self._spec.ignored)
 
     def _read(self, response: requests.Response) -> Page:
-        if response.status_code == requests.codes.not_modified:
+        if response.status_code in (requests.codes.no_content, requests.codes.not_modified):
             return Page([])
-        return read_page(
-            response.content,
-            response.headers,
-            data_selector=self._spec.data_selector,
-            total_path=self._total_path,
-            outline=self._outline,
-        )
+        try:
+            return read_page(
+                response.content,
+                response.headers,
+                data_selector=self._spec.data_selector,
+                total_path=self._total_path,
+                outline=self._outline,
+            )
+        except UnreadableBody:
+            raise
+        except BadAnswer as error:
+            raise BadAnswer(f"{self._name()}: {error}.") from None
 
     def _name(self) -> str:
         return f"{self._spec.method} {self._spec.path}"

@@ -135,15 +135,15 @@ def clumsy() -> None:
 
     original = Endpoint.get_page
 
-    def ask(self: Endpoint, request: Any) -> Any:
-        answer = original(self, request)
+    def ask(self: Endpoint, request: Any, *contradiction: Any) -> Any:
+        answer = original(self, request, *contradiction)
         auth = self._spec.auth
         secret = getattr(auth, "api_key", None) or getattr(auth, "password", None) or auth.token
         if answer:
             raise ValueError(f"cannot handle {secret} of {request}", {"headers": {"X-Api-Key": secret}})
 
     # in a process of its own, which this sabotage ends with
-    Endpoint.get_page = ask  # type: ignore[method-assign]
+    Endpoint.get_page = ask  # type: ignore[method-assign, assignment]
 
 
 KINDS = {

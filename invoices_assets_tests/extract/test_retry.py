@@ -268,16 +268,3 @@ def test_each_retry_is_logged_with_its_reason_wait_and_number(
         f"{asked}: 429 Too Many Requests; trying again in 90 s (attempt 3 of 4)",
         f"{asked}: the connection was closed without an answer; trying again in 8 s (attempt 4 of 4)",
     ]
-
-
-def test_a_wait_asked_for_by_the_reader_follows_the_same_table(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    http = client(clock)
-
-    for attempt in range(3):
-        http.wait_before_retry(attempt, "GET /v1/invoices: the page is empty")
-
-    assert clock.sleeps == [2, 4, 8]
-    assert http.stats.seconds_waited == 14
-    assert caplog.messages[0] == "GET /v1/invoices: the page is empty; trying again in 2 s (attempt 2 of 4)"

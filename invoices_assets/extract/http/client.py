@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import requests
@@ -28,7 +26,7 @@ from invoices_assets.extract.http.origins import (
 )
 from invoices_assets.extract.http.rate_limit import RateLimiter
 from invoices_assets.extract.http.responses import cleaned, judged
-from invoices_assets.extract.http.retry import DEFAULT_POLICY, AttemptResult, RetryPolicy, retrying
+from invoices_assets.extract.http.retry import DEFAULT_POLICY, AttemptResult, Attempts, Check, RetryPolicy
 from invoices_assets.extract.http.stats import HttpStats, RequestCounter
 from invoices_assets.extract.http.transport import Preparer, Transport
 from invoices_assets.redaction.redactor import Redactor
@@ -81,7 +79,6 @@ class HttpClient:
         self._transport = Transport(pool, timeout)
         self._gate = RateLimiter(pool, requests_per_second, self._sleep_or_stop, clock)
         self._tally = RequestCounter()
-        self._retrying = retrying(policy, sleep=self._sleep_or_stop, before_wait=self._before_wait)
         self._authorization: str | bytes = ""
         self._first_url: str | None = None
         self._upgrades: dict[str, str] = {}
@@ -110,23 +107,22 @@ class HttpClient:
             self._tokens.close()
 
     def wait_before_retry(self, attempt: int, why: str) -> None:
-        """Waits as before the retry after a failed attempt, for answers whose content calls for one.
+        """Waits as before the retry after a failed attempt, counted from 0."""
+        self._wait(AttemptResult(reason=why), "", attempt + 1)
 
-        Parameters:
-            attempt: counted from 0.
-            why: goes to the log.
-        """
-        seconds = self._policy.wait(attempt + 1, None)
-        self._before_wait(AttemptResult(reason=why), attempt + 1, seconds)
-        self._sleep_or_stop(seconds)
-
-    def send(self, request: requests.Request) -> requests.Response:
-        """Sends a request and reads its answer.
+    def send(
+        self, request: requests.Request, usable: Check | None = None, spent: Attempts | None = None
+    ) -> requests.Response:
+        """Sends a request and reads its answer, as often as the policy allows in all.
 
         All requests here are reads, searches by POST included, so each may be repeated. Redirects are
         followed to the same host and port only. The response has its whole body and is without secrets; its
         `raw` and `history` are empty. 304 is an answer where the request asked for changes
         (`If-Modified-Since`).
+
+        Parameters:
+            usable: judges each success, and each status that is final by itself; what it doubts is asked again.
+            spent: what earlier calls for the same answer have spent. The answer at hand is judged first.
 
         Raises:
             KeyRefused: 401 or 403. What was refused is not repeated, and after a 401 nothing more is sent:
@@ -135,29 +131,44 @@ class HttpClient:
             ApiStatusError: any other status that is no success, or one that did not go away.
             ApiUnreachable: no complete answer after all attempts, or no secure connection.
             RequestFailed: the URL or a header cannot be sent.
+            ExtractError: what `usable` said of the last answer.
         """
         url = self._redactor.text(url_of(request))
         line = f"{(request.method or 'GET').upper()} {address_of(url)}"
-        outcome, interrupt = self._outcome(request, line)
-        # Raised from here, so that neither context nor traceback lead to frames that hold the key.
-        if interrupt is not None:
-            interrupt.__context__ = None
-            raise interrupt.with_traceback(None)
+        spent = spent or Attempts()
+        if spent.last is None:
+            self._try(request, line, spent)
+        while (outcome := self._doubted(spent.last, usable)).reason and spent.count < self._policy.attempts:
+            self._wait(outcome, line, spent.count)
+            self._try(request, line, spent)
         if outcome.response is not None:
             return outcome.response
         failure = outcome.error or exhausted(outcome, line, origin_of(url), self._policy.attempts)
         raise failure.with_traceback(None)
 
-    def _outcome(self, request: requests.Request, line: str) -> tuple[AttemptResult, BaseException | None]:
-        """How all attempts ended, and what interrupted them, such as Ctrl-C."""
+    def _try(self, request: requests.Request, line: str, spent: Attempts) -> None:
+        """One attempt. An interrupt leaves no frame behind that holds the key."""
+        spent.last, interrupt = self._outcome(request, line, spent.count)
+        spent.count += 1
+        if interrupt is not None:
+            interrupt.__context__ = None
+            raise interrupt.with_traceback(None)
+
+    def _doubted(self, outcome: AttemptResult | None, usable: Check | None) -> AttemptResult:
+        """The outcome, or the reason why the answer cannot be used as it is."""
+        assert outcome is not None
+        came = outcome.response if outcome.response is not None else outcome.error
+        if usable is None or not isinstance(came, (requests.Response, ApiStatusError)):
+            return outcome
+        if isinstance(came, ApiStatusError) and (came.status in (401, 403) or came.status in self._policy.statuses):
+            return outcome
+        doubt = usable(came)
+        return outcome if doubt is None else AttemptResult(reason=str(doubt), doubt=doubt)
+
+    def _outcome(self, request: requests.Request, line: str, failed: int) -> tuple[AttemptResult, BaseException | None]:
+        """How an attempt ended, and what interrupted it, such as Ctrl-C."""
         try:
-            first = self._attempt(request, line, 0)
-            if not first.reason:
-                return first, None
-            failed = itertools.count()
-            return self._retrying(
-                lambda: self._attempt(request, line, count) if (count := next(failed)) else first
-            ), None
+            return self._attempt(request, line, failed), None
         except ExtractError as error:
             return AttemptResult(error=error), None
         except Exception as error:
@@ -174,7 +185,7 @@ class HttpClient:
             ticket = self._gate.enter(failed)
             throttled = False
             try:
-                answer = self._exchange(request, line)
+                answer = self._exchange(request)
                 throttled = isinstance(answer, requests.Response) and answer.status_code == 429
             finally:
                 self._gate.leave(ticket, throttled=throttled)
@@ -190,7 +201,7 @@ class HttpClient:
         message = f"{line} answers with more than {MOST_REDIRECTS} redirects"
         return AttemptResult(error=ApiStatusError(status, message))
 
-    def _exchange(self, request: requests.Request, line: str) -> requests.Response | AttemptResult:
+    def _exchange(self, request: requests.Request) -> requests.Response | AttemptResult:
         """Sends once; a failure without a complete answer is an AttemptResult."""
         try:
             if astray := self._astray(request):
@@ -203,7 +214,7 @@ class HttpClient:
             return AttemptResult(error=error)
         except EXPECTED as error:
             url = self._redactor.text(url_of(request))
-            return replace(outcome_of(error, url, self._timeout), line=line)
+            return outcome_of(error, url, self._timeout)
         self._first_url = self._first_url or url_of(request)
         self._tally.answered(response.status_code, size)
         return response
@@ -256,18 +267,23 @@ class HttpClient:
             self._upgrades[origin] = target
             _log.warning("%s redirects to %s, which should be the address of the API", origin, target)
 
-    def _before_wait(self, outcome: AttemptResult, failed: int, seconds: float) -> None:
+    def _wait(self, outcome: AttemptResult, line: str, failed: int) -> None:
+        """Waits for the next attempt; all requests share the wait where the API is too busy for any."""
+        seconds = self._policy.wait(failed, outcome.retry_after)
         self._tally.repeated()
         self._tally.waits(self._clock(), seconds)
-        if outcome.throttled:
-            self._gate.pause(seconds)
         _log.warning(
-            "%s; trying again in %s s (attempt %d of %d)",
-            f"{outcome.line}: {outcome.reason}" if outcome.line else outcome.reason,
+            "%s: %s; trying again in %s s (attempt %d of %d)",
+            line,
+            outcome.reason,
             f"{seconds:,.3g}",
             failed + 1,
             self._policy.attempts,
         )
+        if outcome.throttled:
+            self._gate.pause(seconds)
+        else:
+            self._sleep_or_stop(seconds)
 
     def _sleep_or_stop(self, seconds: float) -> None:
         if self._sleep is not None:

@@ -34,6 +34,8 @@ def exhausted(outcome: AttemptResult, line: str, origin: str, attempts: int) -> 
         origin: scheme, host and port.
     """
     times = f"after {attempts} attempt{'s' if attempts > 1 else ''}"
+    if outcome.doubt is not None:
+        return type(outcome.doubt)(f"{line} failed {times}: {outcome.reason}")
     if outcome.status is not None:
         return ApiStatusError(outcome.status, f"{line} failed {times}: {outcome.reason}")
     if outcome.unreachable:

@@ -67,7 +67,7 @@ def judged(
             f"longer than the {policy.longest_wait:,.0f} s allowed"
         )
         return AttemptResult(error=ApiStatusError(status, message))
-    return AttemptResult(reason=reason, status=status, retry_after=seconds, line=line)
+    return AttemptResult(reason=reason, status=status, retry_after=seconds)
 
 
 def status_text(status: int) -> str:

@@ -9,9 +9,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from invoices_assets.errors import ExtractError
+from invoices_assets.errors import ApiStatusError, ExtractError
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -57,7 +56,7 @@ class AttemptResult:
         status: the HTTP status, where there was an answer.
         unreachable: whether not even a connection was made.
         retry_after: seconds that the API asks to wait.
-        line: what was asked, for example `GET http://host/v1/invoices`.
+        doubt: what to raise for the reason when the attempts are used up; None for a failure of the exchange.
     """
 
     response: requests.Response | None = None
@@ -66,12 +65,29 @@ class AttemptResult:
     status: int | None = None
     unreachable: bool = False
     retry_after: float | None = None
-    line: str = ""
+    doubt: ExtractError | None = None
 
     @property
     def throttled(self) -> bool:
         """Whether the API is too busy for any request, not only for this one."""
         return self.status == 429 or (self.status == 503 and self.retry_after is not None)
+
+
+Check = Callable[[requests.Response | ApiStatusError], ExtractError | None]
+"""Looks at a success, or at a status that is none, and says why it cannot be what it seems; None if it can."""
+
+
+@dataclass
+class Attempts:
+    """What one answer has cost so far, kept by whoever may have to ask for it again.
+
+    Parameters:
+        count: attempts made.
+        last: how the last one ended; None before the first.
+    """
+
+    count: int = 0
+    last: AttemptResult | None = None
 
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:
@@ -94,37 +110,3 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return seconds if seconds > 0 else None
-
-
-def retrying(
-    policy: RetryPolicy,
-    *,
-    sleep: Callable[[float], None],
-    before_wait: Callable[[AttemptResult, int, float], None],
-) -> Retrying:
-    """Tenacity's loop for this policy; it ends with the last AttemptResult, whatever it is.
-
-    Parameters:
-        sleep: waits; not called for a throttled outcome, whose wait all requests share.
-        before_wait: called with the outcome, the failures so far and the seconds to be waited.
-    """
-
-    def outcome_of(state: RetryCallState) -> AttemptResult:
-        assert state.outcome is not None
-        outcome: AttemptResult = state.outcome.result()
-        return outcome
-
-    def wait(state: RetryCallState) -> float:
-        return policy.wait(state.attempt_number, outcome_of(state).retry_after)
-
-    def before_sleep(state: RetryCallState) -> None:
-        before_wait(outcome_of(state), state.attempt_number, wait(state))
-
-    return Retrying(
-        stop=stop_after_attempt(policy.attempts),
-        wait=lambda state: 0.0 if outcome_of(state).throttled else wait(state),
-        sleep=lambda seconds: sleep(seconds) if seconds else None,
-        retry=retry_if_result(lambda outcome: bool(outcome.reason)),
-        before_sleep=before_sleep,
-        retry_error_callback=outcome_of,
-    )

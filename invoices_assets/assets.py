@@ -65,7 +65,7 @@ class ResourceTranslator(DagsterDltTranslator):
     def __init__(self, dataset: str, source: Source) -> None:
         super().__init__()
         self._dataset = dataset
-        self._specs = source.resources("http://unset.invalid", "unset")
+        self._specs = source.resources
 
     def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
         spec = self._specs[data.resource.name]
@@ -92,7 +92,7 @@ def build_assets(source: Source, dataset: str) -> list[dg.AssetsDefinition]:
         source: what to fetch.
         dataset: `invoicing`, or `sandbox` for the embedded one.
     """
-    windows = source.windows
+    windows = {name: spec.window for name, spec in source.resources.items() if spec.window is not None}
     months = _months([window.first_month for window in windows.values()]) if windows else None
     by_month = [name for name in source.resource_names if name in windows]
     others = [name for name in source.resource_names if name not in windows]

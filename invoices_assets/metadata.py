@@ -9,38 +9,39 @@ from typing import Any
 import dagster as dg
 
 from invoices_assets.refresh.refresh import RefreshResult
+from invoices_assets.source.columns import Column
 
 NO_CURSOR = "none"
 """What metadata say where there is no cursor, no total or no load."""
 
 
-def declared_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
     """The declared columns, as Dagster shows them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=name,
-                type=str(hints.get("data_type", "inferred")),
-                description=hints.get("description"),
-                constraints=dg.TableColumnConstraints(nullable=hints.get("nullable", True)),
+                type=column.kind or "inferred",
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
             )
-            for name, hints in columns.items()
+            for name, column in columns.items()
         ]
     )
 
 
-def schema_metadata(columns: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]) -> dict[str, dg.TableSchema]:
+def schema_metadata(columns: Mapping[str, str], declared: Mapping[str, Column]) -> dict[str, dg.TableSchema]:
     """The columns of the main table as they are in the warehouse.
 
     Parameters:
         columns: name -> DuckDB type.
-        declared: name -> hints, for their descriptions.
+        declared: for their descriptions.
     """
+    described = {name: column.description for name, column in declared.items()}
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
-                dg.TableColumn(name=name, type=kind, description=declared.get(name, {}).get("description"))
-                for name, kind in columns.items()
+                dg.TableColumn(name=name, type=kind, description=described.get(name)) for name, kind in columns.items()
             ]
         )
     }

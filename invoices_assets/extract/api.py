@@ -31,12 +31,8 @@ class Api:
     requests_per_second: float | None = None
 
     def resources(self, source: Source) -> dict[str, ResourceSpec]:
-        """The resources of a source file, with base URL and secret in place.
-
-        Raises:
-            SourceError: something that cannot be loaded completely or exactly.
-        """
-        return source.resources(self.base_url, self.secret)
+        """The resources of a source file, with the secret in place."""
+        return {name: spec.with_auth(self.secret) for name, spec in source.resources.items()}
 
     def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
         """An HTTP client that carries the auth of a resource; the caller closes it."""

@@ -30,7 +30,7 @@ from dlt.pipeline.pipeline import Pipeline
 from invoices_assets.load.diff.history import STATE as HISTORY_STATE
 from invoices_assets.load.diff.history import VALID_FROM, VALID_TO, merge_key
 from invoices_assets.load.saved_state import merged_state
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.tables import (
     DELETED_AT,
     LIST_INDEX,
@@ -43,7 +43,8 @@ from invoices_assets.load.tables import (
     rejected_table,
 )
 from invoices_assets.load.types import dlt_hints
-from invoices_assets.source.columns import Column, parse_columns
+from invoices_assets.source.columns import Column
+from invoices_assets.source.resource import ResourceSpec
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
@@ -57,6 +58,9 @@ KEY_COLUMNS: dict[str, dict[str, Any]] = {
     PARENT_ID: {"name": PARENT_ID, "data_type": "text", "nullable": False, "parent_key": True},
     LIST_INDEX: {"name": LIST_INDEX, "data_type": "bigint", "nullable": False},
 }
+
+
+_UNDECLARED = Column(name="")
 
 
 @contextlib.contextmanager
@@ -97,7 +101,7 @@ def new_pipeline(
 def run(
     pipeline: Pipeline,
     settings: WarehouseSettings,
-    resource: ResourceLike,
+    resource: ResourceSpec,
     plan: LoadPlan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, list[Path]]],
@@ -130,7 +134,7 @@ def run(
 
 def _source(
     settings: WarehouseSettings,
-    resource: ResourceLike,
+    resource: ResourceSpec,
     plan: LoadPlan,
     state_update: Mapping[str, Any] | None,
     write: Callable[[str], dict[str, list[Path]]],
@@ -210,7 +214,7 @@ def _columns(table: TablePlan, declared: Mapping[str, Column], key: Sequence[str
         if name in KEY_COLUMNS:
             columns[name] = dict(KEY_COLUMNS[name])
             continue
-        hint = declared.get(name, Column(name))
+        hint = declared.get(name, _UNDECLARED)
         # a column that is added to rows already there starts as null
         nullable = table.existing.get(name, True) if table.exists else hint.nullable and name not in key
         columns[name] = {**dlt_hints(kind), "name": name, "nullable": nullable}
@@ -219,20 +223,19 @@ def _columns(table: TablePlan, declared: Mapping[str, Column], key: Sequence[str
     return columns
 
 
-def _main_hints(plan: LoadPlan, resource: ResourceLike) -> Any:
-    declared = parse_columns(resource.columns)
+def _main_hints(plan: LoadPlan, resource: ResourceSpec) -> Any:
     nested: Any = {}
     for table in plan.children:
         path = table.name[len(plan.root.name) + 2 :]
         beginning = f"{path}__"
-        hints = {k[len(beginning) :]: hint for k, hint in declared.items() if k.startswith(beginning)}
+        hints = {k[len(beginning) :]: hint for k, hint in resource.columns.items() if k.startswith(beginning)}
         nested[tuple(path.split("__"))] = {
             "parent_table_name": _parent(table.name, set(plan.tables)),
             "columns": _columns(table, hints),
             # dlt merges only tables that its normalize step has seen a file of
             "additional_table_hints": {"x-normalizer": {"seen-data": True}},
         }
-    columns = _columns(plan.root, declared, resource.primary_key)
+    columns = _columns(plan.root, resource.columns, resource.primary_key)
     if DELETED_AT in columns:
         columns[DELETED_AT]["description"] = "when the record was found to be gone from the API"
     description: Any = {"description": resource.description} if resource.description else None
@@ -246,8 +249,8 @@ def _main_hints(plan: LoadPlan, resource: ResourceLike) -> Any:
     )
 
 
-def _history_hints(table: TablePlan, resource: ResourceLike) -> Any:
-    columns = _columns(table, parse_columns(resource.columns))
+def _history_hints(table: TablePlan, resource: ResourceSpec) -> Any:
+    columns = _columns(table, resource.columns)
     columns[VALID_FROM]["description"] = "when this version of the record was first loaded"
     columns[VALID_TO]["description"] = "when another version took its place; null for the present one"
     scd2: Any = {

@@ -20,11 +20,11 @@ from invoices_assets.load.diff.rejections import settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.error_messages import explain
 from invoices_assets.load.saved_state import merged_state, stored_state
-from invoices_assets.load.settings import Resource, ResourceLike, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import LoadPlan
 from invoices_assets.load.target import Target, target_of
-from invoices_assets.source.naming import normalized
+from invoices_assets.source.resource import ResourceSpec
 
 
 @dataclass
@@ -75,7 +75,7 @@ def load_sweep(
     sweep: SpooledSweep,
     *,
     settings: WarehouseSettings,
-    spec: ResourceLike,
+    spec: ResourceSpec,
     complete: bool,
     everything: bool = False,
     state_update: Mapping[str, Any] | None,
@@ -106,8 +106,6 @@ def load_sweep(
     result = LoadResult(rejected=sweep.rejected)
     result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
     moment = now or datetime.now(UTC)
-    key = [normalized(name) for name in spec.primary_key]
-    spec = Resource(spec.name, key, spec.columns, spec.description, spec.history)
     target = target_of(settings, spec, sweep)
     try:
         with contextlib.ExitStack() as stack:
@@ -167,7 +165,7 @@ def _note(result: LoadResult, plan: LoadPlan, rekeyed: int) -> None:
 def _load(
     target: Target,
     settings: WarehouseSettings,
-    spec: ResourceLike,
+    spec: ResourceSpec,
     delta: Delta,
     state: Mapping[str, Any] | None,
     behind: bool,

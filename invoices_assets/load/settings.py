@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 DUCKDB = "duckdb"
 
@@ -51,43 +50,3 @@ class WarehouseSettings:
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""
         return f"{self.path.stem}.{self.dataset}.{table}" if self.is_duckdb else f"{self.dataset}.{table}"
-
-
-class ResourceLike(Protocol):
-    """What the loader has to know of a resource of the source YAML; `extract.source.ResourceSpec` is one."""
-
-    @property
-    def name(self) -> str:
-        """The resource, and its main table."""
-        ...
-
-    @property
-    def primary_key(self) -> Sequence[str]:
-        """The columns that identify a record, by their names in the table."""
-        ...
-
-    @property
-    def columns(self) -> Mapping[str, Mapping[str, Any]]:
-        """The declared columns, name -> dlt hints (`data_type`, `precision`, `description` ...)."""
-        ...
-
-    @property
-    def description(self) -> str | None:
-        """Of the table, for dlt's schema."""
-        ...
-
-    @property
-    def history(self) -> bool:
-        """Whether every version of a main row is kept, in a table of its own."""
-        ...
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A `ResourceLike` of plain values."""
-
-    name: str
-    primary_key: Sequence[str]
-    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    description: str | None = None
-    history: bool = False

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import duckdb
 
 from invoices_assets.load.duckdb.target import DuckDbTarget
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import LoadPlan, Stored
+from invoices_assets.source.resource import ResourceSpec
 
 
 class Target(Protocol):
@@ -60,7 +61,7 @@ class Target(Protocol):
         ...
 
 
-def target_of(settings: WarehouseSettings, resource: ResourceLike, sweep: SpooledSweep) -> Target:
+def target_of(settings: WarehouseSettings, resource: ResourceSpec, sweep: SpooledSweep) -> Target:
     """The target that the settings name.
 
     Raises:

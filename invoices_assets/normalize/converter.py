@@ -18,8 +18,9 @@ from invoices_assets.normalize.json_numbers import json_text, storable
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
-from invoices_assets.source.columns import Column, parse_columns
+from invoices_assets.source.columns import Column
 from invoices_assets.source.naming import normalized
+from invoices_assets.source.resource import ResourceSpec
 
 
 class Converter:
@@ -29,30 +30,15 @@ class Converter:
     text stays text.
 
     Parameters:
-        table: name of the root table.
-        columns: the `columns` of the resource, see `invoices_assets.source.columns`.
-        primary_key: column names.
-
-    Raises:
-        ValueError: a hint that cannot be followed, or no primary key.
+        spec: the resource: its name is that of the root table, its columns and primary key are those of the rows.
     """
 
-    def __init__(
-        self,
-        table: str,
-        columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
-        primary_key: Sequence[str],
-    ) -> None:
-        if not primary_key or isinstance(primary_key, str):
-            raise ValueError(f"`{table}` needs a primary key, a list of column names.")
-        self.columns = parse_columns(columns)
-        self._table = normalized(table)
-        self._primary_key = tuple(normalized(name) for name in primary_key)
-        self._moves = moves_of(self.columns.values())
+    def __init__(self, spec: ResourceSpec) -> None:
+        self._spec = spec
+        self._table = normalized(spec.name)
+        self._moves = moves_of(spec.columns.values())
         self._shapes = FieldTypes()
-        self._vectorized = ArrowReader(self._table, self.columns, self._primary_key, self._moves)
-        origins = {name: column.x_from for name, column in self.columns.items()}
-        self._key_fields = [origins.get(normalized(name)) or name for name in primary_key]
+        self._vectorized = ArrowReader(self._table, spec.columns, spec.primary_key, self._moves)
 
     def convert_pages(self, pages: Sequence[Page]) -> NormalizedBatch:
         """Converts the records of pages, without a look at single values where that is enough."""
@@ -76,7 +62,7 @@ class Converter:
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.
             rows = [row for row in range(len(records)) if row not in reasons]
-            batch = _Batch(self._table, self.columns, self._primary_key, self._shapes.for_next_batch())
+            batch = _Batch(self._table, self._spec.columns, self._spec.primary_key, self._shapes.for_next_batch())
             tables = batch.tables([records[row] for row in rows], self._moves)
             if not batch.reasons:
                 break
@@ -86,7 +72,7 @@ class Converter:
         return NormalizedBatch(tables, rejected, {storable(text): n for text, n in batch.shapes.remarks.items()})
 
     def _rejected(self, record: Any, reason: str) -> RejectedRecord:
-        key = record_key(record, self._key_fields) if type(record) is dict else None
+        key = record_key(record, self._spec.key_fields) if type(record) is dict else None
         return RejectedRecord(key, json_text(record), storable(reason))
 
 

@@ -14,7 +14,7 @@ from invoices_assets.load.diff.missed import RefreshStart
 from invoices_assets.load.inspect import ReliableState
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.source.resource import ResourceSpec
-from invoices_assets.source.timestamps import TimestampFormat, is_later, parse_since, stamp_column
+from invoices_assets.source.timestamps import TimestampFormat, is_later, parse_since
 
 Mode = Literal["incremental", "full", "reconcile"]
 UNSTAMPED = "unstamped"
@@ -127,8 +127,7 @@ class RefreshPlan:
         if not self.covers_everything or notation.moment(self.before) is None:
             return None
         start = notation.local(notation.start_after(self.before))
-        column, _ = stamp_column(self.spec, cursor.path)
-        return None if start is None else RefreshStart(column, start)
+        return None if start is None else RefreshStart(self.spec.column_of(cursor.path).name, start)
 
     def _given_start(self) -> Any:
         """The `since` of the run, if it has passed: an answer without a stamp covers everything up to it."""

@@ -133,7 +133,7 @@ class _Spools:
             self._spool.close()
             shutil.rmtree(self._directory)
         self._directory.mkdir(parents=True)
-        converter = Converter(self._spec.name, self._spec.columns, self._spec.primary_key)
+        converter = Converter(self._spec)
         self._spool = Spool(self._directory, converter, self._spec.name)
 
     def add(self, page: Page) -> None:

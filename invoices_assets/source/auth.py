@@ -1,4 +1,4 @@
-"""Puts the secret into whichever field the configured auth type keeps it in."""
+"""The declared auth, and the secret in whichever field its type keeps it in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from invoices_assets.errors import SourceError
 
+UNSET = "unset"
+"""Stands for the secret where dlt wants one before there is any."""
+
 _SECRET_FIELD = {
     "api_key": "api_key",
     "bearer": "token",
@@ -16,22 +19,56 @@ _SECRET_FIELD = {
 }
 
 
-def with_credentials(config: Mapping[str, Any], base_url: str, secret: str) -> dict[str, Any]:
-    """Returns a copy of the REST API configuration that can send requests.
+def read_auth(auth: Any) -> dict[str, Any] | None:
+    """The auth of a client or an endpoint, with its type; None where there is none.
 
     Parameters:
-        config: the YAML as a dict; it holds neither base URL nor secret.
-        base_url: for example `https://api.vendor.example`.
-        secret: the API key. For `http_basic` it is the password beside a `username` in the YAML, the user
-            name beside a `password` there, and otherwise `user:password` or a user name alone (RFC 7617).
+        auth: as in the YAML, `bearer` or `{type: api_key, name: X-Api-Key, location: header}`.
 
     Raises:
         SourceError: the auth is of an unknown type, or already holds a secret.
     """
+    if auth is None:
+        return None
+    auth = {"type": auth} if isinstance(auth, str) else {"type": "bearer", **auth}
+    kind = auth["type"]
+    if kind not in _SECRET_FIELD:
+        raise SourceError(f"auth type `{kind}` is unknown; dlt knows {', '.join(sorted(_SECRET_FIELD))}.")
+    if kind == "api_key" and auth.get("location") == "cookie":
+        raise SourceError("auth location `cookie` is not supported by dlt; use `header` or `query`.")
+    field = _SECRET_FIELD[kind]
+    if kind != "http_basic" and field in auth:
+        raise SourceError(f"the secret belongs into the settings, not into `auth.{field}` of the YAML.")
+    if kind == "http_basic" and "username" in auth and "password" in auth:
+        raise SourceError("the secret belongs into the settings: leave `username` or `password` out of the YAML.")
+    return auth
+
+
+def with_secret(auth: Mapping[str, Any], secret: str) -> dict[str, Any]:
+    """What `read_auth` gave, ready for a request.
+
+    Parameters:
+        secret: the API key. For `http_basic` it is the password beside a `username` in the YAML, the user
+            name beside a `password` there, and otherwise `user:password` or a user name alone (RFC 7617).
+    """
+    if auth["type"] != "http_basic" or "username" in auth:
+        return {**auth, _SECRET_FIELD[auth["type"]]: secret}
+    if "password" in auth:
+        return {**auth, "username": secret}
+    username, _, password = secret.partition(":")
+    return {**auth, "username": username, "password": password}
+
+
+def with_placeholders(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the REST API configuration that dlt accepts, though nothing can be sent with it.
+
+    Raises:
+        SourceError: as `read_auth`.
+    """
     ready = deepcopy(dict(config))
-    ready["client"] = {**(ready.get("client") or {}), "base_url": base_url}
+    ready["client"] = {**(ready.get("client") or {}), "base_url": "http://unset.invalid"}
     for owner in _owners_of_auth(ready):
-        owner["auth"] = _complete(owner["auth"], secret)
+        owner["auth"] = with_secret(read_auth(owner["auth"]) or {}, UNSET)
     return ready
 
 
@@ -42,29 +79,3 @@ def _owners_of_auth(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for owner in (config["client"], *endpoints):
         if isinstance(owner, dict) and owner.get("auth") is not None:
             yield owner
-
-
-def _complete(auth: Any, secret: str) -> dict[str, Any]:
-    auth = {"type": auth} if isinstance(auth, str) else dict(auth)
-    kind = auth.setdefault("type", "bearer")
-    if kind not in _SECRET_FIELD:
-        raise SourceError(f"auth type `{kind}` is unknown; dlt knows {', '.join(sorted(_SECRET_FIELD))}.")
-    if kind == "api_key" and auth.get("location") == "cookie":
-        raise SourceError("auth location `cookie` is not supported by dlt; use `header` or `query`.")
-    if kind == "http_basic":
-        return _complete_basic(auth, secret)
-    field = _SECRET_FIELD[kind]
-    if field in auth:
-        raise SourceError(f"the secret belongs into INVOICES_API_KEY, not into `auth.{field}` of the YAML.")
-    return {**auth, field: secret}
-
-
-def _complete_basic(auth: dict[str, Any], secret: str) -> dict[str, Any]:
-    if "username" in auth and "password" in auth:
-        raise SourceError("the secret belongs into INVOICES_API_KEY: leave `username` or `password` out.")
-    if "username" in auth:
-        return {**auth, "password": secret}
-    if "password" in auth:
-        return {**auth, "username": secret}
-    username, _, password = secret.partition(":")
-    return {**auth, "username": username, "password": password}

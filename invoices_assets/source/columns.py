@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -11,28 +11,59 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from dlt.common.data_types.typing import DATA_TYPES
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.libs.pyarrow import get_py_arrow_datatype
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 
 EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
 """The `x-format`s that count from 1970-01-01T00:00:00Z, and the power of ten of a second that they count."""
 
-_OURS = ("x-from", "x-scale", "x-format", "x-timezone")
+_HINTS = {
+    "kind": "data_type",
+    **{hint: hint for hint in ("precision", "scale", "nullable", "timezone", "description")},
+    **{f"x_{hint}": f"x-{hint}" for hint in ("from", "scale", "format", "timezone")},
+}
+_OURS = tuple(hint for hint in _HINTS.values() if hint.startswith("x-"))
 _OF_DLT = (
     "x-annotation x-normalizer x-nested-type x-original-name x-row-version x-active-record-timestamp "
     "x-valid- x-athena- x-bigquery- x-clickhouse- x-databricks- x-iceberg- x-lance- x-lancedb- "
     "x-postgres- x-qdrant- x-snowflake- x-weaviate-"
 )
 _DLT_PREFIXES = tuple(_OF_DLT.split())
+_MAX_DIGITS = 38
+# Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
+_DIGITS = {"decimal": {"precision": _MAX_DIGITS, "scale": 9}, "wei": {"precision": _MAX_DIGITS, "scale": 0}}
 _NUMERIC = ("decimal", "bigint", "double", "wei")
 _TIMED = ("date", "timestamp")
-_MAX_DIGITS = 38
 _MICROSECOND_DIGITS = 6
+_ANY_DESTINATION = DestinationCapabilitiesContext.generic_capabilities()
+_WRONG = {
+    "kind": f"the unknown `data_type` {{!r}}; known are {', '.join(sorted(DATA_TYPES))}",
+    "precision": "`precision` {!r}; it must be a whole number",
+    "scale": "`scale` {!r}; it must be a whole number",
+    "nullable": "`nullable` {!r}; it must be true or false",
+    "timezone": "`timezone` {!r}; it must be true or false",
+    "description": "`description` {!r}; it must be a text",
+    "x_from": "`x-from` {!r}; it must be the name of a field",
+    "x_scale": "`x-scale` {!r}; it must be a whole number, such as -2 for cents",
+    "x_format": "`x-format` {!r}; it must be epoch_s, epoch_ms or a strptime format with day and year",
+    "x_timezone": "the unknown `x-timezone` {!r}; it must be an IANA name, Europe/Berlin",
+}
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(BaseModel):
     """A column as declared. Undeclared fields get one of these as well, see `UNDECLARED`.
+
+    In the source file:
+
+        columns:
+          total: {data_type: decimal, precision: 38, scale: 9, x-from: total_ttc}  # moved to the neutral name
+          amount_due: {data_type: decimal, x-scale: -2}                            # integer cents to units
+          issue_date: {data_type: date, x-format: "%d-%m-%Y", nullable: false}
+          updated_at: {data_type: timestamp, x-timezone: Europe/Berlin}            # stamps without a zone
+          line_items__amount: {data_type: decimal}                                 # of a child table
 
     Parameters:
         name: the normalized, flattened path from the root record, such as `customer__name` or, for a column
@@ -49,49 +80,96 @@ class Column:
         x_timezone: IANA name of the zone of stamps that carry none.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
     name: str
     kind: str | None = None
-    precision: int | None = None
-    scale: int | None = None
+    precision: int | None = Field(default=None, ge=0)
+    scale: int | None = Field(default=None, ge=0)
     nullable: bool = True
     timezone: bool = True
     description: str | None = None
-    x_from: str | None = None
-    x_scale: int | None = None
+    x_from: str | None = Field(default=None, min_length=1)
+    x_scale: int | None = Field(default=None, ge=-_MAX_DIGITS, le=_MAX_DIGITS)
     x_format: str | None = None
     x_timezone: str | None = None
 
     @cached_property
     def arrow_type(self) -> pa.DataType:
-        """The Arrow type, the one that dlt has for this data type (dlt.common.libs.pyarrow)."""
-        if self.kind in ("decimal", "wei"):
-            return pa.decimal128(self.precision, self.scale)
-        if self.kind == "bigint":
-            bits = self.precision or 64
-            return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(_rounded_up(bits, (8, 16, 32)), pa.int64())
-        if self.kind == "timestamp":
-            return pa.timestamp({0: "s", 3: "ms", 6: "us"}[self.second_digits], "UTC" if self.timezone else None)
-        if self.kind == "time":
-            return {0: pa.time32("s"), 3: pa.time32("ms"), 6: pa.time64("us")}[self.second_digits]
-        simple = {"double": pa.float64(), "bool": pa.bool_(), "date": pa.date32(), "binary": pa.binary()}
-        return simple.get(self.kind or "text", pa.string())
+        """The Arrow type, the one that dlt has for this data type."""
+        kind = "decimal" if self.kind == "wei" else self.kind or "text"
+        size = {"precision": self.precision, "scale": self.scale} if kind != "binary" else {}
+        hints: Any = {"data_type": kind, "timezone": self.timezone, **size}
+        return get_py_arrow_datatype(hints, _ANY_DESTINATION, "UTC")
 
     @cached_property
     def second_digits(self) -> int:
         """Digits after the seconds that a timestamp or time keeps: 0, 3 or 6."""
-        return 6 if self.precision is None else _rounded_up(self.precision, (0, 3, 6))
+        return 6 if self.precision is None else next(digits for digits in (0, 3, 6) if self.precision <= digits)
 
     @cached_property
     def zone(self) -> ZoneInfo | None:
         """The zone of stamps without one; None where the declaration names none."""
         return ZoneInfo(self.x_timezone) if self.x_timezone else None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_digits(cls, hints: dict[str, Any]) -> dict[str, Any]:
+        return {**_DIGITS.get(str(hints.get("kind")), {}), **hints}
+
+    @field_validator("kind")
+    @classmethod
+    def _is_of_dlt(cls, kind: str | None) -> str | None:
+        if kind is not None and kind not in DATA_TYPES:
+            raise ValueError
+        return kind
+
+    @field_validator("x_timezone")
+    @classmethod
+    def _is_a_zone(cls, zone: str | None) -> str | None:
+        try:
+            return None if zone is None else ZoneInfo(zone).key
+        except (LookupError, OSError):
+            raise ValueError from None
+
+    @field_validator("x_format")
+    @classmethod
+    def _names_a_whole_day(cls, form: str | None) -> str | None:
+        if form is not None and form not in EPOCHS:
+            sample = datetime(2024, 11, 23, tzinfo=UTC)  # also for %z
+            if datetime.strptime(sample.strftime(form), form).date() != sample.date():
+                raise ValueError
+        return form
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Column:
+        for wrong in self._contradictions():
+            raise ValueError(wrong)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        precision, scale = self.precision or 0, self.scale or 0
+        if self.kind in ("timestamp", "time") and precision > _MICROSECOND_DIGITS:
+            yield f"`precision` {precision}; stamps are kept to the microsecond, which is {_MICROSECOND_DIGITS}"
+        if self.kind in _DIGITS and not 1 <= precision <= _MAX_DIGITS:
+            yield f"`precision` {precision}; a decimal has 1 to {_MAX_DIGITS} digits"
+        if self.kind in _DIGITS and scale > precision:
+            yield f"`scale` {scale}, which is more than its `precision` {precision}"
+        if self.x_scale is not None and self.kind not in _NUMERIC:
+            yield f"`x-scale`, which needs one of the data types {', '.join(_NUMERIC)}"
+        if self.x_format is not None and self.kind not in _TIMED:
+            yield "`x-format`, which needs the data type date or timestamp"
+        if "Z" in re.findall("%(.)", self.x_format or ""):
+            yield f"`x-format` {self.x_format!r}; `%Z` reads only the zones of this machine: use %z or `x-timezone`"
+        if self.x_timezone is not None and self.kind not in _TIMED:
+            yield "`x-timezone`, which needs the data type timestamp or date"
+
 
 UNDECLARED = {
-    "text": Column("", "text"),
-    "a number": Column("", "decimal", _MAX_DIGITS, 9),
-    "true or false": Column("", "bool"),
-    "json": Column("", "json"),
+    "text": Column(name="", kind="text"),
+    "a number": Column(name="", kind="decimal"),
+    "true or false": Column(name="", kind="bool"),
+    "json": Column(name="", kind="json"),
 }
 """What an undeclared field becomes, by the shape that its values have."""
 
@@ -100,7 +178,8 @@ def parse_columns(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Non
     """Reads the `columns` of a resource.
 
     Parameters:
-        columns: column name -> hints, or dlt's other spelling, a list of hints that each have a `name`.
+        columns: column name -> hints, as `Column` shows, or dlt's other spelling, a list of hints that each
+            have a `name`.
 
     Returns:
         normalized flattened name -> Column, in the order of the declaration.
@@ -138,105 +217,16 @@ def _named(
 
 
 def _column(written: str, hints: Mapping[str, Any]) -> Column:
-    def refuse(what: str) -> ValueError:
-        return ValueError(f"Column `{written}` has {what}.")
-
     name = normalized(written)
     if name.startswith(RESERVED_PREFIX):
-        raise refuse("a name that dlt keeps for itself")
+        raise ValueError(f"Column `{written}` has a name that dlt keeps for itself.")
     for hint in map(str, hints):
         if hint.startswith(("x-", "x_")) and hint not in _OURS and not hint.startswith(_DLT_PREFIXES):
-            raise refuse(f"the unknown hint `{hint}`; known are {', '.join(_OURS)}")
-    kind = hints.get("data_type")
-    if kind is not None and kind not in DATA_TYPES:
-        raise refuse(f"the unknown `data_type` {kind!r}; known are {', '.join(sorted(DATA_TYPES))}")
-    for hint in ("nullable", "timezone"):
-        if not isinstance(hints.get(hint), bool | None):
-            raise refuse(f"`{hint}` {hints[hint]!r}; it must be true or false")
-    precision, scale = _digits(kind, hints, refuse)
-    return Column(
-        name=name,
-        kind=kind,
-        precision=precision,
-        scale=scale,
-        nullable=hints.get("nullable") is not False,
-        timezone=hints.get("timezone") is not False,
-        description=hints.get("description"),
-        x_from=_checked_from(hints, refuse),
-        x_scale=_checked_scale(kind, hints, refuse),
-        x_format=_checked_format(kind, hints, refuse),
-        x_timezone=_checked_zone(kind, hints, refuse),
-    )
-
-
-def _digits(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> tuple[int | None, int | None]:
-    for hint in ("precision", "scale"):
-        value = hints.get(hint)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise refuse(f"`{hint}` {value!r}; it must be a whole number")
-    precision, scale = hints.get("precision"), hints.get("scale")
-    if kind in ("timestamp", "time") and precision is not None and precision > _MICROSECOND_DIGITS:
-        raise refuse(f"`precision` {precision}; stamps are kept to the microsecond, which is 6")
-    if kind not in ("decimal", "wei"):
-        return precision, scale
-    # Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
-    precision = _MAX_DIGITS if precision is None else precision
-    scale = (9 if kind == "decimal" else 0) if scale is None else scale
-    if not 1 <= precision <= _MAX_DIGITS:
-        raise refuse(f"`precision` {precision}; a decimal has 1 to {_MAX_DIGITS} digits")
-    if scale > precision:
-        raise refuse(f"`scale` {scale}, which is more than its `precision` {precision}")
-    return precision, scale
-
-
-def _checked_from(hints: Mapping[str, Any], refuse: Any) -> str | None:
-    source = hints.get("x-from")
-    if source is not None and (not isinstance(source, str) or not source):
-        raise refuse(f"`x-from` {source!r}; it must be the name of a field")
-    return source
-
-
-def _checked_scale(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> int | None:
-    scale = hints.get("x-scale")
-    if scale is None:
-        return None
-    if isinstance(scale, bool) or not isinstance(scale, int) or abs(scale) > _MAX_DIGITS:
-        raise refuse(f"`x-scale` {scale!r}; it must be a whole number, such as -2 for cents")
-    if kind not in _NUMERIC:
-        raise refuse(f"`x-scale`, which needs one of the data types {', '.join(_NUMERIC)}")
-    return scale
-
-
-def _checked_format(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> str | None:
-    form = hints.get("x-format")
-    if form is None:
-        return None
-    if kind not in _TIMED:
-        raise refuse("`x-format`, which needs the data type date or timestamp")
-    if not isinstance(form, str) or (form not in EPOCHS and not _names_a_whole_day(form)):
-        raise refuse(f"`x-format` {form!r}; it must be epoch_s, epoch_ms or a strptime format with day and year")
-    return form
-
-
-def _names_a_whole_day(form: str) -> bool:
-    sample = datetime(2024, 11, 23, tzinfo=UTC)  # also for %z
+            raise ValueError(f"Column `{written}` has the unknown hint `{hint}`; known are {', '.join(_OURS)}.")
+    given = {field: hints[hint] for field, hint in _HINTS.items() if hints.get(hint) is not None}
     try:
-        return datetime.strptime(sample.strftime(form), form).date() == sample.date()
-    except ValueError:
-        return False
-
-
-def _checked_zone(kind: str | None, hints: Mapping[str, Any], refuse: Any) -> str | None:
-    zone = hints.get("x-timezone")
-    if zone is None:
-        return None
-    if kind not in _TIMED:
-        raise refuse("`x-timezone`, which needs the data type timestamp or date")
-    try:
-        return ZoneInfo(zone).key
-    except (LookupError, ValueError, TypeError, AttributeError, OSError):
-        raise refuse(f"the unknown `x-timezone` {zone!r}; it must be an IANA name, Europe/Berlin") from None
-
-
-def _rounded_up(value: int, steps: tuple[int, ...]) -> int:
-    return next((step for step in steps if value <= step), steps[-1] + 1)
+        return Column(name=name, **given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong = _WRONG[str(first["loc"][0])].format(first["input"]) if first["loc"] else str(first["ctx"]["error"])
+        raise ValueError(f"Column `{written}` has {wrong}.") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,7 @@ from dlt.sources.rest_api.config_setup import (
 )
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.auth import with_credentials
-from invoices_assets.source.incremental import DateWindowSpec
+from invoices_assets.source.auth import with_placeholders
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
@@ -45,7 +45,7 @@ class Source:
             SourceError: dlt does not accept the configuration; its complaint is in the message.
         """
         try:
-            config: Any = with_credentials(self.config, "http://unset.invalid", "unset")
+            config: Any = with_placeholders(self.config)
             return rest_api_source(config, name=name)
         except Exception as error:
             raise self._refusal(error) from None
@@ -61,48 +61,25 @@ class Source:
         return "invoices" if "invoices" in self.resource_names else self.resource_names[0]
 
     @cached_property
-    def windows(self) -> dict[str, DateWindowSpec]:
-        """The date windows of the resources that have one, by name.
-
-        Raises:
-            SourceError: as `resources`.
-        """
-        specs = self.resources("http://unset.invalid", "unset")
-        return {name: spec.window for name, spec in specs.items() if spec.window is not None}
-
-    def resources(self, base_url: str, secret: str) -> dict[str, ResourceSpec]:
-        """The resources, ready to be asked for, by name.
+    def resources(self) -> dict[str, ResourceSpec]:
+        """The resources by name, parsed and checked; without the secret, which `ResourceSpec.with_auth` puts in.
 
         Raises:
             SourceError: something that cannot be loaded completely or exactly.
         """
         try:
-            config = with_credentials(self.config, base_url, secret)
+            config = deepcopy(dict(self.config))
             defaults: Any = config.get("resource_defaults") or {}
             graph: Any = build_resource_dependency_graph(defaults, config["resources"])
             _, endpoints, resolved = graph
             specs = {
-                name: resource_spec(name, config["client"], resource, resolved[name] or [])
+                name: resource_spec(name, config.get("client") or {}, resource, resolved[name] or [])
                 for name, resource in endpoints.items()
             }
             _refuse_shared_tables(specs)
             return specs
-        except SourceError as error:
+        except (SourceError, ValueError, TypeError, KeyError, DictValidationException) as error:
             raise self._refusal(error) from None
-        except (ValueError, TypeError, KeyError, DictValidationException) as error:
-            raise self._refusal(error) from None
-
-    def check_columns(self, check: Callable[[Mapping[str, Any]], object]) -> None:
-        """Lets the loader, which alone knows what hints it follows, look at the columns of each resource.
-
-        Raises:
-            SourceError: `check` raised a ValueError; its sentence is in the message.
-        """
-        for name, spec in self.resources("http://unset.invalid", "unset").items():
-            try:
-                check(spec.columns)
-            except ValueError as error:
-                raise self._refusal(SourceError(f"resource `{name}`: {error}")) from None
 
     def _refusal(self, error: Exception) -> SourceError:
         return SourceError(f"The source file {self.path.name} cannot be used: {_complaint(error)}")
@@ -126,7 +103,7 @@ def read_source(path: Path) -> Source:
         raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
     source = Source(path, config)
     source.dlt_source("check")
-    source.resources("http://unset.invalid", "unset")
+    _ = source.resources  # parsed now, so that it is refused now
     return source
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from dlt.sources.helpers.rest_client.paginators import (
     BasePaginator,
@@ -19,17 +19,33 @@ from dlt.sources.rest_api.config_setup import (
 from dlt.sources.rest_api.typing import ResolvedParam
 
 from invoices_assets.errors import SourceError
+from invoices_assets.source.auth import read_auth, with_secret
+from invoices_assets.source.columns import Column, parse_columns
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec, read_cursor, read_window
+from invoices_assets.source.naming import NAMING, normalized
 from invoices_assets.source.paths import checked_path
 
 
 @dataclass(frozen=True)
 class ResourceSpec:
-    """One resource of the source: what to ask, where its records are, how its columns are declared."""
+    """One resource of the source: what to ask, where its records are, how its columns are declared.
+
+    Parameters:
+        name: as in the source file, and of its main table before that is normalized.
+        primary_key: columns of the main table that identify a record, by their normalized names.
+        key_fields: the API's own names of the same, in the same order; `x-from` or the declared spelling.
+        columns: normalized name -> Column.
+        auth_config: what the YAML says of the auth, without the secret; None where there is no auth.
+        auth: dlt's auth object, which holds the secret; None until `with_auth` has put it in.
+        parent: the resource that this one hangs on, through `{resources.<parent>.<field>}`.
+        ignored: dlt's `response_actions`.
+        history: every version of a main row is kept, which dlt calls the merge strategy `scd2`.
+    """
 
     name: str
     primary_key: tuple[str, ...]
-    columns: Mapping[str, Mapping[str, Any]]
+    key_fields: tuple[str, ...]
+    columns: Mapping[str, Column]
     method: str
     path: str
     params: Mapping[str, Any]
@@ -39,7 +55,7 @@ class ResourceSpec:
     data: Any
     data_selector: str | None
     paginator: BasePaginator
-    auth: Any
+    auth_config: Mapping[str, Any] | None
     cursor: CursorSpec | None
     window: DateWindowSpec | None = None
     ignored: tuple[Mapping[str, Any], ...] = ()
@@ -48,21 +64,54 @@ class ResourceSpec:
     include_from_parent: tuple[str, ...] = ()
     history: bool = False
     description: str | None = None
+    auth: Any = field(default=None, repr=False)
 
-    @property
-    def key_fields(self) -> list[str]:
-        """The API's own names of the primary key; `x-from` tells where they are others than ours."""
-        return [str(self.columns.get(name, {}).get("x-from", name)) for name in self.primary_key]
+    def with_auth(self, secret: str) -> ResourceSpec:
+        """The same resource, ready to be asked for.
+
+        Parameters:
+            secret: the API key; see `source.auth.with_secret` for what it is to `http_basic`.
+        """
+        if self.auth_config is None:
+            return self
+        return replace(self, auth=create_auth(cast(Any, with_secret(self.auth_config, secret))))
+
+    def column_of(self, path: str) -> Column:
+        """The column that a field of the records becomes in the table; one without hints where none is declared.
+
+        Parameters:
+            path: of the field in a record, such as `updated_at` or `meta.changed`.
+        """
+        for column in self.columns.values():
+            if column.x_from == path:
+                return column
+        name = NAMING.normalize_path(path.removeprefix("$.").replace(".", "__"))
+        declared = self.columns.get(name)
+        return declared if declared is not None and not declared.x_from else Column(name=name)
 
 
 def resource_spec(
     name: str, client: Mapping[str, Any], resource: Mapping[str, Any], resolved: list[ResolvedParam]
 ) -> ResourceSpec:
+    """Reads one resource.
+
+    Parameters:
+        name: of the resource.
+        client: `client` of the source file.
+        resource: as dlt merged it with the `resource_defaults`.
+        resolved: its parameters that come from a parent resource.
+
+    Raises:
+        SourceError: something that cannot be loaded completely or exactly.
+    """
     endpoint = resource["endpoint"]
+    columns, key = _columns(name, resource), _primary_key(name, resource)
+    names = tuple(map(normalized, key))
     return ResourceSpec(
         name=name,
-        primary_key=_primary_key(name, resource),
-        columns=_columns(resource.get("columns")),
+        primary_key=names,
+        key_fields=tuple(_field_of(columns.get(column), written) for column, written in zip(names, key, strict=True)),
+        columns=columns,
         method=endpoint.get("method") or "GET",
         path=endpoint["path"],
         params={key: value for key, value in (endpoint.get("params") or {}).items() if not _is_bound(value)},
@@ -72,7 +121,7 @@ def resource_spec(
         data=endpoint.get("data"),
         data_selector=checked_path(endpoint.get("data_selector")),
         paginator=_paginator(name, client, endpoint),
-        auth=create_auth(endpoint.get("auth", client.get("auth"))),
+        auth_config=read_auth(endpoint.get("auth", client.get("auth"))),
         cursor=read_cursor(name, endpoint),
         window=read_window(name, endpoint, depends=bool(resolved)),
         ignored=_ignored(name, endpoint),
@@ -84,7 +133,19 @@ def resource_spec(
     )
 
 
+def _columns(name: str, resource: Mapping[str, Any]) -> dict[str, Column]:
+    try:
+        return parse_columns(resource.get("columns"))
+    except ValueError as error:
+        raise SourceError(f"resource `{name}`: {error}") from None
+
+
+def _field_of(column: Column | None, written: str) -> str:
+    return column.x_from if column is not None and column.x_from else written
+
+
 def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of the primary key, as they are written."""
     if resource.get("processing_steps"):
         raise SourceError(f"resource `{name}` has `processing_steps`, which are Python functions; use `columns`.")
     disposition = resource.get("write_disposition", "append")
@@ -113,12 +174,6 @@ def _history(name: str, resource: Mapping[str, Any]) -> bool:
             "`delete-insert`, `upsert` or `scd2` (keeps every version) work."
         )
     return strategy == "scd2"
-
-
-def _columns(columns: Any) -> dict[str, Mapping[str, Any]]:
-    if isinstance(columns, list):
-        return {column["name"]: column for column in columns}
-    return dict(columns or {})
 
 
 def _paginator(name: str, client: Mapping[str, Any], endpoint: Mapping[str, Any]) -> BasePaginator:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from invoices_assets.errors import SourceError
+from invoices_assets.source.columns import Column
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -27,7 +24,6 @@ _EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 """Of the calendar that Python has, the years 1 to 9999, in seconds since 1970."""
 
-_NAMING = NamingConvention()
 _DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}$")
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")
 
@@ -58,9 +54,9 @@ class TimestampFormat:
     def __init__(self, spec: ResourceSpec, path: str | None = None) -> None:
         if path is None and spec.cursor is not None:
             path = spec.cursor.path
-        _, column = stamp_column(spec, path) if path is not None else ("", {})
-        self._format = column.get("x-format")
-        self._zone = ZoneInfo(column["x-timezone"]) if column.get("x-timezone") else UTC
+        column = spec.column_of(path) if path is not None else Column(name="")
+        self._format = column.x_format
+        self._zone = column.zone or UTC
         self._lag = spec.cursor.lag if spec.cursor is not None else 0.0
         self._initial = spec.cursor.initial_value if spec.cursor is not None else None
 
@@ -185,18 +181,6 @@ class TimestampFormat:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
 
-def stamp_column(spec: ResourceSpec, path: str) -> tuple[str, Mapping[str, Any]]:
-    """The column that a field of the records becomes in the table, and what is declared of it."""
-    name = _NAMING.normalize_path(path.removeprefix("$.").replace(".", "__"))
-    for written, hints in spec.columns.items():
-        if hints.get("x-from") == path:
-            return _NAMING.normalize_path(written), hints
-    for written, hints in spec.columns.items():
-        if _NAMING.normalize_path(written) == name and not hints.get("x-from"):
-            return name, hints
-    return name, {}
-
-
 def _from_iso(text: str) -> datetime:
     """ISO 8601 as running APIs write it; `datetime.fromisoformat` of Python 3.10 knows less."""
     if _DATE_ONLY.match(text):
@@ -232,7 +216,6 @@ def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if like is None and spec.cursor is not None:
-        _, column = stamp_column(spec, spec.cursor.path)
-        like = "1970-01-01" if column.get("data_type") == "date" else "1970-01-01T00:00:00Z"
+        like = "1970-01-01" if spec.column_of(spec.cursor.path).kind == "date" else "1970-01-01T00:00:00Z"
     text = notation.write(moment, like)
     return notation.as_text(text)

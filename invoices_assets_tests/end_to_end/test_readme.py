@@ -22,7 +22,7 @@ def test_the_worked_example_is_a_source_that_can_be_loaded(tmp_path: Path) -> No
     path = tmp_path / "source.yaml"
     (example,) = [block for block in _blocks("yaml") if block.startswith("client:")]
     path.write_text(example, encoding="utf-8")
-    spec = read_source(path).resources("https://api.vendor.example", "unset")["invoices"]
+    spec = read_source(path).resources["invoices"]
     bill = {
         "id": "7",
         "amounts": {"gross": 1999, "code": "EUR"},
@@ -30,7 +30,7 @@ def test_the_worked_example_is_a_source_that_can_be_loaded(tmp_path: Path) -> No
         "modified": "2026-07-01T12:00:00",
     }
 
-    converted = Converter("invoices", spec.columns, spec.primary_key).convert([bill])
+    converted = Converter(spec).convert([bill])
 
     names = ["id", "currency", "total", "issue_date", "updated_at"]
     (row,) = converted.tables["invoices"].select(names).to_pylist()

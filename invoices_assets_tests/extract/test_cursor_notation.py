@@ -41,7 +41,7 @@ def cursor_spec(
     }
     content = config(incremental={key: value for key, value in incremental.items() if value is not None})
     content["resources"][0]["columns"]["updated_at"] = column or {"data_type": "timestamp"}
-    return spec_of(content, "http://127.0.0.1:9")
+    return spec_of(content)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -177,7 +177,7 @@ def test_the_declaration_of_the_cursor_is_found_by_the_name_of_its_column(declar
     columns = content["resources"][0]["columns"]
     del columns["updated_at"]
     columns[declared] = {"data_type": "timestamp", "x-format": "epoch_ms"}
-    assert TimestampFormat(spec_of(content, "http://127.0.0.1:9")).start_after(1709294430000) == 1709293830000
+    assert TimestampFormat(spec_of(content)).start_after(1709294430000) == 1709293830000
 
 
 @pytest.mark.parametrize(

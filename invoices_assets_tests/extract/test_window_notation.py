@@ -17,7 +17,7 @@ from invoices_assets_tests.support.sweep_helpers import config, source_file, spe
 
 
 def march_of(content: dict[str, Any]) -> dict[str, Any]:
-    return month(3).parameters(spec_of(content, "http://127.0.0.1:9"))
+    return month(3).parameters(spec_of(content))
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_a_lag_makes_windows_overlap_for_an_api_whose_start_is_exclusive(tmp_pat
 
 
 def test_the_first_month_is_whole_even_if_the_history_begins_within_it() -> None:
-    window = spec_of(by_month("2019-05-17"), "http://127.0.0.1:9").window
+    window = spec_of(by_month("2019-05-17")).window
     assert window is not None
     assert window.first_month == "2019-05-01"
 
 
 def test_without_a_change_parameter_the_window_is_the_change_cursor_too_as_for_dlt() -> None:
     content = config(incremental=by_month()["resources"][0]["endpoint"]["incremental"])
-    spec: ResourceSpec = spec_of(content, "http://127.0.0.1:9")
+    spec: ResourceSpec = spec_of(content)
     assert spec.cursor is not None
     assert (spec.cursor.path, spec.cursor.start_param) == ("created_at", "created_from")
     assert spec.cursor.initial_value == "2024-01-01"

@@ -20,7 +20,8 @@ import pytest
 from invoices_assets.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
 from invoices_assets.load.inspect import has_live_rows, open_rejections, read_state, reliable_state
 from invoices_assets.load.saved_state import cursor_state
-from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
 
 psycopg2 = pytest.importorskip("psycopg2")
@@ -36,7 +37,7 @@ class PostgresLoader(Loader):
     history: bool = False
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ResourceSpec:
         return replace(super().resource, history=self.history)
 
     @property

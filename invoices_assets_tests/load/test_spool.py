@@ -13,11 +13,12 @@ import pytest
 from invoices_assets.extract.page import Page
 from invoices_assets.load.spool import Spool, SpooledSweep, rejected_id
 from invoices_assets.normalize.converter import Converter
+from invoices_assets_tests.support.column_helpers import declared
 from invoices_assets_tests.support.load_helpers import COLUMNS, invoice
 
 
 def spooled(folder: Path, records: list[dict[str, Any]], **options: Any) -> SpooledSweep:
-    spool = Spool(folder, Converter("invoices", COLUMNS, ["id"]), "invoices", **options)
+    spool = Spool(folder, Converter(declared(COLUMNS)), "invoices", **options)
     for start in range(0, len(records), 7):
         spool.add(Page(records[start : start + 7]))
     return spool.finish()
@@ -64,7 +65,7 @@ def test_an_id_comes_once_in_a_batch(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_converter_reaches_the_caller(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, Converter("invoices", COLUMNS, ["id"]), "invoices")
+    spool = Spool(tmp_path, Converter(declared(COLUMNS)), "invoices")
     spool.add(Page([{"id": "a", "note": 1.5}]))
     with pytest.raises(TypeError):
         spool.finish()

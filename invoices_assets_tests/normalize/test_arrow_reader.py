@@ -14,7 +14,7 @@ from invoices_assets.extract.page import read_page
 from invoices_assets.normalize.arrow_reader import PATIENCE, are_same
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
-from invoices_assets_tests.support.column_helpers import DECIMAL, rows
+from invoices_assets_tests.support.column_helpers import DECIMAL, declared, rows
 
 CENTS = {"data_type": "decimal", "precision": 38, "scale": 9, "x-scale": -2, "x-from": "gross"}
 DECLARED: dict[str, Any] = {
@@ -39,9 +39,9 @@ PLAIN = """{"id": "%d", "total": 10.5, "tax": 1, "paid": true, "count": 3, "issu
 class Lane:
     """A converter, and whether its last batch went without a look at single values."""
 
-    def __init__(self, declared: Any = DECLARED, selector: str | None = "data") -> None:
-        self._converter = Converter("invoices", declared, ["id"])
-        self._single = Converter("invoices", declared, ["id"])
+    def __init__(self, columns: Any = DECLARED, selector: str | None = "data") -> None:
+        self._converter = Converter(declared(columns))
+        self._single = Converter(declared(columns))
         self._selector = selector
         self.was_quick = False
 

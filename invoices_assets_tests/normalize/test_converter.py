@@ -10,16 +10,11 @@ import pytest
 
 from invoices_assets.normalize.converter import Converter, record_key
 from invoices_assets.normalize.tables import NormalizedBatch
-from invoices_assets_tests.support.column_helpers import DECIMAL, MONEY, convert, rows
+from invoices_assets_tests.support.column_helpers import DECIMAL, MONEY, convert, declared, rows
 
 
 def test_no_records_make_no_tables() -> None:
     assert convert([], {"id": {"data_type": "text"}}) == NormalizedBatch()
-
-
-def test_a_converter_without_a_primary_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs a primary key"):
-        Converter("invoices", {}, [])
 
 
 def test_undeclared_fields_get_types_that_no_later_value_contradicts() -> None:
@@ -75,7 +70,7 @@ def test_a_hint_with_the_path_of_a_child_table_applies_to_its_column() -> None:
 
 
 def test_a_declared_nested_column_is_there_as_soon_as_its_object_was_met() -> None:
-    converter = Converter("invoices", {"customer__name": {"data_type": "text"}}, ["id"])
+    converter = Converter(declared({"customer__name": {"data_type": "text"}}))
     names = [
         "customer__name" in converter.convert([record]).tables["invoices"].column_names
         for record in ({"id": 1}, {"id": 2, "customer": {"id": 5}}, {"id": 3})
@@ -147,7 +142,7 @@ def test_a_text_that_turns_into_an_object_or_a_list_loses_nothing_and_is_told() 
 
 
 def test_a_field_that_turns_into_an_object_in_a_later_batch_is_told_too() -> None:
-    converter = Converter("invoices", {}, ["id"])
+    converter = Converter(declared())
     assert converter.convert([{"id": 1, "note": "hi"}]).remarks == {}
     assert converter.convert([{"id": 2, "note": {"text": "ho"}}]).remarks == {
         "field `note` came as text and as an object": 1
@@ -175,7 +170,7 @@ def test_ids_that_are_numbers_and_texts_become_text() -> None:
 
 
 def test_a_column_that_became_text_stays_text() -> None:
-    converter = Converter("invoices", {}, ["id"])
+    converter = Converter(declared())
     converter.convert([{"id": 1, "v": "text"}])
     assert rows(converter.convert([{"id": 2, "v": Decimal("1.50")}])) == [{"id": 2, "v": "1.50"}]
     assert rows(converter.convert([{"id": 3, "v": 2}])) == [{"id": 3, "v": "2"}]

@@ -23,6 +23,7 @@ from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.flatten import MAX_NESTING
 from invoices_assets.normalize.json_numbers import json_text
 from invoices_assets.source.naming import normalized
+from invoices_assets_tests.support.column_helpers import declared
 
 Row = dict[str, Any]
 Tables = dict[str, dict[str, Row]]
@@ -180,7 +181,7 @@ def test_what_is_deeper_than_dlts_nesting_stays_json() -> None:
     inside: Any = {"bottom": Decimal("1.10")}
     for _ in range(MAX_NESTING):
         inside = {"o": inside}
-    (table,) = Converter("invoices", {}, ["id"]).convert([{"id": 1, "x": inside}]).tables.values()
+    (table,) = Converter(declared()).convert([{"id": 1, "x": inside}]).tables.values()
     assert {'{"bottom": 1.10}', '{"o": {"bottom": 1.10}}'} & set(map(str, table.to_pylist()[0].values()))
     assert_same_rows([{"id": 1, "x": inside}])
 
@@ -251,7 +252,7 @@ def load_with_dlt(folder: Path, pages: list[list[Row]], primary_key: list[str]) 
 
 
 def converted(pages: list[list[Row]], primary_key: list[str]) -> Tables:
-    converter = Converter("invoices", {}, primary_key)
+    converter = Converter(declared({}, primary_key))
     parts: dict[str, list[pa.Table]] = {}
     for page in pages:
         result = converter.convert(page)

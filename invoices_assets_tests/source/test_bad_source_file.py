@@ -73,7 +73,7 @@ BAD_SOURCES = [
     pytest.param(with_auth(type="handshake"), "auth type `handshake` is unknown", id="unknown auth"),
     pytest.param(
         with_auth(type="api_key", name="key", api_key=SECRET),
-        "the secret belongs into INVOICES_API_KEY",
+        "the secret belongs into the settings",
         id="the secret in the file",
     ),
     pytest.param(with_columns(total={"data_type": "money"}), "`total` .*money", id="unknown type"),

@@ -10,9 +10,21 @@ from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch
 from invoices_assets.source.columns import Column, parse_columns
+from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DECIMAL = {"data_type": "decimal", "precision": 38, "scale": 9}
 MONEY = pa.decimal128(38, 9)
+
+
+def declared(columns: Any = None, primary_key: Any = ("id",), name: str = "invoices", **more: Any) -> ResourceSpec:
+    """A resource with these columns as the YAML would declare them, on a single page of `/<name>`."""
+    resource = {
+        "primary_key": primary_key,
+        "write_disposition": "merge",
+        "columns": columns,
+        "endpoint": {"path": f"/{name}", "paginator": "single_page"},
+    }
+    return resource_spec(name, {}, resource | more, [])
 
 
 def column(data_type: str, **hints: Any) -> Column:
@@ -20,21 +32,21 @@ def column(data_type: str, **hints: Any) -> Column:
     return parse_columns({"c": {"data_type": data_type, **spelled}})["c"]
 
 
-def stored(declared: Column, *values: Any) -> list[Any]:
-    array, unreadable = to_arrow(declared, values, set(map(type, values)))
+def stored(as_declared: Column, *values: Any) -> list[Any]:
+    array, unreadable = to_arrow(as_declared, values, set(map(type, values)))
     assert unreadable == {}
-    assert array.type == declared.arrow_type
+    assert array.type == as_declared.arrow_type
     return array.to_pylist()
 
 
-def refusal(declared: Column, value: Any) -> str:
-    array, unreadable = to_arrow(declared, [value], {type(value)})
+def refusal(as_declared: Column, value: Any) -> str:
+    array, unreadable = to_arrow(as_declared, [value], {type(value)})
     assert array.to_pylist() == [None]
     return unreadable[0]
 
 
 def convert(records: list[Any], columns: Any = None, primary_key: tuple[str, ...] = ("id",)) -> NormalizedBatch:
-    return Converter("invoices", columns or {}, primary_key).convert(records)
+    return Converter(declared(columns, primary_key)).convert(records)
 
 
 def rows(converted: NormalizedBatch, table: str = "invoices") -> list[dict[str, Any]]:

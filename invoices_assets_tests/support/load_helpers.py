@@ -16,9 +16,11 @@ import duckdb
 from invoices_assets.extract.page import Page
 from invoices_assets.load.load import LoadResult, load_sweep
 from invoices_assets.load.lock import working_folder
-from invoices_assets.load.settings import Resource, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
 from invoices_assets.normalize.converter import Converter
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.support.column_helpers import declared
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "id": {"data_type": "text", "nullable": False},
@@ -67,12 +69,12 @@ class Loader:
         )
 
     @property
-    def resource(self) -> Resource:
-        return Resource(self.name, self.primary_key, self.columns, "Invoices of the API.")
+    def resource(self) -> ResourceSpec:
+        return declared(self.columns, self.primary_key, self.name, description="Invoices of the API.")
 
     def spool(self, folder: Path, pages: Iterable[list[dict[str, Any]]]) -> SpooledSweep:
         """The records as a run would have spooled them, page by page."""
-        converter = Converter(self.name, self.columns, self.primary_key)
+        converter = Converter(self.resource)
         directory = folder / "spool"
         directory.mkdir()
         spool = Spool(directory, converter, self.name, batch_rows=self.batch_rows)

@@ -51,9 +51,9 @@ def source_file(folder: Path, content: dict[str, Any]) -> Source:
     return read_source(path)
 
 
-def spec_of(content: dict[str, Any], url: str, key: str = SANDBOX_KEY) -> ResourceSpec:
+def spec_of(content: dict[str, Any], key: str = SANDBOX_KEY) -> ResourceSpec:
     """The resource `invoices` of a configuration, ready to be asked for."""
-    return Source(DEFAULT_SOURCE, content).resources(url, key)["invoices"]
+    return Source(DEFAULT_SOURCE, content).resources["invoices"].with_auth(key)
 
 
 def swept_from(
@@ -65,7 +65,7 @@ def swept_from(
     limit: int | None = None,
 ) -> tuple[SweepResult, Records]:
     """Sweeps the sandbox; waits before retries take no time."""
-    spec = spec_of(content or config(), server.url, server.key)
+    spec = spec_of(content or config(), server.key)
     http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None)
     try:
         records = Records()

@@ -19,7 +19,6 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.diff.changed_rows import rows_to_load
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.schema_evolution import merged
-from invoices_assets.load.settings import ResourceLike
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
     LOAD_ID,
@@ -33,7 +32,7 @@ from invoices_assets.load.tables import (
     stored_tables,
 )
 from invoices_assets.load.types import VARCHAR, text_of
-from invoices_assets.source.columns import parse_columns
+from invoices_assets.source.resource import ResourceSpec
 
 VALID_FROM, VALID_TO = "valid_from", "valid_to"
 RECORD_KEY = "record_key"
@@ -41,7 +40,7 @@ STATE = "history"
 
 
 def plan_history(
-    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, resource: ResourceLike
+    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, resource: ResourceSpec
 ) -> TablePlan | None:
     """The history table as it will be, with the columns of the main table; None where it is not asked for.
 
@@ -62,14 +61,14 @@ def plan_history(
     if stored and VALID_TO not in stored:
         raise TableRefused(f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}")
     came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
-    history = merged(dataset, name, stored, came, parse_columns(resource.columns), [])
+    history = merged(dataset, name, stored, came, resource.columns, [])
     history.columns |= {VALID_FROM: TIMESTAMPTZ, VALID_TO: TIMESTAMPTZ, ROW_ID: VARCHAR}
     if len(resource.primary_key) > 1:
         history.columns[RECORD_KEY] = VARCHAR
     return history
 
 
-def merge_key(resource: ResourceLike) -> str:
+def merge_key(resource: ResourceSpec) -> str:
     """The column that tells the records of a history apart; dlt would run several into each other."""
     return resource.primary_key[0] if len(resource.primary_key) == 1 else RECORD_KEY
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import duckdb
 
 from invoices_assets.errors import TableRefused
-from invoices_assets.load.settings import ResourceLike
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
@@ -26,13 +25,14 @@ from invoices_assets.load.tables import (
     stored_tables,
 )
 from invoices_assets.load.types import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
-from invoices_assets.source.columns import Column, parse_columns
+from invoices_assets.source.columns import Column
+from invoices_assets.source.resource import ResourceSpec
 
 JSON = "JSON"
 
 
 def plan_tables(
-    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: ResourceLike
+    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: ResourceSpec
 ) -> LoadPlan:
     """Compare the columns of `sweep` with the tables of the warehouse.
 
@@ -43,7 +43,6 @@ def plan_tables(
         TableRefused: a table cannot take the rows without loss; one sentence with the way out.
     """
     stored = stored_tables(connection, dataset, sweep.root)
-    declared = parse_columns(resource.columns)
     plan = LoadPlan({}, [])
     spooled = sweep.columns
     if DELETED_AT in spooled.get(sweep.root, {}):
@@ -53,7 +52,7 @@ def plan_tables(
         )
     for name in (sweep.root, *sorted((stored.keys() | spooled.keys()) - {sweep.root})):
         place = name[len(sweep.root) + 2 :] + "__" if name != sweep.root else ""
-        hints = {key[len(place) :]: hint for key, hint in declared.items() if key.startswith(place)}
+        hints = {key[len(place) :]: hint for key, hint in resource.columns.items() if key.startswith(place)}
         came = {}
         for column, kinds in spooled.get(name, {}).items():
             types = [_declared_type(duckdb_type(kind), hints.get(column)) for kind in kinds]
@@ -137,7 +136,7 @@ def _resolved(old: str, new: str, declared: bool) -> str | None:
     return None
 
 
-def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceLike) -> None:
+def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceSpec) -> None:
     root = plan.root
     if not root.columns:
         return

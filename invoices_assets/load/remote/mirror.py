@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.load.remote.client import KEYS_AT_ONCE, Remote, open_remote
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import (
@@ -25,6 +25,7 @@ from invoices_assets.load.tables import (
     qualified,
     rejected_table,
 )
+from invoices_assets.source.resource import ResourceSpec
 
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
 # for a sweep of more records, all rows of the warehouse are mirrored
@@ -95,7 +96,7 @@ class Mirror:
             if DELETED_AT in columns:
                 self._copy(table, f" ORDER BY {self._remote.name(DELETED_AT)} IS NOT NULL LIMIT 1")
 
-    def copy_rows(self, sweep: SpooledSweep, resource: ResourceLike, *, whole: bool) -> None:
+    def copy_rows(self, sweep: SpooledSweep, resource: ResourceSpec, *, whole: bool) -> None:
         """What the sweep is compared with.
 
         Parameters:

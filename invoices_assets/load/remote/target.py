@@ -18,7 +18,7 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.error_messages import plain_remote_errors
 from invoices_assets.load.remote.client import open_remote, remote_destination
 from invoices_assets.load.remote.mirror import Mirror, empty_mirror
-from invoices_assets.load.settings import ResourceLike, WarehouseSettings
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import (
     DELETED_AT,
@@ -30,6 +30,7 @@ from invoices_assets.load.tables import (
     rejected_table,
     table_exists,
 )
+from invoices_assets.source.resource import ResourceSpec
 
 
 class RemoteTarget:
@@ -43,7 +44,7 @@ class RemoteTarget:
 
     as_files = False
 
-    def __init__(self, settings: WarehouseSettings, resource: ResourceLike, sweep: SpooledSweep) -> None:
+    def __init__(self, settings: WarehouseSettings, resource: ResourceSpec, sweep: SpooledSweep) -> None:
         self._settings = settings
         self._resource = resource
         self._sweep = sweep

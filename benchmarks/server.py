@@ -15,11 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from invoices_assets.sandbox import SANDBOX_KEY, Faults, LiveBook, Sandbox, faults, serve
+from invoices_assets.sandbox.app import SANDBOX_KEY, application
+from invoices_assets.sandbox.live import LiveBook
+from invoices_assets.sandbox.server import running
 
 STANDSTILL = datetime(2026, 11, 16, tzinfo=UTC)
 
@@ -37,27 +40,46 @@ class Clock:
         self.now += timedelta(minutes=25)
 
 
+class Recorded:
+    """An ASGI application, and when it was asked and with what success."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._moments: list[float] = []
+        self._refused = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            self._refused += message.get("status") == 429
+            await send(message)
+
+        self._moments.append(time.monotonic())
+        await self._application(scope, receive, sent)
+
+    def tell(self) -> None:
+        """Prints what was asked since the last call."""
+        moments, refused = self._moments, self._refused
+        self._moments, self._refused = [], 0
+        print(json.dumps({"seconds": max(moments) - min(moments), "refused": refused}), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
-    parser.add_argument("--rate", type=float)
+    parser.add_argument("--rate", type=float, default=0.0)
     chosen = parser.parse_args()
     clock = Clock()
     book = LiveBook(records=chosen.records, clock=clock)
-    switches: list[Any] = []
-    if chosen.latency:
-        switches.append(faults.latency(chosen.latency))
-    if chosen.rate:
-        switches.append(faults.rate_limit(chosen.rate, burst=chosen.rate))
-    with serve(book=book, faults=Faults(*switches)) as server:
-        _tell(book, server.url)
+    served = Recorded(application(book, latency=chosen.latency, rate_limit=chosen.rate))
+    with running(served) as url:
+        _tell(book, url)
         for line in sys.stdin:
             if line.strip() == "later":
                 clock.move()
-                _tell(book, server.url)
+                _tell(book, url)
             else:
-                _tell_asked(server)
+                served.tell()
 
 
 def _tell(book: LiveBook, url: str) -> None:
@@ -67,13 +89,6 @@ def _tell(book: LiveBook, url: str) -> None:
         for text in rows.texts(range(start, min(start + 1000, len(rows)))):
             total += json.loads(text, parse_float=Decimal)["total"]
     print(json.dumps({"url": url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}), flush=True)
-
-
-def _tell_asked(server: Sandbox) -> None:
-    moments = [call.monotonic for call in server.requests]
-    refused = sum(call.status == 429 for call in server.requests)
-    server.requests.clear()
-    print(json.dumps({"seconds": max(moments) - min(moments), "refused": refused}), flush=True)
 
 
 if __name__ == "__main__":

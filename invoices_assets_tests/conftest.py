@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Sandbox, serve
-from invoices_assets_tests.support.fake_api import FakeApi
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import without_waits
+from invoices_assets_tests.vendor import Book, Contract, Vendor, serve
+from invoices_assets_tests.vendor.fake_api import FakeApi
 
 PROJECT = Path(__file__).parent.parent
 STRICT = "INVOICES_TESTS_STRICT"
@@ -60,7 +60,7 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def server(book: Book, contract: Contract) -> Iterator[Sandbox]:
+def server(book: Book, contract: Contract) -> Iterator[Vendor]:
     """An API that shows `book`."""
     with serve(book=book, contract=contract) as server:
         yield server
@@ -73,9 +73,7 @@ def content() -> dict[str, Any] | None:
 
 
 @pytest.fixture
-def project(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox, content: dict[str, Any] | None
-) -> Project:
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Vendor, content: dict[str, Any] | None) -> Project:
     """The project as deployed for `server`, with nothing loaded."""
     return Project(monkeypatch, tmp_path, server.url, server.key, content)
 

@@ -10,7 +10,8 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from invoices_assets.sandbox import SANDBOX_KEY, Contract, Faults, LiveBook, Paging, faults, serve
+from invoices_assets.sandbox import SANDBOX_KEY, serve
+from invoices_assets.sandbox.live import LiveBook
 
 
 def _number(kind: type[int] | type[float], lowest: float, highest: float = float("inf")) -> Callable[[str], float]:
@@ -48,20 +49,16 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit status."""
     options = _arguments(arguments)
-    switches = Faults()
-    if options.rate_limit:
-        switches.append(faults.rate_limit(options.rate_limit, burst=max(1.0, options.rate_limit)))
-    if options.latency:
-        switches.append(faults.latency(options.latency))
-    contract = Contract(paging=Paging(size=min(100, options.max_page), largest=options.max_page))
     book = LiveBook(options.records, options.seed)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     try:
-        with serve(book, switches, contract, options.api_key, options.port, record=False) as server:
+        with serve(
+            book, options.api_key, options.port, options.max_page, options.latency, options.rate_limit
+        ) as sandbox:
             print(f"An invoicing API with {options.records:,} invented invoices, changing with the clock:\n")
-            print(f"    export INVOICES_API_BASE_URL={server.url}")
+            print(f"    export INVOICES_API_BASE_URL={sandbox.url}")
             print(f"    export INVOICES_API_KEY={shlex.quote(options.api_key)}\n")
             print("Ctrl-C ends it.", flush=True)
             while not stop.wait(1):

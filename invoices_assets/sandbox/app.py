@@ -1,250 +1,124 @@
-"""The HTTP contract: a Starlette application that answers from a book as a `Contract` says."""
+"""The API that the project's own source file describes, as a Starlette application.
+
+    GET /v1/invoices?api_key=...&offset=200&limit=100&updated_since=2026-11-16T08:30:00Z
+
+    {"data": [{"id": "inv_0000201", ...}, ...], "total": 12034}
+
+Invoices come by id. `updated_since` and `created_from` select from a moment on, `created_to` up to one that is left
+out. Errors are `{"error": {"code": ..., "message": ...}}`: 400 for a parameter that cannot be read, 401 for a wrong
+key, 404 for an unknown path, 429 with Retry-After above the rate limit.
+"""
 
 from __future__ import annotations
 
-import json
-import random
-import re
+import asyncio
+import math
 import time
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hmac import compare_digest
-from operator import ge, gt, le, lt
-from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from invoices_assets.sandbox import paging
-from invoices_assets.sandbox.call import Call, Refusal, Window
-from invoices_assets.sandbox.contract import Contract, Filter, Path
-from invoices_assets.sandbox.faults import Fault, Faults
-from invoices_assets.sandbox.store import AnyBook, Rows
-from invoices_assets.sandbox.text import Raw, dumps, parse_stamp, restyle
+from invoices_assets.sandbox.live import LiveBook
 
-_OPS = {">=": ge, ">": gt, "<=": le, "<": lt, "ge": ge, "gt": gt, "le": le, "lt": lt}
-_HOLE = '"\x7fdata\x7f"'
+SANDBOX_KEY = "sandbox-key-not-a-secret"
+"""The key that the sandbox accepts unless told otherwise. Public on purpose: there is nothing behind it."""
+
+PATH = "/v1/invoices"
 
 
-class Api:
-    """Answers requests for the books, one for each path.
+class TokenBucket:
+    """Lets requests pass up to a rate.
 
     Parameters:
-        books: path -> book.
-        contract, faults: see their modules.
-        key: the right key.
-        arrived: called with each request before it is answered.
+        per_second: tokens that come back in a second.
+        burst: how many tokens the full bucket holds.
     """
 
-    def __init__(
-        self,
-        books: Mapping[str, AnyBook],
-        contract: Contract,
-        faults: Faults,
-        key: str,
-        arrived: Callable[[Call], None],
-    ) -> None:
-        self.books = books
-        self.contract = contract
-        self.faults = faults
-        self.key = key
-        self._arrived = arrived
-        self._number = 0
-        self._wrong_keys = 0
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._tokens = float(burst)
+        self._seen = time.monotonic()
 
-    def application(self) -> Starlette:
-        """The ASGI application. Paths without a book get 404 as JSON."""
-        routes = [Route(path, self._answer, methods=[self.contract.method]) for path in self.books]
-        return Starlette(routes=[*routes, Route("/{rest:path}", self._nowhere, methods=["GET", "POST"])])
-
-    async def _nowhere(self, request: Request) -> Response:
-        return self._error(Refusal(404, "not_found", "there is nothing at this path"))
-
-    async def _answer(self, request: Request) -> Response:
-        call = await self._call(request)
-        self._arrived(call)
-        response, active = None, []
-        for fault in list(self.faults):
-            if fault.applies(call):
-                active.append(fault)
-                response = await fault.before(call) if fault.before else None
-                if response is not None:
-                    break
-        else:
-            response = self._served(call, active)
-        for fault in active:
-            response = fault.after(call, response) if fault.after else response
-        call.status = response.status_code
-        return response
-
-    async def _call(self, request: Request) -> Call:
-        body = await request.body() if request.method == "POST" else b""
-        query = dict(request.query_params)
-        if body:
-            try:
-                sent = json.loads(body)
-            except ValueError:
-                sent = None
-            if isinstance(sent, dict):
-                query.update({str(name): str(value) for name, value in sent.items()})
-        self._number += 1
-        call = Call(
-            self._number,
-            request.method,
-            request.url.path,
-            str(request.url),
-            query,
-            dict(request.headers),
-            body,
-            datetime.now(UTC),
-            time.monotonic(),
-        )
-        call.key = self._key_sent(call)
-        return call
-
-    def _key_sent(self, call: Call) -> str:
-        key = self.contract.key
-        if key.where == "basic":
-            return call.headers.get("authorization", "")
-        return (call.headers.get(key.name.lower()) if key.where == "header" else call.query.get(key.name)) or ""
-
-    def _served(self, call: Call, active: Sequence[Fault]) -> Response:
-        try:
-            self._check_required(call)
-            if self._key_is_right(call):
-                return self._page(call, active)
-            if self.contract.key.wrong == "empty":
-                return self._body([], 0, None, None)
-            raise Refusal(self.contract.key.wrong, "unauthorized", "the API key is missing or wrong")
-        except Refusal as refusal:
-            return self._error(refusal)
-
-    def _check_required(self, call: Call) -> None:
-        for name, value in self.contract.required.items():
-            if value not in (call.query.get(name), call.headers.get(name.lower())):
-                raise Refusal(400, "missing_parameter", f"{name} must be {value}")
-
-    def _key_is_right(self, call: Call) -> bool:
-        key = self.contract.key
-        expected = key.template.replace("{key}", self.key)
-        if key.where == "basic":
-            expected = "Basic " + b64encode(expected.encode()).decode()
-        right = compare_digest(call.key.encode(), expected.encode())
-        self._wrong_keys += not right
-        if key.ban_after is not None and self._wrong_keys >= key.ban_after:
-            raise Refusal(403, "banned", "too many wrong keys")
-        return right
-
-    def _page(self, call: Call, active: Sequence[Fault]) -> Response:
-        contract = self.contract
-        rows, positions = self._selected(call)
-
-        def find(id: str) -> int | None:
-            at = rows.find(id)
-            return None if at is None else positions.index(at)
-
-        shown = paging.window(contract.paging, call.query, len(positions), find)
-        for fault in active:
-            shown = fault.window(call, shown) if fault.window else shown
-        chosen = positions[shown.offset : shown.offset + shown.limit]
-        texts = rows.texts(chosen)
-        if contract.stamps != "iso_z" or contract.dates != "%Y-%m-%d":
-            texts = [restyle(text, contract.stamps, contract.dates) for text in texts]
-        total: Any = len(positions)
-        for fault in active:
-            texts = fault.rows(call, texts) if fault.rows else texts
-            total = fault.total(call, total) if fault.total else total
-        return self._body(texts, total, *self._next(call, rows, chosen, shown, len(positions)))
-
-    def _selected(self, call: Call) -> tuple[Rows, Sequence[int]]:
-        """The rows that the request's filters leave, as positions in the API's order."""
-        contract, book = self.contract, self.books[call.path]
-        bounds = [(each.field, *bound) for each in contract.filters if (bound := _bound(each, call))]
-        # A book can find what changed since a moment without looking at every record.
-        quick = next((bound for bound in bounds if bound[0] == "updated_at" and bound[1] in (ge, gt)), None)
-        rows = book.rows(quick[2], quick[1] is ge) if quick else book.rows()
-        positions: Sequence[int] = range(len(rows))
-        for field, op, moment in bounds:
-            if (field, op, moment) != quick:
-                positions = [at for at in positions if (own := rows.moment(at, field)) and op(own, moment)]
-        if contract.show_all not in call.query:
-            for field, hidden in contract.hides.items():
-                positions = [at for at in positions if rows.record(at).get(field) not in hidden]
-        if contract.order == "book" or (contract.sort and contract.sort in call.query):
-            return rows, positions
-        if contract.order == "newest":
-            return rows, positions[::-1]
-        if contract.order == "random":
-            return rows, random.sample(positions, len(positions))
-        return rows, sorted(positions, key=lambda at: str(rows.record(at).get(contract.order)))
-
-    def _next(
-        self, call: Call, rows: Rows, chosen: Sequence[int], shown: Window, size: int
-    ) -> tuple[str | None, str | None]:
-        """What the body and the Link header say about the next page."""
-        style, end = self.contract.paging.style, shown.offset + len(chosen)
-        if style in ("offset", "page") or not chosen or (end >= size and not self.contract.paging.empty_end):
-            return None, None
-        last_id = rows.record(chosen[-1]).get("id") if paging.counting(self.contract.paging) == "token" else None
-        position = paging.next_position(self.contract.paging, shown, end, last_id)
-        if style == "cursor":
-            return position, None
-        link = paging.address(self.contract, call, position)
-        return (link, None) if style == "json_link" else (None, f'<{link}>; rel="next"')
-
-    def _body(self, texts: list[bytes], total: Any, next_value: str | None, link: str | None) -> Response:
-        contract, headers = self.contract, {}
-        if contract.total.form == "page_count":
-            total = len(texts)
-        elif contract.total.form == "minus_one":
-            total = -1
-        elif contract.total.form == "string":
-            total = str(total)
-        data = texts[0] if contract.collapse_single and len(texts) == 1 else b"[" + b",".join(texts) + b"]"
-        if contract.total.header:
-            headers[contract.total.header] = str(total)
-        if link:
-            headers["link"] = link
-        if contract.data == ():
-            return Response(data, 200, headers, media_type="application/json")
-        tree = dict(contract.envelope)
-        _put(tree, contract.data, Raw(_HOLE))
-        if contract.total.body is not None:
-            _put(tree, contract.total.body, total)
-        if contract.paging.style in ("cursor", "json_link"):
-            _put(tree, contract.paging.next, next_value)
-        head, _, tail = dumps(tree).partition(_HOLE)
-        return Response(head.encode() + data + tail.encode(), 200, headers, media_type="application/json")
-
-    def _error(self, refusal: Refusal) -> Response:
-        return Response(dumps(refusal.body), refusal.status, media_type="application/json")
+    def take(self) -> int:
+        """Takes a token and returns 0; where there is none, the whole seconds until there is one again."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._seen) * self._per_second)
+        self._seen = now
+        if self._tokens < 1:
+            return max(1, math.ceil((1 - self._tokens) / self._per_second))
+        self._tokens -= 1
+        return 0
 
 
-def _bound(each: Filter, call: Call) -> tuple[Callable[[Any, Any], bool], datetime] | None:
-    """The comparison that a filter asks for in this request, or None if it is not used."""
-    text = (call.headers.get(each.name.lower()) if each.where == "header" else call.query.get(each.name)) or ""
-    op = _OPS[each.op]
-    if each.where == "expression":
-        pattern = re.escape(each.field) + r"\s*:?\s*(>=|<=|>|<|ge\b|gt\b|le\b|lt\b)\s*:?\s*['\"]?([-+:.\w ]+)"
-        found = re.search(pattern, text)
-        if found:
-            op, text = _OPS[found[1]], found[2].strip()
-        elif text:
-            raise Refusal(400, "bad_parameter", f"{each.name} is not an expression on {each.field}")
+def application(
+    book: LiveBook, key: str = SANDBOX_KEY, largest_page: int = 100, latency: float = 0, rate_limit: float = 0
+) -> Starlette:
+    """The ASGI application.
+
+    Parameters:
+        book: the invoices.
+        key: the one that requests must carry as `api_key`.
+        largest_page: rows; a larger `limit` is cut to this in silence, as many APIs do.
+        latency: seconds to wait before each answer.
+        rate_limit: requests per second; 0 means any number.
+    """
+    bucket = TokenBucket(rate_limit, max(1.0, rate_limit)) if rate_limit else None
+
+    async def invoices(request: Request) -> Response:
+        wait = bucket.take() if bucket else 0
+        if wait:
+            raise _refusal(429, "too_many_requests", f"try again in {wait} s", {"retry-after": str(wait)})
+        if latency:
+            await asyncio.sleep(latency)
+        query = request.query_params
+        if not compare_digest(query.get("api_key", "").encode(), key.encode()):
+            raise _refusal(401, "unauthorized", "the API key is missing or wrong")
+        return _page(book, query, largest_page)
+
+    return Starlette(routes=[Route(PATH, invoices)], exception_handlers={HTTPException: _refused})
+
+
+def _page(book: LiveBook, query: Mapping[str, str], largest: int) -> Response:
+    limit = min(_integer(query, "limit", default=min(100, largest), lowest=1), largest)
+    offset = _integer(query, "offset", default=0, lowest=0)
+    rows = book.rows(*(_moment(query, name) for name in ("updated_since", "created_from", "created_to")))
+    data = b",".join(rows.texts(range(len(rows))[offset : offset + limit]))
+    return Response(b'{"data":[%b],"total":%d}' % (data, len(rows)), media_type="application/json")
+
+
+def _integer(query: Mapping[str, str], name: str, default: int, lowest: int) -> int:
+    text = query.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < lowest:
+        raise _refusal(400, "bad_parameter", f"{name} must be a whole number, {lowest} or more")
+    return int(text)
+
+
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    text = query.get(name, "")
     if not text:
         return None
-    moment = parse_stamp(text)
-    if moment is None:
-        raise Refusal(400, "bad_parameter", f"{each.name} must be a time stamp such as 2026-01-31T08:00:00Z")
-    if each.by_day:
-        moment = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return op, moment
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _refusal(400, "bad_parameter", f"{name} must be a moment such as 2026-01-31T08:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    for key in path[:-1]:
-        tree = tree.setdefault(key, {})
-    tree[path[-1]] = value
+def _refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> HTTPException:
+    return HTTPException(status, {"code": code, "message": message}, headers)  # type: ignore[arg-type]
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    own = isinstance(error.detail, Mapping)  # else it is Starlette's
+    told = error.detail if own else {"code": "not_found", "message": "there is nothing at this path"}
+    return JSONResponse({"error": told}, error.status_code, error.headers)

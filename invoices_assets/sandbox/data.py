@@ -8,10 +8,10 @@ tax_amount = total = sum of the lines' amounts = amount_paid + amount_due`, exac
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import lru_cache
-
-from invoices_assets.sandbox.text import dumps
+from typing import Any
 
 STATUSES = (b"draft", b"open", b"paid", b"void", b"overdue")
 
@@ -81,7 +81,13 @@ _NOTES = (
     "PO 4711/B; deliver to gate 3,\nask for Åsa.",
     'He said: "net 30".',
 )
-_NOTE_TEXTS = [dumps(note).encode() for note in _NOTES] + [b"null"] * 20
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_NOTE_TEXTS = [_json(note).encode() for note in _NOTES] + [b"null"] * 20
 _SETTLED = (b"paid",) * 14 + (b"open", b"open", b"overdue", b"overdue", b"draft", b"void")
 _TERMS = (14, 30, 30, 60)
 
@@ -122,7 +128,7 @@ def _lines(whole_units: bool) -> list[tuple[bytes, int, int]]:
         net = _rounded(price * quantity, 100 * step) * step
         gross = _rounded(net * (1000 + tax), 1000 * step) * step
         text = (
-            f'{{"description":{dumps(_ITEMS[(bits >> 50) % 16])},"quantity":{_money(quantity)},'
+            f'{{"description":{_json(_ITEMS[(bits >> 50) % 16])},"quantity":{_money(quantity)},'
             f'"unit_price":{_money(price)},"tax_rate":{_money(tax * 10)},"amount":{_money(gross)}}}'
         )
         lines.append((text.encode(), net, gross))
@@ -147,7 +153,7 @@ def _customers() -> list[bytes]:
             "country": country,
             "vat_id": vat,
         }
-        customers.append(dumps(record).encode())
+        customers.append(_json(record).encode())
     return customers
 
 
@@ -217,7 +223,7 @@ def invoice_text(
         issued,
         b'"%b"' % _DAYS[day + _TERMS[bits >> 50 & 3]] if bits >> 52 & 15 else b"null",
         paid_at,
-        _NOTE_TEXTS[(bits >> 54) % 25] if note is None else dumps(note).encode(),
+        _NOTE_TEXTS[(bits >> 54) % 25] if note is None else _json(note).encode(),
         net // 100,
         _CENTS[net % 100],
         tax // 100,

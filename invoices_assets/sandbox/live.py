@@ -14,14 +14,16 @@ invoices, and an invoice that once existed never vanishes:
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from math import isqrt
+from typing import Any
 
 from invoices_assets.sandbox.data import invoice_text
-from invoices_assets.sandbox.store import Rows
 
 EPOCH = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp())
 HISTORY = 2 * 365 * 86_400
@@ -71,12 +73,24 @@ class LiveBook:
             return min(self.created_at(index) + (index * 2_654_435_761 >> 7) % 2_592_000, EPOCH)
         return max(self.created_at(index), EPOCH + CHANGE_EVERY * self._tick(index, now))
 
-    def rows(self, since: datetime | None = None, inclusive: bool = True) -> Rows:
-        """The invoices of this moment by id; with `since`, those changed after it, or at it if inclusive."""
+    def rows(
+        self,
+        since: datetime | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> LiveRows:
+        """The invoices of this moment by id: changed at `since` or later, created from a moment on, or before one."""
         now = int(self.clock().timestamp())
-        if since is None:
-            return LiveRows(self, range(self.size(now)), now)
-        return LiveRows(self, self._selected(since.timestamp(), inclusive, now), now)
+        indexes = range(self.size(now)) if since is None else self._selected(since.timestamp(), now)
+        if created_from is not None or created_to is not None:
+            first = 0 if created_from is None else self._first_created(indexes, created_from)
+            end = len(indexes) if created_to is None else self._first_created(indexes, created_to)
+            indexes = indexes[first:end]
+        return LiveRows(self, indexes, now)
+
+    def _first_created(self, indexes: Sequence[int], moment: datetime) -> int:
+        """The position of the first invoice that was created at a moment or later; ids are in that order."""
+        return bisect_left(indexes, moment.timestamp(), key=self.created_at)
 
     def texts(self, indexes: Iterable[int], now: int) -> list[bytes]:
         """Invoices as JSON, as of an epoch second."""
@@ -106,17 +120,16 @@ class LiveBook:
         tick = (now - EPOCH) // CHANGE_EVERY
         return tick - (tick - index // 4 * 7919) % self._active
 
-    def _select(self, since: float, inclusive: bool, now: int) -> list[int]:
+    def _select(self, since: float, now: int) -> list[int]:
         tick = (now - EPOCH) // CHANGE_EVERY
         born = range(self.history, self.size(now))
-        floor = since if inclusive else since + 1e-6
-        return self._history_since(floor, tick) + [index for index in born if self.changed_at(index, now) >= floor]
+        return self._history_since(since, tick) + [index for index in born if self.changed_at(index, now) >= since]
 
-    def _changed_history(self, floor: float, tick: int) -> list[int]:
+    def _changed_history(self, since: float, tick: int) -> list[int]:
         # Three quarters of the history last changed before EPOCH: a later moment need not look at them.
         now = EPOCH + tick * CHANGE_EVERY
-        looked_at = range(0, self.history, 4 if floor > EPOCH else 1)
-        return [index for index in looked_at if self.changed_at(index, now) >= floor]
+        looked_at = range(0, self.history, 4 if since > EPOCH else 1)
+        return [index for index in looked_at if self.changed_at(index, now) >= since]
 
     def _make_text(self, index: int, changed: int) -> bytes:
         created = self.created_at(index)
@@ -131,7 +144,7 @@ class LiveBook:
         return invoice_text(index, self.seed, created, changed, status, note)
 
 
-class LiveRows(Rows):
+class LiveRows:
     """Invoices of one moment, made when they are read."""
 
     def __init__(self, book: LiveBook, indexes: Sequence[int], now: int) -> None:
@@ -143,14 +156,9 @@ class LiveRows(Rows):
         return len(self._indexes)
 
     def texts(self, positions: Sequence[int]) -> list[bytes]:
+        """The records at these positions as JSON."""
         return self._book.texts([self._indexes[position] for position in positions], self._now)
 
-    def moment(self, position: int, field: str) -> datetime | None:
-        if field != "created_at":
-            return super().moment(position, field)
-        return datetime.fromtimestamp(self._book.created_at(self._indexes[position]), UTC)
-
-    def find(self, id: str) -> int | None:
-        index = int(id.removeprefix("inv_")) - 1
-        position = bisect_left(self._indexes, index)
-        return position if position < len(self._indexes) and self._indexes[position] == index else None
+    def record(self, position: int) -> dict[str, Any]:
+        """One record as a dict, numbers exact."""
+        return json.loads(self.texts((position,))[0], parse_float=Decimal)

@@ -11,18 +11,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.support.processes import Deployment
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.refusing import SECRET, sentence
 from invoices_assets_tests.support.rows import put_rows, untouched
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Vendor, serve
 
 pytestmark = pytest.mark.usefixtures("waits")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
+def server() -> Iterator[Vendor]:
     with serve(Book.of(30), key=SECRET) as running:
         yield running
 
@@ -65,7 +65,7 @@ def test_a_base_url_that_is_none_or_leads_nowhere_is_named(url: str, said: str, 
     assert any(part in sentence(project) for part in said.split("|"))
 
 
-def test_https_to_a_server_that_speaks_http_is_told(project: Project, server: Sandbox) -> None:
+def test_https_to_a_server_that_speaks_http_is_told(project: Project, server: Vendor) -> None:
     project.monkeypatch.setenv("INVOICES_API_BASE_URL", server.url.replace("http:", "https:"))
     assert "it does not speak TLS; should the address begin with http://?" in sentence(project)
 
@@ -165,7 +165,7 @@ COMMAND = [
 ]
 
 
-def test_the_command_ends_with_the_sentence_and_a_status_that_is_not_0(server: Sandbox, tmp_path: Path) -> None:
+def test_the_command_ends_with_the_sentence_and_a_status_that_is_not_0(server: Vendor, tmp_path: Path) -> None:
     place = Deployment(tmp_path, server.url, "wr0ng-k3y-of-bad-input")
     done = subprocess.run(COMMAND, cwd=tmp_path, env=place.environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
@@ -174,7 +174,7 @@ def test_the_command_ends_with_the_sentence_and_a_status_that_is_not_0(server: S
     assert not place.warehouse.exists()
 
 
-def test_the_command_says_what_is_wrong_with_the_source_file_without_frames(server: Sandbox, tmp_path: Path) -> None:
+def test_the_command_says_what_is_wrong_with_the_source_file_without_frames(server: Vendor, tmp_path: Path) -> None:
     place = Deployment(tmp_path, server.url, SECRET, config(paginator={"type": "telepathy"}))
     run = place.run()
     assert run.status == 1

@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Raw, serve
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Raw, serve
 
 
 def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:

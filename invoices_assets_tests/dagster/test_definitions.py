@@ -14,10 +14,10 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
 from invoices_assets.resources import InvoicesApi
-from invoices_assets.sandbox import Book, serve
 from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, serve
 
 SECRET = "t0p-secret-value"
 

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from invoices_assets.refresh import progress
-from invoices_assets.sandbox import SANDBOX_KEY, Book, Contract, Sandbox, faults, serve
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sandbox_client import get
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Contract, Vendor, faults, serve
 
 
 def told(project: Project, result: dg.ExecuteInProcessResult, level: int = logging.INFO) -> list[str]:
@@ -24,7 +24,7 @@ def told(project: Project, result: dg.ExecuteInProcessResult, level: int = loggi
     return [entry.user_message for entry in logs if not entry.is_dagster_event and entry.level == level]
 
 
-def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, server: Sandbox, book: Book) -> None:
+def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, server: Vendor, book: Book) -> None:
     shown = project.metadata(project.run())
     pages = [get(server, limit=100, offset=offset) for offset in (0, 100, 200)]
     expected = {
@@ -66,7 +66,7 @@ def test_the_table_name_can_be_queried_as_it_stands(project: Project) -> None:
         assert count == (250,)
 
 
-def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(project: Project, server: Sandbox, book: Book) -> None:
+def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(project: Project, server: Vendor, book: Book) -> None:
     project.run()
     asked = len(server.requests)
     shown = project.metadata(project.run())
@@ -103,7 +103,7 @@ def test_deleted_and_returned_rows_are_told(project: Project, book: Book) -> Non
     assert (shown["rows_returned"], shown["rows_deleted"], shown["table_rows"]) == (1, 0, 250)
 
 
-def test_retries_and_waits_are_told(project: Project, server: Sandbox) -> None:
+def test_retries_and_waits_are_told(project: Project, server: Vendor) -> None:
     server.faults.append(faults.status(503, on=2))
     shown = project.metadata(project.run())
     assert (shown["retries"], shown["requests"]) == (1, 4)

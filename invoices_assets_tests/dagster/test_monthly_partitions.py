@@ -12,11 +12,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox, faults
 from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.support.months import by_month, created, history, months_in
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Vendor, faults
 
 MONTHS = ("2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01")
 
@@ -49,7 +49,7 @@ def test_without_a_date_window_the_asset_has_no_partitions(monkeypatch: pytest.M
     assert assets.partitions_def is None
 
 
-def test_a_partition_loads_its_window_and_nothing_else(project: Project, server: Sandbox) -> None:
+def test_a_partition_loads_its_window_and_nothing_else(project: Project, server: Vendor) -> None:
     result = project.run(partition="2024-03-01")
     assert result.success
     assert project.query("SELECT count(*), min(id) FROM invoices") == [(250, "march 0")]
@@ -96,7 +96,7 @@ def test_jobs_schedules_and_sensor_work_without_a_partition(project: Project, bo
 
 
 def test_resources_without_a_window_keep_their_own_definition_and_run_in_the_same_job(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Vendor
 ) -> None:
     content = by_month()
     plain = config()["resources"][0]
@@ -123,7 +123,7 @@ def test_an_empty_window_is_fine(project: Project) -> None:
     assert (project.metadata(result)["rows_fetched"], project.metadata(result)["complete"]) == (0, True)
 
 
-def test_a_failed_window_leaves_the_others_and_is_retried_alone(project: Project, server: Sandbox) -> None:
+def test_a_failed_window_leaves_the_others_and_is_retried_alone(project: Project, server: Vendor) -> None:
     server.faults.append(faults.status(400, on=faults.where(created_from="2024-03-01")))
     results = {key: project.run(partition=key).success for key in MONTHS if key != "2024-03-01"}
     assert all(results.values())
@@ -136,7 +136,7 @@ def test_a_failed_window_leaves_the_others_and_is_retried_alone(project: Project
 
 @pytest.mark.parametrize("contradiction", [{"since": "2024-01-01"}, {"mode": "reconcile"}])
 def test_a_partition_and_a_question_about_everything_exclude_each_other(
-    contradiction: dict[str, Any], project: Project, server: Sandbox
+    contradiction: dict[str, Any], project: Project, server: Vendor
 ) -> None:
     result = project.run(partition="2024-01-01", **contradiction)
     assert "A run for a partition loads one stretch of the history" in project.failure(result)

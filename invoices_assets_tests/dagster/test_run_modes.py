@@ -8,16 +8,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox
 from invoices_assets_tests.support.invoices import asked_since
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Vendor
 
 KEY = dg.AssetKey(["invoicing", "invoices"])
 
 
 @pytest.fixture
-def loaded(project: Project, server: Sandbox) -> Project:
+def loaded(project: Project, server: Vendor) -> Project:
     """The same, with everything loaded; requests are counted from here."""
     assert project.run().success
     server.requests.clear()
@@ -35,12 +35,12 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_by_default_a_run_asks_for_what_changed_less_the_overlap(loaded: Project, server: Sandbox) -> None:
+def test_by_default_a_run_asks_for_what_changed_less_the_overlap(loaded: Project, server: Vendor) -> None:
     shown(loaded)
     assert asked_since(server) == {"2026-11-15T23:50:00Z"}
 
 
-def test_full_asks_for_everything_and_deletes_nothing(loaded: Project, server: Sandbox, book: Book) -> None:
+def test_full_asks_for_everything_and_deletes_nothing(loaded: Project, server: Vendor, book: Book) -> None:
     book.delete("inv_0000003")
     told = shown(loaded, mode="full")
     assert asked_since(server) == {None}
@@ -48,14 +48,14 @@ def test_full_asks_for_everything_and_deletes_nothing(loaded: Project, server: S
     assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NULL") == [(250,)]
 
 
-def test_reconcile_asks_for_everything_and_marks_what_is_gone(loaded: Project, server: Sandbox, book: Book) -> None:
+def test_reconcile_asks_for_everything_and_marks_what_is_gone(loaded: Project, server: Vendor, book: Book) -> None:
     book.delete("inv_0000003")
     assert shown(loaded, mode="reconcile")["rows_deleted"] == 1
     assert asked_since(server) == {None}
     assert loaded.query("SELECT id FROM invoices WHERE deleted_at IS NOT NULL") == [("inv_0000003",)]
 
 
-def test_since_asks_from_that_moment_and_takes_the_cursor_back_nowhere(loaded: Project, server: Sandbox) -> None:
+def test_since_asks_from_that_moment_and_takes_the_cursor_back_nowhere(loaded: Project, server: Vendor) -> None:
     told = shown(loaded, since="2026-01-01")
     assert asked_since(server) == {"2026-01-01T00:00:00Z"}
     assert told["cursor_after"] == told["cursor_before"] == "2026-11-16T00:00:00Z"
@@ -145,7 +145,7 @@ def test_too_many_deletions_are_refused_unless_they_are_allowed(loaded: Project,
     ids=str,
 )
 def test_a_wrong_value_is_refused_by_name_before_anything_is_asked(
-    project: Project, server: Sandbox, wrong: dict[str, Any], field: str
+    project: Project, server: Vendor, wrong: dict[str, Any], field: str
 ) -> None:
     try:
         said = project.failure(project.run(**wrong))
@@ -155,7 +155,7 @@ def test_a_wrong_value_is_refused_by_name_before_anything_is_asked(
     assert server.requests == []
 
 
-def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server: Sandbox) -> None:
+def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server: Vendor) -> None:
     result = project.run(since="yesterday")
     assert not result.success
     assert project.failure(result).startswith("`since` must be a moment in ISO 8601")
@@ -163,7 +163,7 @@ def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server:
 
 
 def test_since_needs_an_api_that_filters_by_change(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Vendor
 ) -> None:
     project = Project(monkeypatch, tmp_path, server.url, source=config(incremental=None))
     result = project.run(since="2026-01-01")

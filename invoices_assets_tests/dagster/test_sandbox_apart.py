@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.sandbox import SANDBOX_KEY, Book, serve
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.vendor import SANDBOX_KEY, Book, serve
 
 
 def test_a_run_that_lost_its_base_url_does_not_load_the_sandbox(

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 from dagster import DagsterRunStatus
 
-from invoices_assets.sandbox import SANDBOX_KEY, Book, Sandbox, faults
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sensor_driver import Watch
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Vendor, faults
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def book() -> Book:
 
 
 @pytest.fixture
-def watch(project: Project, server: Sandbox) -> Watch:
+def watch(project: Project, server: Vendor) -> Watch:
     return Watch(project, server)
 
 
@@ -208,7 +208,7 @@ def test_after_a_trial_alone_everything_is_still_asked_for(watch: Watch) -> None
 
 
 def test_a_resource_that_hangs_on_another_cannot_be_watched_and_the_reason_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Sandbox
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Vendor
 ) -> None:
     content = config(path="/v1/{resources.companies.id}/invoices", incremental=None)
     content["resources"].append({"name": "companies", "endpoint": {"path": "/v1", "paginator": "single_page"}})

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult
-from invoices_assets.sandbox import Book, Contract, Paging, Sandbox, Total, faults, serve
 from invoices_assets.sensor import Memory
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sensor_driver import Watch
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, Paging, Total, Vendor, faults, serve
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def in_epochs() -> dict[str, Any]:
     ],
 )
 def test_apis_of_all_kinds_get_a_run_for_a_change_and_none_without(
-    change: Callable[[Book], None], book: Book, server: Sandbox, project: Project
+    change: Callable[[Book], None], book: Book, server: Vendor, project: Project
 ) -> None:
     watch = Watch(project, server)
     assert watch.ticks(3) == [True, False, False]

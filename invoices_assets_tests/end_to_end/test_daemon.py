@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.support.dagster_dev import Dev, dagster_dev
+from invoices_assets_tests.vendor import Book, Vendor, serve
 
 SECRET = "s3cret-key-of-the-daemon-test"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,7 +24,7 @@ class Deployment:
     """A running `dagster dev` and the API that it loads from."""
 
     dev: Dev
-    server: Sandbox
+    server: Vendor
     folder: Path
 
     @property

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.support.processes import EVERYTHING, Deployment
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import invoices, lines, loaded, loaded_lines, put_rows
+from invoices_assets_tests.vendor import Book, Vendor, serve
 
 BEFORE, NOW = 40, 450
 
@@ -32,13 +32,13 @@ def book() -> Book:
 
 
 @pytest.fixture(scope="module")
-def server(book: Book) -> Iterator[Sandbox]:
+def server(book: Book) -> Iterator[Vendor]:
     with serve(book) as running:
         yield running
 
 
 @pytest.fixture
-def place(server: Sandbox, tmp_path: Path) -> Deployment:
+def place(server: Vendor, tmp_path: Path) -> Deployment:
     place = Deployment(tmp_path, server.url)
     put_rows(place, BEFORE)
     return place
@@ -68,7 +68,7 @@ def check(place: Deployment, book: Book, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture(scope="module")
-def seconds_after_the_last_page(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> float:
+def seconds_after_the_last_page(server: Vendor, tmp_path_factory: pytest.TempPathFactory) -> float:
     """How long a run goes on when it has all pages, on this machine."""
     place = Deployment(tmp_path_factory.mktemp("measured"), server.url)
     put_rows(place, BEFORE)
@@ -83,7 +83,7 @@ def test_a_run_killed_at_any_moment_of_the_load_leaves_the_old_state_or_the_new(
     share: float,
     seconds_after_the_last_page: float,
     place: Deployment,
-    server: Sandbox,
+    server: Vendor,
     book: Book,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_run_killed_at_any_moment_of_the_load_leaves_the_old_state_or_the_new(
 
 
 def test_a_run_killed_while_it_reads_the_api_leaves_the_old_state(
-    place: Deployment, server: Sandbox, book: Book, monkeypatch: pytest.MonkeyPatch
+    place: Deployment, server: Vendor, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = threading.Event()
     first = len(server.requests)

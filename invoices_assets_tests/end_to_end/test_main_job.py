@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.sandbox import Book, serve
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.vendor import Book, serve
 
 
 def test_the_job_loads_every_row_and_runs_again_without_duplicates(project: Project) -> None:

@@ -17,10 +17,10 @@ from urllib.parse import quote, quote_plus
 import duckdb
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Key, Paging, Raw, faults, serve
-from invoices_assets.sandbox.faults import Fault, answer, status
 from invoices_assets_tests.support.processes import Deployment
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, Key, Paging, Raw, faults, serve
+from invoices_assets_tests.vendor.faults import Fault, answer, status
 
 CORE = "S3cr3tC0re77"
 ODD = f"k+/=&%é \"'<>\\ü~{CORE}~9Zq"

@@ -16,24 +16,24 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.support.holding import held_open
 from invoices_assets_tests.support.processes import EVERYTHING, Deployment, Run
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
+from invoices_assets_tests.vendor import Book, Vendor, serve
 
 LOCKED = {"resources": {"warehouse": {"config": {"lock_limit_seconds": 0.5}}}}
 WAITING = "waiting for another run that is loading into"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
+def server() -> Iterator[Vendor]:
     with serve(Book.of(450)) as running:
         yield running
 
 
 @pytest.fixture
-def place(server: Sandbox, tmp_path: Path) -> Deployment:
+def place(server: Vendor, tmp_path: Path) -> Deployment:
     return Deployment(tmp_path, server.url)
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_another_process_holds_open_is_one_sentence(place: Deploymen
 
 
 def test_a_file_that_is_let_go_in_time_is_loaded(
-    place: Deployment, server: Sandbox, monkeypatch: pytest.MonkeyPatch
+    place: Deployment, server: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_rows(place, 40)
     with held_open(place.warehouse) as let_go:

@@ -11,13 +11,13 @@ import pytest
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.watermark import Watermark
-from invoices_assets.sandbox import Book, Contract, Filter, serve
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat, parse_since
-from invoices_assets_tests.support.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.support.invoices import NOON, asked_since, invoice, stamped, without_lag
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.sweep_helpers import config, spec_of
+from invoices_assets_tests.vendor import Book, Contract, Filter, serve
+from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 STYLES = {
     "iso_z": ({}, "2024-03-01T12:00:30Z", "2024-03-01T11:50:30Z"),

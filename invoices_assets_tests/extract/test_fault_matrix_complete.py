@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from starlette.responses import Response
 
-from invoices_assets.sandbox import Book, Contract, Paging, faults
-from invoices_assets.sandbox.call import Call
-from invoices_assets.sandbox.faults import Fault, status, where
 from invoices_assets_tests.support.fault_matrix import (
     BEFORE,
     CURSOR,
@@ -22,6 +19,10 @@ from invoices_assets_tests.support.fault_matrix import (
     row,
     told,
 )
+from invoices_assets_tests.vendor import Book, Contract, Paging, faults
+from invoices_assets_tests.vendor.call import Call
+from invoices_assets_tests.vendor.fake_api import Reply
+from invoices_assets_tests.vendor.faults import Fault, status, where
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -43,9 +44,9 @@ def deleted_in_front(book: Book, number: int) -> None:
 def an_empty_text_at_the_end() -> Fault:
     """`next` is "" where there is no next page, not null."""
 
-    def after(call: Call, response: Response) -> Response:
-        body = bytes(response.body).replace(b'"next":null', b'"next":""')
-        return Response(body, response.status_code, media_type="application/json")
+    def after(call: Call, reply: Reply) -> Reply:
+        assert isinstance(reply.body, bytes)
+        return replace(reply, body=reply.body.replace(b'"next":null', b'"next":""'))
 
     return Fault(after=after)
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Key, Paging, faults
-from invoices_assets.sandbox.faults import answer, status, where
 from invoices_assets_tests.support.fault_matrix import (
     BEFORE,
     CURSOR,
@@ -19,6 +17,8 @@ from invoices_assets_tests.support.fault_matrix import (
     row,
     told,
 )
+from invoices_assets_tests.vendor import Book, Contract, Key, Paging, faults
+from invoices_assets_tests.vendor.faults import answer, status, where
 
 pytestmark = pytest.mark.usefixtures("waits")
 

@@ -13,7 +13,6 @@ import pytest
 import requests
 
 from invoices_assets.errors import ApiStatusError, ApiUnreachable, RequestFailed
-from invoices_assets_tests.support.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.http_helpers import (
     KEY,
@@ -22,6 +21,7 @@ from invoices_assets_tests.support.http_helpers import (
     get,
     self_signed,
 )
+from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from dlt.sources.helpers.rest_client.auth import (
 
 from invoices_assets.errors import KeyRefused, RequestFailed
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets_tests.support.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.support.http_helpers import (
     KEY,
     OK,
@@ -28,6 +27,7 @@ from invoices_assets_tests.support.http_helpers import (
     everything_in,
     get,
 )
+from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 
 def test_a_key_in_the_query_arrives_beside_the_parameters(api: FakeApi) -> None:

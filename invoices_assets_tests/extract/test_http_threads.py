@@ -16,13 +16,13 @@ from invoices_assets.errors import RequestFailed
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.rate_limit import RateLimiter
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets_tests.support.fake_api import Asked, FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock, HeldClock
 from invoices_assets_tests.support.http_helpers import (
     OK,
     client,
     get,
 )
+from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

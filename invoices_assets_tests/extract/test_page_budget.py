@@ -11,10 +11,10 @@ import pytest
 from invoices_assets.errors import ApiStatusError, BadAnswer, ExtractError, IncompleteSweep, KeyRefused, NotFound
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
-from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.http_helpers import client
 from invoices_assets_tests.support.sweep_helpers import config, spec_of
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 PATH = "/v1/invoices"
 FULL = Reply(body={"data": [{"id": "1"}], "total": 2500})

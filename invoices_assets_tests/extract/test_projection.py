@@ -9,9 +9,9 @@ import pytest
 from invoices_assets.errors import BadAnswer
 from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.projection import Projection
-from invoices_assets.sandbox import Book, Contract, Total, serve
 from invoices_assets.source.paths import plain_keys
 from invoices_assets_tests.support.sweep_helpers import config, swept_from
+from invoices_assets_tests.vendor import Book, Contract, Total, serve
 
 USUAL = b'{"data": [{"id": "a", "updated_at": "2026-01-01", "total": 1.50, "x": {"y": [1]}}], "total": 7}'
 

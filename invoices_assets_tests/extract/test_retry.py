@@ -14,8 +14,8 @@ from invoices_assets.errors import ApiStatusError, ApiUnreachable, KeyRefused, N
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.retry import RetryPolicy, retry_after_seconds
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 NOW = 1_700_000_000.0
 OK = Reply(body={"data": []})

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.errors import ExtractError
-from invoices_assets.sandbox import Book, Contract, Faults, Paging, Total, faults, serve
 from invoices_assets_tests.support.sweep_helpers import config, swept_from
+from invoices_assets_tests.vendor import Book, Contract, Faults, Paging, Total, faults, serve
 
 QUICK = settings(
     max_examples=60,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import SourceError
-from invoices_assets.sandbox import Book, Contract, Filter, serve
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.months import by_month, created, month
 from invoices_assets_tests.support.sweep_helpers import config, source_file, spec_of
+from invoices_assets_tests.vendor import Book, Contract, Filter, serve
 
 
 def march_of(content: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import urllib3
 
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets_tests.conftest import PROJECT
-from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.leaking import KEY, failing_request
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 
 @pytest.fixture

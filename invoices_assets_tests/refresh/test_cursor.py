@@ -11,11 +11,11 @@ import pytest
 from dlt.common.versioned_state import decompress_state
 
 from invoices_assets.errors import ExtractError, WarehouseError
-from invoices_assets.sandbox import Book, Contract, Faults, Filter, Sandbox, faults, serve
 from invoices_assets_tests.support.invoices import NOON, asked_since, invoice, stamped, without_lag
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Vendor, faults, serve
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def book() -> Book:
 
 
 @pytest.fixture
-def loader(tmp_path: Path, server: Sandbox) -> Loader:
+def loader(tmp_path: Path, server: Vendor) -> Loader:
     return Loader(tmp_path, server.url)
 
 
@@ -90,7 +90,7 @@ def test_a_trial_leaves_the_cursor_where_it_was(request_: dict[str, Any], loader
     assert (done.cursor_before, done.cursor_after, loader.cursor) == (NOON, NOON, NOON)
 
 
-def test_a_refresh_of_everything_moves_the_cursor_too(loader: Loader, book: Book, server: Sandbox) -> None:
+def test_a_refresh_of_everything_moves_the_cursor_too(loader: Loader, book: Book, server: Vendor) -> None:
     loader.refresh()
     book.insert(invoice("b", stamped(60)))
     asked_since(server)
@@ -124,7 +124,7 @@ def test_an_older_answer_never_moves_the_cursor_back(tmp_path: Path) -> None:
 
 
 def test_the_overlap_brings_a_record_that_was_written_late_with_an_older_stamp(
-    loader: Loader, book: Book, server: Sandbox
+    loader: Loader, book: Book, server: Vendor
 ) -> None:
     loader.refresh()
     book.insert(invoice("late", stamped(-599)))

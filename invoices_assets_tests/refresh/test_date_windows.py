@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from invoices_assets.errors import ExtractError
-from invoices_assets.sandbox import Book, Contract, Filter, Key, Sandbox, faults, serve
 from invoices_assets_tests.support.invoices import stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.months import by_month, created, history, month, months_in
+from invoices_assets_tests.vendor import Book, Contract, Filter, Key, Vendor, faults, serve
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def book() -> Book:
 
 
 @pytest.fixture
-def loader(tmp_path: Path, server: Sandbox) -> Loader:
+def loader(tmp_path: Path, server: Vendor) -> Loader:
     return Loader(tmp_path, server.url, by_month())
 
 
@@ -56,7 +56,7 @@ def test_a_window_marks_no_deletions(loader: Loader, book: Book) -> None:
     assert loader.query("SELECT count(*) FROM invoices WHERE deleted_at IS NOT NULL") == [(0,)]
 
 
-def test_a_window_that_does_not_add_up_loads_nothing(loader: Loader, server: Sandbox) -> None:
+def test_a_window_that_does_not_add_up_loads_nothing(loader: Loader, server: Vendor) -> None:
     loader.refresh(dates=month(1))
     server.faults.append(faults.empty_page(on=faults.where(offset=200)))
     with pytest.raises(ExtractError, match="an empty page after 200 of 250 records"):
@@ -100,7 +100,7 @@ def test_since_in_the_future_does_not_move_the_cursor(loader: Loader) -> None:
 # Side by side
 
 
-def test_windows_side_by_side_take_turns_and_lose_nothing(tmp_path: Path, server: Sandbox, book: Book) -> None:
+def test_windows_side_by_side_take_turns_and_lose_nothing(tmp_path: Path, server: Vendor, book: Book) -> None:
     def load(number: int) -> None:
         Loader(tmp_path, server.url, by_month()).refresh(dates=month(number))
 

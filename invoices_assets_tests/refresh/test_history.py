@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import SourceError, TableRefused, WarehouseError
-from invoices_assets.sandbox import Book, Sandbox, serve
 from invoices_assets_tests.support.invoices import invoice, stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config, source_file
 from invoices_assets_tests.support.versioning import SCD2, assert_gapless, versions, with_history
+from invoices_assets_tests.vendor import Book, Vendor, serve
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def book() -> Book:
 
 
 @pytest.fixture
-def loader(tmp_path: Path, server: Sandbox) -> Loader:
+def loader(tmp_path: Path, server: Vendor) -> Loader:
     return Loader(tmp_path, server.url, with_history())
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, serve
 from invoices_assets_tests.support.invoices import NOON, invoice, stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, serve
 
 
 @pytest.fixture

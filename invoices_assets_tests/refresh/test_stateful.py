@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from invoices_assets.errors import ExtractError, WarehouseError
-from invoices_assets.sandbox import Book, Contract, Faults, Paging, faults, serve
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.versioning import assert_gapless, with_history
+from invoices_assets_tests.vendor import Book, Contract, Faults, Paging, faults, serve
 
 LAG = timedelta(minutes=10)
 PAGE = 5

@@ -13,11 +13,11 @@ import pytest
 from dlt.sources.rest_api import rest_api_source
 
 from invoices_assets.errors import TableRefused
-from invoices_assets.sandbox import Book, Contract, Paging, Sandbox, serve
 from invoices_assets_tests.support.invoices import invoice, stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, Paging, Vendor, serve
 
 
 def record(at: int, **fields: Any) -> dict[str, Any]:
@@ -30,12 +30,12 @@ def book() -> Book:
 
 
 @pytest.fixture
-def loader(tmp_path: Path, server: Sandbox) -> Loader:
+def loader(tmp_path: Path, server: Vendor) -> Loader:
     return Loader(tmp_path, server.url)
 
 
 def plain_dlt(
-    server: Sandbox, path: Path, *, pipeline: str = "invoicing", source: str = "invoicing", hints: bool = True
+    server: Vendor, path: Path, *, pipeline: str = "invoicing", source: str = "invoicing", hints: bool = True
 ) -> None:
     """The same source file run without this project, into the same dataset."""
     content: dict[str, Any] = deepcopy(config())
@@ -68,7 +68,7 @@ def assert_equal(loader: Loader, book: Book) -> None:
     ("pipeline", "source"), [("by_hand", "rest_api"), ("invoicing", "rest_api"), ("invoicing", "invoicing")]
 )
 def test_a_warehouse_that_plain_dlt_began_is_continued(
-    pipeline: str, source: str, loader: Loader, server: Sandbox, book: Book
+    pipeline: str, source: str, loader: Loader, server: Vendor, book: Book
 ) -> None:
     plain_dlt(server, loader.settings.path, pipeline=pipeline, source=source)
     book.update("007", total=11, updated_at=stamped(60))
@@ -98,7 +98,7 @@ def test_a_cursor_that_plain_dlt_left_behind_is_not_trusted_for_rows_that_it_los
 
 
 def test_numbers_that_plain_dlt_split_over_columns_are_refused_with_the_way_out(
-    loader: Loader, server: Sandbox, book: Book, monkeypatch: pytest.MonkeyPatch
+    loader: Loader, server: Vendor, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book.insert(record(30, total=Decimal("10.5")))
     plain_dlt(server, loader.settings.path, hints=False)
@@ -117,7 +117,7 @@ def test_numbers_that_plain_dlt_split_over_columns_are_refused_with_the_way_out(
     assert loader.query("SELECT sum(total) FROM invoices") == [(Decimal("310.5"),)]
 
 
-def test_plain_dlt_can_go_on_with_a_warehouse_of_this_project(loader: Loader, server: Sandbox, book: Book) -> None:
+def test_plain_dlt_can_go_on_with_a_warehouse_of_this_project(loader: Loader, server: Vendor, book: Book) -> None:
     loader.refresh()
     book.insert(record(30, updated_at=stamped(60)))
     plain_dlt(server, loader.settings.path)
@@ -181,7 +181,7 @@ def test_child_rows_of_a_row_that_somebody_removed_do_not_double(loader: Loader,
     assert_equal(loader, book)
 
 
-def test_another_cursor_starts_anew_and_leaves_the_old_one(loader: Loader, server: Sandbox) -> None:
+def test_another_cursor_starts_anew_and_leaves_the_old_one(loader: Loader, server: Vendor) -> None:
     loader.refresh()
     server.requests.clear()
     loader.content = config(incremental={"cursor_path": "created_at", "start_param": "created_from", "lag": 600})

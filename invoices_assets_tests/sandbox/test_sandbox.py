@@ -1,4 +1,4 @@
-"""The sandbox keeps its default contract, grows with the clock, and can be changed and run by hand."""
+"""The sandbox keeps the contract of the project's own source file, and can be run by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,15 +18,8 @@ import pytest
 import requests
 
 import invoices_assets
-from invoices_assets.sandbox import (
-    SANDBOX_KEY,
-    Book,
-    Faults,
-    LiveBook,
-    Sandbox,
-    faults,
-    serve,
-)
+from invoices_assets.sandbox import Sandbox, serve
+from invoices_assets.sandbox.live import LiveBook
 from invoices_assets_tests.support.sandbox_client import Clock, get, ids
 
 
@@ -91,64 +85,42 @@ def test_created_from_and_created_to_cut_the_history_into_windows(live: Sandbox)
 # The running server
 
 
-def test_requests_are_recorded_with_what_was_sent_and_answered() -> None:
-    with serve(Book.of(1)) as server:
-        get(server, headers={"X-Mine": "1"}, offset=7)
-        get(server, api_key="wrong")
-    first, second = server.requests
-    assert (first.number, first.method, first.path, first.status) == (1, "GET", "/v1/invoices", 200)
-    assert first.query == {"api_key": SANDBOX_KEY, "offset": "7"}
-    assert first.headers["x-mine"] == "1"
-    assert (second.status, second.key) == (401, "wrong")
-    assert second.monotonic >= first.monotonic
-
-
-def test_a_callback_comes_before_the_answer() -> None:
-    book = Book.of(3)
-    with serve(book) as server:
-        server.on_request(lambda number: book.delete("inv_0000001") if number == 2 else None)
-        assert [len(ids(get(server))) for _ in range(3)] == [3, 2, 2]
-
-
-def test_an_error_in_a_callback_is_raised_when_the_block_ends() -> None:
-    book = Book.of(1)
-
-    def run() -> None:
-        with serve(book) as server:
-            server.on_request(lambda number: book.delete("nobody"))
-            get(server)
-
-    with pytest.raises(KeyError, match="nobody"):
-        run()
-
-
 def test_the_port_is_closed_after_the_block() -> None:
-    with serve(Book.of(1)) as server:
+    with serve(LiveBook(1)) as server:
         get(server)
     with pytest.raises(requests.ConnectionError):
         get(server)
 
 
 def test_a_taken_port_is_an_os_error() -> None:
-    with serve(Book.of(1)) as server:
+    with serve(LiveBook(1)) as server:
         port = int(server.url.rpartition(":")[2])
-        with pytest.raises(OSError, match="in use"), serve(Book.of(1), port=port):
+        with pytest.raises(OSError, match="in use"), serve(LiveBook(1), port=port):
             pytest.fail("two servers share a port")
 
 
-def test_further_paths_have_books_of_their_own() -> None:
-    with serve(Book.of(1), more={"/v1/customers": Book([{"id": 7}])}) as server:
-        answer = requests.get(server.url + "/v1/customers", params={"api_key": server.key}, timeout=10)
-        assert answer.json() == {"data": [{"id": 7}], "total": 1}
-
-
 def test_nothing_is_printed_or_logged(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(0), serve(Book.of(5), Faults(faults.cut(on=2))) as server:
+    with caplog.at_level(0), serve(LiveBook(5)) as server:
         get(server)
-        with pytest.raises(requests.RequestException):
-            get(server)
+        get(server, api_key="wrong")
     assert "".join(capfd.readouterr()) == ""
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_latency_is_waited_for() -> None:
+    with serve(LiveBook(1), latency=0.2) as server:
+        start = time.monotonic()
+        get(server)
+        assert time.monotonic() - start >= 0.2
+
+
+def test_a_rate_limit_answers_429_with_retry_after_until_tokens_are_back() -> None:
+    with serve(LiveBook(1), rate_limit=3) as server:
+        answers = [get(server) for _ in range(40)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
+    assert refused
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
 
 
 # By hand
@@ -201,6 +173,6 @@ def test_an_impossible_option_is_named() -> None:
     assert "--max-page: 0 is not possible: it must be at least 1" in errors
 
 
-def test_importing_the_package_loads_no_web_server() -> None:
-    code = "import sys, invoices_assets.sandbox; print({'uvicorn', 'starlette'} & set(sys.modules))"
+def test_loading_the_definitions_loads_no_web_server() -> None:
+    code = "import sys, invoices_assets.definitions; print({'uvicorn', 'starlette'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=ENVIRONMENT) == "set()\n"

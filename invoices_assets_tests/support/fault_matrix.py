@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Faults, Paging, Total, serve
-from invoices_assets.sandbox.faults import Fault
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, Faults, Paging, Total, serve
+from invoices_assets_tests.vendor.faults import Fault
 
 KEY = "k3y/of+the=matrix&42"
 BEFORE = 40

@@ -17,8 +17,8 @@ from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 TESTS = Path(__file__).parents[1]
 KEY = "s3cr%t/K&y+ü"

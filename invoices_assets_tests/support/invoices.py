@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from invoices_assets.sandbox import Sandbox
+from invoices_assets_tests.vendor import Vendor
 
 NOON = "2024-03-01T12:00:00Z"
 
@@ -25,7 +25,7 @@ def without_lag() -> dict[str, Any]:
     return {"cursor_path": "updated_at", "start_param": "updated_since"}
 
 
-def asked_since(server: Sandbox) -> set[str | None]:
+def asked_since(server: Vendor) -> set[str | None]:
     """The starts that requests had since the last call."""
     asked = {call.query.get("updated_since") for call in server.requests}
     server.requests.clear()

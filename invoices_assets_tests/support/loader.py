@@ -18,10 +18,10 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import RefreshResult, refresh
-from invoices_assets.sandbox import SANDBOX_KEY
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import SANDBOX_KEY
 
 
 class ImpatientConnection(Api):

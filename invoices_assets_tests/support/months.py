@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from invoices_assets.extract.partition import DateWindow
-from invoices_assets.sandbox import Book
 from invoices_assets_tests.support.invoices import invoice
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book
 
 
 def by_month(first: Any = "2024-01-01", **changes: Any) -> dict[str, Any]:

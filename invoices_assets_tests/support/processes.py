@@ -21,8 +21,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from invoices_assets.sandbox import SANDBOX_KEY
 from invoices_assets_tests.conftest import PROJECT
+from invoices_assets_tests.vendor import SANDBOX_KEY
 
 # All that a run imports, but not the definitions, which look at the environment when they are imported.
 _PRELOADED = [

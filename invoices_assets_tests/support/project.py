@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import yaml
 
-from invoices_assets.sandbox import SANDBOX_KEY
+from invoices_assets_tests.vendor import SANDBOX_KEY
 
 ENVIRONMENT = ("INVOICES_API_BASE_URL", "INVOICES_API_KEY", "INVOICES_SOURCE", "INVOICES_DUCKDB_PATH")
 

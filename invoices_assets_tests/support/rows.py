@@ -17,9 +17,9 @@ import pytest
 
 from invoices_assets.extract import api
 from invoices_assets.extract.http.client import HttpClient
-from invoices_assets.sandbox import Book, serve
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.vendor import Book, serve
 
 Row = tuple[Any, ...]
 

@@ -8,9 +8,9 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from invoices_assets import sensor
-from invoices_assets.sandbox import Book, Sandbox
 from invoices_assets.sensor import RUN_KEY_TAG
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.vendor import Book, Vendor
 
 
 class Clock:
@@ -32,7 +32,7 @@ class Watch:
         runs_succeed: where False, runs that the sensor asks for fail before they load anything.
     """
 
-    def __init__(self, project: Project, server: Sandbox) -> None:
+    def __init__(self, project: Project, server: Vendor) -> None:
         self.project = project
         self.server = server
         self.clock = Clock()

@@ -12,9 +12,9 @@ from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.sweep import SweepResult, sweep
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets.sandbox import SANDBOX_KEY, Sandbox
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.vendor import SANDBOX_KEY, Vendor
 
 
 class Records:
@@ -57,7 +57,7 @@ def spec_of(content: dict[str, Any], key: str = SANDBOX_KEY) -> ResourceSpec:
 
 
 def swept_from(
-    server: Sandbox,
+    server: Vendor,
     content: dict[str, Any] | None = None,
     *,
     window: int = 8,

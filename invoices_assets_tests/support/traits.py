@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, serve
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import Book, Contract, serve
 
 SECRET = "k3y-of-the-traits"
 Record = dict[str, Any]

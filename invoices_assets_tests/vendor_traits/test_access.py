@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.sandbox import Contract, Key, Paging
 from invoices_assets_tests.support.traits import (
     SECRET,
     Record,
@@ -16,6 +15,7 @@ from invoices_assets_tests.support.traits import (
     source,
     trait,
 )
+from invoices_assets_tests.vendor import Contract, Key, Paging
 
 pytestmark = pytest.mark.usefixtures("waits")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from invoices_assets.sandbox import Book
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, loaded_lines, untouched
+from invoices_assets_tests.vendor import Book
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Faults, Filter, Sandbox, serve
-from invoices_assets.sandbox.faults import status
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, untouched
 from invoices_assets_tests.support.traits import Record, change, source
+from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Vendor, serve
+from invoices_assets_tests.vendor.faults import status
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -85,7 +85,7 @@ def test_a_refresh_reads_everything_without_a_filter(project: Project, book: Boo
 
 
 def test_invoices_that_no_filter_shows_before_their_first_edit_arrive_all_the_same(
-    project: Project, book: Book, server: Sandbox
+    project: Project, book: Book, server: Vendor
 ) -> None:
     book.update("inv_0000003", updated_at=None)
     assert project.run().success
@@ -102,7 +102,7 @@ def test_invoices_that_no_filter_shows_before_their_first_edit_arrive_all_the_sa
 
 
 def test_a_filter_that_also_shows_unstamped_invoices_can_be_declared(
-    project: Project, book: Book, server: Sandbox
+    project: Project, book: Book, server: Vendor
 ) -> None:
     project.source = source()
     project.source["resources"][0]["endpoint"]["incremental"]["on_cursor_value_missing"] = "include"

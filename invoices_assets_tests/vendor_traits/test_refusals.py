@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Faults, Key, serve
-from invoices_assets.sandbox.faults import http_date, status
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
 from invoices_assets_tests.support.traits import SECRET
+from invoices_assets_tests.vendor import Book, Contract, Faults, Key, serve
+from invoices_assets_tests.vendor.faults import http_date, status
 
 pytestmark = pytest.mark.usefixtures("waits")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.sandbox import Contract, Paging, Total
 from invoices_assets_tests.support.traits import Trait, assert_loaded_exactly, offset, source, trait
+from invoices_assets_tests.vendor import Contract, Paging, Total
 
 pytestmark = pytest.mark.usefixtures("waits")
 

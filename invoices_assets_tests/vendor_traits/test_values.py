@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from invoices_assets.sandbox import Book, Contract, Raw, serve
-from invoices_assets.sandbox.text import loads
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import NEUTRAL, assert_same_as, loaded, neutral
 from invoices_assets_tests.support.traits import SECRET, Record, change, source
+from invoices_assets_tests.vendor import Book, Contract, Raw, serve
+from invoices_assets_tests.vendor.text import loads
 
 pytestmark = pytest.mark.usefixtures("waits")
 

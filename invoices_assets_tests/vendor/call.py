@@ -1,4 +1,4 @@
-"""One request as the sandbox saw it, and the piece of the book it asks for."""
+"""One request as the vendor saw it, and the piece of the book it asks for."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Call:
         time: when it came, UTC; `monotonic` the same in seconds of an arbitrary clock, to measure waits.
         status: what was answered; None while it is not, 0 if the connection was dropped instead.
         key: the key it carried at the place the contract names, or "".
+        delay: seconds that its answer will wait.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Call:
     monotonic: float
     status: int | None = None
     key: str = field(default="", repr=False)
+    delay: float = 0
 
 
 class Window(NamedTuple):

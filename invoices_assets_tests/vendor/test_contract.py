@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from invoices_assets.sandbox import (
+from invoices_assets_tests.support.sandbox_client import START, Clock, get, ids
+from invoices_assets_tests.vendor import (
     SANDBOX_KEY,
     Book,
     Contract,
@@ -17,11 +18,10 @@ from invoices_assets.sandbox import (
     Key,
     LiveBook,
     Paging,
-    Sandbox,
     Total,
+    Vendor,
     serve,
 )
-from invoices_assets_tests.support.sandbox_client import START, Clock, get, ids
 
 # How the API looks: key
 
@@ -151,7 +151,7 @@ def test_past_the_end_404_or_the_last_page_again() -> None:
         assert ids(get(server, limit=2, offset=6)) == ["inv_0000005"]
 
 
-def walked(server: Sandbox, follow: Any, **query: Any) -> list[str]:
+def walked(server: Vendor, follow: Any, **query: Any) -> list[str]:
     """The ids on all pages, by a client that knows nothing but how to follow."""
     answer, seen = get(server, **query), []
     while True:

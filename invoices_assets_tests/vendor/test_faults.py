@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 import requests
 
-from invoices_assets.sandbox import (
+from invoices_assets_tests.support.sandbox_client import get, ids
+from invoices_assets_tests.vendor import (
     SANDBOX_KEY,
     Book,
     Faults,
-    Sandbox,
+    Vendor,
     faults,
     serve,
 )
-from invoices_assets_tests.support.sandbox_client import get, ids
 
 # Faults
 
 
-def statuses(server: Sandbox, count: int, **query: Any) -> list[int]:
+def statuses(server: Vendor, count: int, **query: Any) -> list[int]:
     return [get(server, **query).status_code for _ in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Switches that make the sandbox misbehave.
+"""Switches that make the vendor misbehave.
 
     Faults(status(503, on=range(3, 5)), latency(0.01), rate_limit(20))
 
@@ -10,22 +10,18 @@ The switches of a request work in the order given; the first one that answers it
 
 from __future__ import annotations
 
-import asyncio
 import gzip
-import math
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.responses import Response, StreamingResponse
-
-from invoices_assets.sandbox.call import Call, Window
-from invoices_assets.sandbox.text import dumps, loads
-from invoices_assets.sandbox.wire import Cut, Dropped
+from invoices_assets.sandbox.app import TokenBucket
+from invoices_assets_tests.vendor.call import Call, Window
+from invoices_assets_tests.vendor.fake_api import Reply
+from invoices_assets_tests.vendor.text import dumps, loads
 
 On = int | Collection[int] | Callable[[Call], bool] | None
 
@@ -36,7 +32,7 @@ class Fault:
 
     Parameters:
         on, times: see the module.
-        before: may wait, or answer the request itself.
+        before: may delay the answer, or give it itself.
         window: moves the piece of the book that is served.
         rows: changes the records served, as JSON texts.
         total: changes the total told.
@@ -45,11 +41,11 @@ class Fault:
 
     on: On = None
     times: int | None = None
-    before: Callable[[Call], Awaitable[Response | None]] | None = None
+    before: Callable[[Call], Reply | None] | None = None
     window: Callable[[Call, Window], Window] | None = None
     rows: Callable[[Call, list[bytes]], list[bytes]] | None = None
     total: Callable[[Call, int], Any] | None = None
-    after: Callable[[Call, Response], Response] | None = None
+    after: Callable[[Call, Reply], Reply] | None = None
     hits: int = field(default=0, init=False)
 
     def applies(self, call: Call) -> bool:
@@ -86,7 +82,7 @@ def http_date(seconds: float) -> Callable[[], str]:
 _HTML = "<!doctype html><html><body><h1>Oops, {status}</h1><p>{url}</p></body></html>"
 _BODIES = {
     "json": (
-        '{"error":{"code":"fault","message":"answered by a switch of the sandbox"}}',
+        '{"error":{"code":"fault","message":"answered by a switch of the vendor"}}',
         "application/json",
     ),
     "html": (_HTML, "text/html; charset=utf-8"),
@@ -111,7 +107,7 @@ def status(
     """
     sent = iter(range(1 << 62))
 
-    async def before(call: Call) -> Response:
+    def before(call: Call) -> Reply:
         return _made(call, codes[next(sent) % len(codes)], body, retry_after)
 
     return Fault(on, len(codes) if times is None and len(codes) > 1 else times, before=before)
@@ -122,7 +118,7 @@ def answer(
 ) -> Fault:
     """Answers with this body, for example `{"error": ...}` under 200; text may hold `{key}` and `{url}`."""
 
-    async def before(call: Call) -> Response:
+    def before(call: Call) -> Reply:
         return _made(call, code, body if isinstance(body, str) else dumps(body))
 
     return Fault(on, times, before=before)
@@ -131,9 +127,9 @@ def answer(
 def redirect(to: str, code: int = 302, on: On = None, times: int | None = None) -> Fault:
     """Redirects to the same path and query at another base URL."""
 
-    async def before(call: Call) -> Response:
+    def before(call: Call) -> Reply:
         parts = urlsplit(call.url)
-        return Response(b"", code, {"location": f"{to}{parts.path}?{parts.query}"})
+        return Reply(code, b"", {"location": f"{to}{parts.path}?{parts.query}"})
 
     return Fault(on, times, before=before)
 
@@ -141,8 +137,8 @@ def redirect(to: str, code: int = 302, on: On = None, times: int | None = None) 
 def latency(seconds: float, on: On = None, times: int | None = None) -> Fault:
     """Waits before anything else."""
 
-    async def before(call: Call) -> None:
-        await asyncio.sleep(seconds)
+    def before(call: Call) -> None:
+        call.delay += seconds
 
     return Fault(on, times, before=before)
 
@@ -155,16 +151,12 @@ def rate_limit(per_second: float, burst: float = 1, retry_after: bool | str = Tr
         burst: how many tokens the full bucket holds.
         retry_after: True tells the whole seconds until the next token, False nothing, text itself.
     """
-    tokens, seen = float(burst), time.monotonic()
+    bucket = TokenBucket(per_second, burst)
 
-    async def before(call: Call) -> Response | None:
-        nonlocal tokens, seen
-        now = time.monotonic()
-        tokens, seen = min(burst, tokens + (now - seen) * per_second), now
-        if tokens >= 1:
-            tokens -= 1
+    def before(call: Call) -> Reply | None:
+        wait = bucket.take()
+        if not wait:
             return None
-        wait = max(1, math.ceil((1 - tokens) / per_second))
         return _made(call, 429, "json", (str(wait) if retry_after is True else retry_after) or None)
 
     return Fault(on, before=before)
@@ -173,23 +165,27 @@ def rate_limit(per_second: float, burst: float = 1, retry_after: bool | str = Tr
 def drop(on: On = None, times: int | None = None) -> Fault:
     """Cuts the connection before any answer (the client sees a reset)."""
 
-    async def before(call: Call) -> Response:
-        return Dropped(status_code=0)
+    def before(call: Call) -> Reply:
+        return Reply(0, b"", hang_up="reset")
 
     return Fault(on, times, before=before)
 
 
 def cut(part: float = 0.5, chunked: bool = False, on: On = None, times: int | None = None) -> Fault:
     """Cuts the connection within the body: Content-Length (or chunking) promises more than is sent."""
-    return Fault(on, times, after=lambda call, response: Cut(response, part, chunked))
+
+    def after(call: Call, reply: Reply) -> Reply:
+        kept = len(reply.body) - int(len(reply.body) * part)
+        return replace(reply, cut=kept, chunked=chunked)
+
+    return Fault(on, times, after=after)
 
 
 def half_json(part: float = 0.5, on: On = None, times: int | None = None) -> Fault:
     """A complete answer whose JSON ends in the middle."""
 
-    def after(call: Call, response: Response) -> Response:
-        body = bytes(response.body)
-        return Response(body[: int(len(body) * part)], response.status_code, media_type="application/json")
+    def after(call: Call, reply: Reply) -> Reply:
+        return replace(reply, body=_body(reply)[: int(len(reply.body) * part)])
 
     return Fault(on, times, after=after)
 
@@ -197,37 +193,20 @@ def half_json(part: float = 0.5, on: On = None, times: int | None = None) -> Fau
 def drip(pause: float, pieces: int = 10, on: On = None, times: int | None = None) -> Fault:
     """Sends the body in so many pieces, with a pause in seconds before each."""
 
-    def after(call: Call, response: Response) -> Response:
-        body = bytes(response.body)
-        step = max(1, math.ceil(len(body) / pieces))
-
-        async def stream() -> AsyncIterator[bytes]:
-            for start in range(0, len(body), step):
-                await asyncio.sleep(pause)
-                yield body[start : start + step]
-
-        return StreamingResponse(stream(), response.status_code, dict(response.headers))
-
-    return Fault(on, times, after=after)
+    return Fault(on, times, after=lambda call, reply: replace(reply, pieces=pieces, pause=pause))
 
 
 def headers(values: Mapping[str, str], on: On = None, times: int | None = None) -> Fault:
     """Adds headers to the answer."""
 
-    def after(call: Call, response: Response) -> Response:
-        response.headers.update(values)
-        return response
-
-    return Fault(on, times, after=after)
+    return Fault(on, times, after=lambda call, reply: replace(reply, headers={**reply.headers, **values}))
 
 
 def gzipped(on: On = None, times: int | None = None) -> Fault:
     """Compresses the answer, as most real servers do; put it before `cut` to cut the compressed body."""
 
-    def after(call: Call, response: Response) -> Response:
-        sent = {**response.headers, "content-encoding": "gzip"}
-        del sent["content-length"]
-        return Response(gzip.compress(bytes(response.body)), response.status_code, sent)
+    def after(call: Call, reply: Reply) -> Reply:
+        return replace(reply, body=gzip.compress(_body(reply)), headers={**reply.headers, "content-encoding": "gzip"})
 
     return Fault(on, times, after=after)
 
@@ -266,7 +245,7 @@ def echo_key(field: str = "note", on: On = None, times: int | None = None) -> Fa
     return Fault(on, times, rows=rows)
 
 
-def _made(call: Call, code: int, body: str, retry_after: Any = None) -> Response:
+def _made(call: Call, code: int, body: str, retry_after: Any = None) -> Reply:
     text, media = _BODIES.get(body) or (
         body,
         "application/json" if body[:1] in "{[" else "text/plain; charset=utf-8",
@@ -274,4 +253,10 @@ def _made(call: Call, code: int, body: str, retry_after: Any = None) -> Response
     for name, value in (("{key}", call.key), ("{url}", call.url), ("{status}", str(code))):
         text = text.replace(name, value)
     told = retry_after() if callable(retry_after) else retry_after
-    return Response(text, code, None if told is None else {"retry-after": str(told)}, media_type=media)
+    waits = {} if told is None else {"retry-after": str(told)}
+    return Reply(code, text.encode(), {"content-type": media, **waits})
+
+
+def _body(reply: Reply) -> bytes:
+    assert isinstance(reply.body, bytes)
+    return reply.body

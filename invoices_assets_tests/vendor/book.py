@@ -7,38 +7,29 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, Protocol
 
-from invoices_assets.sandbox.text import dumps, iso, loads, parse_stamp
+from invoices_assets.sandbox.live import EPOCH, LiveBook
+from invoices_assets_tests.vendor.text import dumps, iso, loads, parse_stamp
 
 
-class Rows:
+class Rows(Protocol):
     """The records of one moment, in the API's order."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    def __len__(self) -> int: ...
 
     def texts(self, positions: Sequence[int]) -> list[bytes]:
         """The records at these positions as JSON."""
-        raise NotImplementedError
+        ...
 
     def record(self, position: int) -> dict[str, Any]:
         """One record as a dict, numbers exact."""
-        return loads(self.texts((position,))[0])
-
-    def moment(self, position: int, field: str) -> datetime | None:
-        """The moment in a field of one record, or None if there is none."""
-        value = self.record(position).get(field)
-        return None if value is None else parse_stamp(value)
-
-    def find(self, id: Any) -> int | None:
-        """The position of the record with this id, or None."""
-        return next((at for at in range(len(self)) if str(self.record(at).get("id")) == str(id)), None)
+        ...
 
 
 class AnyBook(Protocol):
     """What the HTTP side needs of a book."""
 
-    def rows(self, since: datetime | None = None, inclusive: bool = True) -> Rows:
-        """The records, or those whose `updated_at` is at (if inclusive) or after a moment."""
+    def rows(self, since: datetime | None = None) -> Rows:
+        """The records, or those whose `updated_at` is at or after a moment."""
         ...
 
 
@@ -75,8 +66,6 @@ class Book:
             clock: as for the class.
             seed: another value gives other invoices.
         """
-        from invoices_assets.sandbox.live import EPOCH, LiveBook
-
         live = LiveBook(count, seed, clock=lambda: datetime.fromtimestamp(EPOCH, UTC))
         texts = live.texts(range(count), EPOCH)
         if change is not None:
@@ -122,12 +111,12 @@ class Book:
         with self._lock:
             del self._entries[self._position(id)]
 
-    def rows(self, since: datetime | None = None, inclusive: bool = True) -> Rows:
+    def rows(self, since: datetime | None = None) -> Rows:
         """The records as they are now; later changes do not show in what is returned."""
         with self._lock:
             entries = list(self._entries)
         if since is not None:
-            entries = [entry for entry in entries if _changed(entry[0].get("updated_at"), since, inclusive)]
+            entries = [entry for entry in entries if _is_changed(entry[0].get("updated_at"), since)]
         return _BookRows(entries)
 
     def _position(self, id: Any) -> int:
@@ -137,7 +126,7 @@ class Book:
         raise KeyError(id)
 
 
-class _BookRows(Rows):
+class _BookRows:
     def __init__(self, entries: list[tuple[dict[str, Any], bytes]]) -> None:
         self._entries = entries
 
@@ -155,6 +144,6 @@ def _entry(record: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     return dict(record), dumps(record).encode()
 
 
-def _changed(value: Any, since: datetime, inclusive: bool) -> bool:
+def _is_changed(value: Any, since: datetime) -> bool:
     moment = None if value is None else parse_stamp(value)
-    return moment is not None and (moment >= since if inclusive else moment > since)
+    return moment is not None and moment >= since

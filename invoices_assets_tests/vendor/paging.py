@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from invoices_assets.sandbox.call import Call, Refusal, Window
-from invoices_assets.sandbox.contract import Contract, Paging
+from invoices_assets_tests.vendor.call import Call, Refusal, Window
+from invoices_assets_tests.vendor.contract import Contract, Paging
 
 
 def counting(paging: Paging) -> str:

@@ -13,8 +13,10 @@ from invoices_assets_tests.support.fault_matrix import (
     CURSOR,
     PAGES,
     Case,
-    assert_complete,
+    assert_loaded,
+    assert_swept_completely,
     by_page,
+    named,
     paged,
     row,
     told,
@@ -212,5 +214,22 @@ COMPLETE = [
 
 
 @pytest.mark.parametrize("case", COMPLETE)
-def test_everything_arrives_from(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert_complete(case, monkeypatch, tmp_path, before=BEFORE if case.records >= BEFORE else 0)
+def test_everything_arrives_from(case: Case) -> None:
+    assert_swept_completely(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    named(
+        COMPLETE,
+        "the contract as it is",
+        "an API without a single invoice, first run",
+        "no total, the last page is full",
+        "an invoice comes in front while the sweep runs",
+        "the first invoice goes while the sweep runs",
+        "a cursor in the body",
+        "connections cut before the answer",
+    ),
+)
+def test_a_run_loads_everything_from(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert_loaded(case, monkeypatch, tmp_path, before=BEFORE if case.records >= BEFORE else 0)

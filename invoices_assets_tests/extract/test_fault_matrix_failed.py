@@ -12,7 +12,9 @@ from invoices_assets_tests.support.fault_matrix import (
     PAGES,
     Case,
     assert_failed,
+    assert_not_swept,
     by_page,
+    named,
     paged,
     row,
     told,
@@ -246,14 +248,34 @@ NOTHING = [
 ]
 
 
+ENDINGS = named(
+    FAILED,
+    "an empty page that stays",
+    "an error body under 200 in the middle",
+    "offset is ignored",
+    "a total that is too small",
+    "invoices that never rest",
+    "503 that never goes away",
+    "half a JSON document, always",
+    "401 in the middle",
+    "a redirect to another host",
+)
+"""Each way in which a sweep can fail."""
+
+
 @pytest.mark.parametrize(("case", "says"), FAILED)
+def test_a_sweep_fails_and_says_why_at(case: Case, says: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert_not_swept(case, says, caplog)
+
+
+@pytest.mark.parametrize(("case", "says"), ENDINGS)
 def test_the_run_fails_and_the_rows_stay_at(
     case: Case, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert_failed(case, says, monkeypatch, tmp_path, before=BEFORE)
 
 
-@pytest.mark.parametrize(("case", "says"), FAILED[::5])
+@pytest.mark.parametrize(("case", "says"), ENDINGS[::3])
 def test_a_first_run_fails_and_makes_no_warehouse_at(
     case: Case, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,11 +1,13 @@
 """Server behaviour x outcome: the whole content, digit by digit, or a failed run that changed nothing.
 
-Each row runs the real job over real HTTP into a real DuckDB file.
+What a server's answers mean is decided while it is swept, so each row is a sweep over real HTTP into a list. What a
+sweep that ends in one of these ways does to a warehouse is proven once for each way, by the real job and a real file.
 """
 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +17,11 @@ from typing import Any
 
 import pytest
 
+from invoices_assets.errors import ExtractError
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
-from invoices_assets_tests.support.sweep_helpers import config
-from invoices_assets_tests.vendor import Book, Contract, Faults, Paging, Total, serve
+from invoices_assets_tests.support.sweep_helpers import config, swept_from
+from invoices_assets_tests.vendor import Book, Contract, Faults, Paging, Total, Vendor, serve
 from invoices_assets_tests.vendor.faults import Fault
 
 KEY = "k3y/of+the=matrix&42"
@@ -71,19 +74,48 @@ def by_page(first: int = 1, **paging: Any) -> Paging:
 
 
 @contextmanager
-def deployed(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int) -> Iterator[tuple[Project, Book]]:
-    """The project for the server of a row, with so many rows of an earlier run, and the server's book."""
+def serving(case: Case) -> Iterator[tuple[Vendor, Book]]:
+    """The server of a row, and its book."""
     book = Book.of(case.records)
     with serve(book, Faults(*case.faults()), case.contract, KEY) as server:
         if case.moves is not None:
             server.on_request(partial(case.moves, book))
+        yield server, book
+
+
+def assert_swept_completely(case: Case) -> None:
+    """The pass that counted has every record of the server, as it is written there, and is proven to."""
+    with serving(case) as (server, book):
+        result, swept = swept_from(server, config(**case.endpoint))
+        assert {record["id"]: record for record in swept.records} == {record["id"]: record for record in book.records}
+        assert result.distinct == len(book)
+        assert result.complete is True
+
+
+def assert_not_swept(case: Case, says: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The sweep says why in one line; neither error nor log has a value of the API or the key."""
+    with serving(case) as (server, _), caplog.at_level(0), pytest.raises(ExtractError) as caught:
+        swept_from(server, config(**case.endpoint))
+    said = str(caught.value)
+    assert re.search(says, said), said
+    assert "\n" not in said
+    written = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert "values stay out" not in written
+    assert KEY not in written
+
+
+@contextmanager
+def deployed(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int) -> Iterator[tuple[Project, Book]]:
+    """The project for the server of a row, with so many rows of an earlier run, and the server's book."""
+    with serving(case) as (server, book):
         project = Project(monkeypatch, folder, server.url, KEY, config(**case.endpoint))
         if before:
             put_rows(project, before)
         yield project, book
 
 
-def assert_complete(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int) -> None:
+def assert_loaded(case: Case, monkeypatch: pytest.MonkeyPatch, folder: Path, before: int) -> None:
+    """A run loads all of it."""
     with deployed(case, monkeypatch, folder, before) as (project, book):
         result = project.run(mode=case.mode)
         assert result.success, project.failure(result)
@@ -101,3 +133,9 @@ def assert_failed(case: Case, says: str, monkeypatch: pytest.MonkeyPatch, folder
         assert "\n" not in project.failure(result)
         assert "values stay out" not in repr(result.all_events)
         assert KEY not in repr(result.all_events)
+
+
+def named(rows: list[Any], *names: str) -> list[Any]:
+    """The rows of these names."""
+    by_name = {row.id: row for row in rows}
+    return [by_name[name] for name in names]

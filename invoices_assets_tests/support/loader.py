@@ -20,6 +20,7 @@ from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import RefreshResult, refresh
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import SANDBOX_KEY
 
@@ -30,12 +31,14 @@ class ImpatientConnection(Api):
     def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
         client = super().client(spec, policy)
         client.close()
+        clock = FakeClock()
         return HttpClient(
             auth=spec.auth,
             redactor=self.redactor,
             policy=policy or RetryPolicy(),
             pool=max(1, self.window),
-            sleep=lambda seconds: None,
+            sleep=clock.sleep,
+            clock=clock,
         )
 
 

@@ -14,6 +14,7 @@ from invoices_assets.extract.sweep import SweepResult, sweep
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.vendor import SANDBOX_KEY, Vendor
 
 
@@ -66,7 +67,8 @@ def swept_from(
 ) -> tuple[SweepResult, Records]:
     """Sweeps the sandbox; waits before retries take no time."""
     spec = spec_of(content or config(), server.key)
-    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=lambda seconds: None)
+    clock = FakeClock()
+    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=clock.sleep, clock=clock)
     try:
         records = Records()
         return sweep(spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit), records

@@ -13,7 +13,7 @@ from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import first_page
 from invoices_assets.extract.watermark import Watermark, stamp_of
-from invoices_assets.source.record_key import identities_of
+from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat, is_later
 
@@ -59,7 +59,7 @@ def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
     page = _first_page(connection, spec, start)
     path = spec.cursor.path if spec.cursor is not None else None
     stamps = [None if path is None else stamp_of(record, path) for record in page.outline]
-    names = identities_of(spec.key_fields)(page.outline)
+    names = keys_of(spec)(page.outline)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return ProbeResult(
         question=EVERYTHING if start is None or cursor is None else f"since {start}",

@@ -15,7 +15,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import walk
 from invoices_assets.extract.partition import DateReader, DateWindow
 from invoices_assets.extract.watermark import Watermark
-from invoices_assets.source.record_key import identities_of
+from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 
 PASSES = 5
@@ -95,7 +95,7 @@ def sweep(
         RequestFailed: a page cannot be had.
     """
     began = time.monotonic()
-    identities = identities_of(spec.key_fields)
+    identities = keys_of(spec)
     position = getattr(spec.paginator, "param_name", None) or "the page's position"
     request = endpoint.request(start, parent_values, dates)
     moved = ""

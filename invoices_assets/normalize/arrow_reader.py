@@ -23,6 +23,7 @@ from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.source.columns import Column
+from invoices_assets.source.record_key import key_values
 
 # Arrow 26 reads numbers with an exponent and numbers of very many digits into decimals without a check: 1e34 wraps
 # around to another number, 1e-40 becomes 0, 1e-9999999 crashes the process. It also makes a number of the text "5".
@@ -107,14 +108,15 @@ class ArrowReader:
         if len(records) != sum(len(page.outline) for page in pages):
             raise NoLayout  # two parsers have read the bytes; what they do not agree on is not proven
         tables: dict[str, pa.Table] = {}
-        _Reader(self._table, self._primary_key, tables).root(layout, records)
+        key = {name: self._declared.get(name, Column(name=name)) for name in self._primary_key}
+        _Reader(self._table, key, tables).root(layout, records)
         return tables
 
 
 class _Reader:
     """Arrays of nested records to the tables of one batch."""
 
-    def __init__(self, table: str, primary_key: Sequence[str], tables: dict[str, pa.Table]) -> None:
+    def __init__(self, table: str, primary_key: Mapping[str, Column], tables: dict[str, pa.Table]) -> None:
         self._table = table
         self._primary_key = primary_key
         self._tables = tables
@@ -123,8 +125,12 @@ class _Reader:
         arrays: dict[str, pa.Array] = {}
         came: dict[str, pa.Array] = {}
         lists = _flattened(layout, records, arrays, came)
-        keys = {name: came[name].to_pylist() for name in self._primary_key if name in came}
-        if len(keys) < len(self._primary_key) or any(None in key or "" in key for key in keys.values()):
+        keys = {
+            name: key_values(column, came[name].to_pylist())
+            for name, column in self._primary_key.items()
+            if name in came
+        }
+        if len(keys) < len(self._primary_key) or any(None in key for key in keys.values()):
             raise NoLayout
         ids = pa.array(key_ids(keys), pa.string())
         self._tables[self._table] = pa.table(arrays | {"_dlt_id": ids})

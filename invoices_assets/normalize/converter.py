@@ -20,6 +20,7 @@ from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
 from invoices_assets.source.columns import Column
 from invoices_assets.source.naming import normalized
+from invoices_assets.source.record_key import key_values, keys_of, written
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -36,6 +37,7 @@ class Converter:
     def __init__(self, spec: ResourceSpec) -> None:
         self._spec = spec
         self._table = normalized(spec.name)
+        self._keys = keys_of(spec)
         self._moves = moves_of(spec.columns.values())
         self._shapes = FieldTypes()
         self._vectorized = ArrowReader(self._table, spec.columns, spec.primary_key, self._moves)
@@ -72,38 +74,8 @@ class Converter:
         return NormalizedBatch(tables, rejected, {storable(text): n for text, n in batch.shapes.remarks.items()})
 
     def _rejected(self, record: Any, reason: str) -> RejectedRecord:
-        key = record_key(record, self._spec.key_fields) if type(record) is dict else None
-        return RejectedRecord(key, json_text(record), storable(reason))
-
-
-def record_key(record: Mapping[str, Any], primary_key: Sequence[str]) -> str | None:
-    """The text of a record's primary key; None where a part is missing, null or empty.
-
-    Parameters:
-        primary_key: fields of the record: each a key, else a dotted path, else another spelling of the key
-            that becomes the same column.
-
-    Returns:
-        the value itself if it is a single text, else its JSON text (a list for a key of several fields).
-    """
-    values = [_lookup(record, name) for name in primary_key]
-    if any(value is None or value == "" or isinstance(value, dict | list) for value in values):
-        return None
-    if len(values) > 1:
-        return json_text(values)
-    return storable(values[0]) if isinstance(values[0], str) else json_text(values[0])
-
-
-def _lookup(record: Mapping[str, Any], name: str) -> Any:
-    if name in record:
-        return record[name]
-    value: Any = record
-    for step in name.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    if value is None:
-        column = normalized(name)
-        value = next((value for key, value in record.items() if normalized(key) == column), None)
-    return value
+        key = written(self._keys([record])[0])
+        return RejectedRecord(None if key is None else storable(key), json_text(record), storable(reason))
 
 
 @dataclass
@@ -182,8 +154,7 @@ class _Batch:
             hint = self._declared.get(place)
             found = fields.get(name)
             if found is not None and found.types != {type(None)}:
-                column = hint if hint and hint.kind else self.shapes.column(place, found.types)
-                arrays[name], unreadable = to_arrow(column, found.values, found.types)
+                arrays[name], unreadable = to_arrow(self._column(place, found), found.values, found.types)
                 for row, why in unreadable.items():
                     self._reject(rows, row, f"`{found.path}` {why}")
             elif hint and (hint.kind or not hint.nullable):
@@ -211,14 +182,23 @@ class _Batch:
                     expected.append(name)
         return expected
 
-    def _key_ids(self, rows: _Rows, fields: Mapping[str, Field]) -> list[str]:
-        nothing = [None] * len(rows.records)
-        columns = {name: fields[name].values if name in fields else nothing for name in self._primary_key}
-        for name, values in columns.items():
-            for row, value in enumerate(values):
-                if value is None or value == "":
+    def _key_ids(self, rows: _Rows, fields: dict[str, Field]) -> list[str]:
+        """The row ids of a batch; `fields` gets the keys of text columns as the texts that tell records apart."""
+        keys: dict[str, Sequence[Any]] = {}
+        for name in self._primary_key:
+            found = fields.get(name, Field(name, [None] * len(rows.records), {type(None)}))
+            column = self._column(name, found)
+            keys[name] = key_values(column, found.values)
+            if column.kind == "text":
+                fields[name] = Field(found.path, keys[name], set(map(type, keys[name])), found.move)
+            for row, value in enumerate(keys[name]):
+                if value is None:
                     self._reject(rows, row, f"no id: `{name}` is missing or empty")
-        return key_ids(columns)
+        return key_ids(keys)
+
+    def _column(self, place: str, found: Field) -> Column:
+        hint = self._declared.get(place)
+        return hint if hint and hint.kind else self.shapes.column(place, found.types)
 
     def _send_children(self, table: Table, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]) -> None:
         for name, found in flat.lists.items():

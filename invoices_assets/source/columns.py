@@ -20,6 +20,9 @@ from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
 """The `x-format`s that count from 1970-01-01T00:00:00Z, and the power of ten of a second that they count."""
 
+NUMERIC = ("decimal", "bigint", "double", "wei")
+"""The data types of numbers."""
+
 _HINTS = {
     "kind": "data_type",
     **{hint: hint for hint in ("precision", "scale", "nullable", "timezone", "description")},
@@ -35,7 +38,6 @@ _DLT_PREFIXES = tuple(_OF_DLT.split())
 _MAX_DIGITS = 38
 # Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
 _DIGITS = {"decimal": {"precision": _MAX_DIGITS, "scale": 9}, "wei": {"precision": _MAX_DIGITS, "scale": 0}}
-_NUMERIC = ("decimal", "bigint", "double", "wei")
 _TIMED = ("date", "timestamp")
 _MICROSECOND_DIGITS = 6
 _ANY_DESTINATION = DestinationCapabilitiesContext.generic_capabilities()
@@ -155,8 +157,8 @@ class Column(BaseModel):
             yield f"`precision` {precision}; a decimal has 1 to {_MAX_DIGITS} digits"
         if self.kind in _DIGITS and scale > precision:
             yield f"`scale` {scale}, which is more than its `precision` {precision}"
-        if self.x_scale is not None and self.kind not in _NUMERIC:
-            yield f"`x-scale`, which needs one of the data types {', '.join(_NUMERIC)}"
+        if self.x_scale is not None and self.kind not in NUMERIC:
+            yield f"`x-scale`, which needs one of the data types {', '.join(NUMERIC)}"
         if self.x_format is not None and self.kind not in _TIMED:
             yield "`x-format`, which needs the data type date or timestamp"
         if "Z" in re.findall("%(.)", self.x_format or ""):

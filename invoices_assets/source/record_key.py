@@ -1,47 +1,152 @@
-"""The primary key of a record, in the API's own spelling."""
+"""The way to read the primary key of a record: one text for one record, wherever a record is told from another.
+
+A key is what its columns store of it. So it is found under every spelling that becomes the column, and the
+number 1, the number 1.0 and the text 1 are one key.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from dlt.common.normalizers.naming.snake_case import NamingConvention
+from invoices_assets.source.columns import NUMERIC, Column
+from invoices_assets.source.naming import normalized
+from invoices_assets.source.paths import MISSING, at_keys
+from invoices_assets.source.resource import ResourceSpec
+
+_MOST_DIGITS = 100
+"""Numbers with more digits before or after the point keep their exponent; no column holds them as a number."""
 
 
-def identities_of(key_fields: Sequence[str]) -> Callable[[Sequence[Any]], list[str | None]]:
-    """Returns a function that gives the identity of each record of a page, None where one has none.
+def keys_of(spec: ResourceSpec) -> Callable[[Sequence[Any]], list[Any]]:
+    """Returns a function that gives the key of each record of a page; None where a part is missing or empty.
+
+    The key of one column is its text, such as `inv_7`, `1` or `1.5`; one of several is a tuple of theirs.
+    """
+    readers = [
+        _reader(spec, spec.columns.get(name, Column(name=name)), field)
+        for name, field in zip(spec.primary_key, spec.key_fields, strict=True)
+    ]
+
+    def keys(records: Sequence[Any]) -> list[Any]:
+        parts = [read(records) for read in readers]
+        if len(parts) == 1:
+            return parts[0]
+        return [None if None in key else key for key in zip(*parts, strict=True)]
+
+    return keys
+
+
+def written(key: str | tuple[str, ...] | None) -> str | None:
+    """A key as one text, as `invoices_rejected.key` has it: that of several columns is a JSON list, `["FR", "7"]`."""
+    return json.dumps(key, ensure_ascii=False) if isinstance(key, tuple) else key
+
+
+def parts_of(key: str, width: int) -> list[str | None]:
+    """The texts of which `written` has made this one, for so many columns."""
+    return [key] if width == 1 else [key_text(part) for part in json.loads(key, parse_float=Decimal)]
+
+
+def key_text(value: Any, *, is_number: bool = False) -> str | None:
+    """The text of one part of a key; None where it is missing, empty, or no single value.
 
     Parameters:
-        key_fields: the API's own names of the primary key, for example `["id"]`.
+        is_number: the column is one of numbers, so that the text `01` is the number 1.
     """
-    readers = [_field_reader(field) for field in key_fields]
+    if is_number and type(value) is str and value.isascii() and "_" not in value:
+        with contextlib.suppress(InvalidOperation):
+            value = Decimal(value)
+    if type(value) is str:
+        return value or None
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int:
+        return str(value)
+    return _plain(value) if type(value) is Decimal else None
 
-    def identities(records: Sequence[Any]) -> list[str | None]:
-        fields = [[read(record) for record in records] for read in readers]
-        if len(fields) == 1:
-            return [value if value is None or type(value) is str else str(value) for value in fields[0]]
-        return [None if None in key else "\x1f".join(map(str, key)) for key in zip(*fields, strict=True)]
 
-    return identities
+def key_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a key column, with one value for one key, so that it has one row id.
+
+    Parameters:
+        column: what they become.
+        values: as they came.
+
+    Returns:
+        texts for a column of text, whole numbers or decimals for one of numbers, else the values themselves;
+        None where there is none.
+    """
+    kinds = set(map(type, values))
+    if column.kind == "text":
+        return values if kinds == {str} and "" not in values else [key_text(value) for value in values]
+    if column.kind in NUMERIC and kinds != {int}:
+        return [_number(value) for value in values]
+    return [None if value == "" else value for value in values]
 
 
-def _field_reader(field: str) -> Callable[[Any], Any]:
-    """Reads a field as it is spelled, as dlt would normalize its name, or as a dotted path."""
-    normalize = NamingConvention().normalize_identifier
-    spelled = field
+def _reader(spec: ResourceSpec, column: Column, field: str) -> Callable[[Sequence[Any]], list[str | None]]:
+    """Reads one part of the key; the field as it is declared first, which most records have."""
+    is_number = column.kind in NUMERIC
+    moved = {other.x_from for other in spec.columns.values() if other.x_from}
+    places: dict[tuple[str, ...], None] = {(field,): None}
+    if column.x_from:
+        places[tuple(field.split("."))] = None
 
-    def read(record: Any) -> Any:
-        nonlocal spelled
-        if not isinstance(record, dict):
-            return None
-        value = record.get(spelled)
-        if value is None and spelled not in record:
-            spelled = next((key for key in record if normalize(key) == normalize(field)), field)
-            value = record.get(spelled)
-        if value is None and "." in field:
-            value = record
-            for part in field.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
-        return value
+    def find(record: Any) -> Any:
+        for place in places:
+            value = at_keys(record, place)
+            if value is not MISSING and value is not None:
+                return value
+        for place, value in _fields(record, column.name) if isinstance(record, dict) else ():
+            if value is not None and ".".join(place) not in moved:
+                places[place] = None
+                return value
+        return None
+
+    def read(records: Sequence[Any]) -> list[str | None]:
+        try:
+            values = [record[field] for record in records]
+        except (KeyError, TypeError):
+            values = [None]
+        if None in values:
+            values = [find(record) for record in records]
+        if not is_number and set(map(type, values)) == {str} and "" not in values:
+            return values
+        return [key_text(value, is_number=is_number) for value in values]
 
     return read
+
+
+def _fields(record: Mapping[str, Any], name: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The fields of a record that become a column, and their places; within objects, too."""
+    for key, value in record.items():
+        column = normalized(key)
+        if column == name:
+            yield (key,), value
+        elif isinstance(value, dict) and name.startswith(f"{column}__"):
+            for place, inner in _fields(value, name[len(column) + 2 :]):
+                yield (key, *place), inner
+
+
+def _number(value: Any) -> Any:
+    text = key_text(value, is_number=True)
+    if text is None or type(value) is bool:
+        return None if text is None else value
+    if text.removeprefix("-").isdecimal():
+        return int(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return value
+
+
+def _plain(number: Decimal) -> str:
+    if not number:
+        return "0"
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+        return str(number)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

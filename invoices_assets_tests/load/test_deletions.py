@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,3 +105,20 @@ def test_a_rejected_record_with_a_key_of_two_columns_has_not_vanished(tmp_path: 
     loader.load([*records, invoice(9, series="a")])
     assert loader.load([*records, invoice(9, series="a", total="a lot")]).deleted == 0
     assert loader.load([*records, invoice(9, series="b", total="a lot")]).deleted == 1
+
+
+@pytest.mark.parametrize("rejected", [7, "7", Decimal("7.0")])
+@pytest.mark.parametrize("stored", [7, "7", Decimal("7.0")])
+def test_one_id_in_another_notation_has_not_vanished(stored: Any, rejected: Any, tmp_path: Path) -> None:
+    loader = Loader(tmp_path / "w.duckdb")
+    loader.load([invoice(0, id=stored)])
+    assert (
+        loader.load([invoice(0, id=rejected, total="a lot")]).deleted,
+        loader.column("SELECT id FROM {d}.invoices"),
+    ) == (
+        0,
+        ["7"],
+    )
+    again = loader.load([invoice(0, id=rejected)], complete=False)
+    assert (again.new, again.changed, again.unchanged) == (0, 0, 1)
+    assert loader.column("SELECT count(*) FROM {d}.invoices_rejected") == [0]

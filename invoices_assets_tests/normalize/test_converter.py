@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from invoices_assets.normalize.converter import Converter, record_key
+from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
 from invoices_assets_tests.support.column_helpers import DECIMAL, MONEY, convert, declared, rows
 
@@ -231,26 +231,3 @@ def test_a_record_of_400_levels_is_stored(wrap: Any) -> None:
 def test_a_record_of_2000_fields_is_stored() -> None:
     made = convert([{"id": 1, **{f"f{n}": n for n in range(2000)}}, {"id": 2}])
     assert made.tables["invoices"].num_columns == 2002
-
-
-@pytest.mark.parametrize(
-    ("record", "fields", "key"),
-    [
-        ({"id": "a"}, ["id"], "a"),
-        ({"id": 5}, ["id"], "5"),
-        ({"Id": 5}, ["id"], "5"),
-        ({"meta": {"id": "a"}}, ["meta.id"], "a"),
-        ({"meta.id": "b", "meta": {"id": "a"}}, ["meta.id"], "b"),
-        ({"t": "a", "nr": Decimal("1.50")}, ["t", "nr"], '["a", 1.50]'),
-        ({"t": "a"}, ["t", "nr"], None),
-        ({"id": ""}, ["id"], None),
-        ({"id": {"x": 1}}, ["id"], None),
-        ({"id": 0}, ["id"], "0"),
-    ],
-)
-def test_the_key_of_a_record_is_a_text(record: dict[str, Any], fields: list[str], key: str | None) -> None:
-    assert record_key(record, fields) == key
-
-
-def test_ids_that_look_alike_in_two_columns_are_different_keys() -> None:
-    assert record_key({"a": "1", "b": "2,3"}, ["a", "b"]) != record_key({"a": "1,2", "b": "3"}, ["a", "b"])

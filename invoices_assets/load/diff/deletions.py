@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +13,7 @@ from invoices_assets.errors import DeletionRefused
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import DELETED_AT, ROW_ID, TablePlan, qualified
-from invoices_assets.load.types import text_of
+from invoices_assets.source.record_key import parts_of
 
 
 def refuse_empty_sweep(
@@ -62,12 +61,9 @@ def find_deleted(
     """
     live = f"e.{ident(DELETED_AT)} IS NULL" if DELETED_AT in root.existing else "true"
     same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in key)
-    rejected = _rejected_keys(connection, sweep, len(key))
-    kept = ""
-    if rejected:
-        texts = [text_of(f"e.{ident(k)}", root.columns[k]) for k in key]
-        matches = " AND ".join(f"r.k{i} = {text}" for i, text in enumerate(texts))
-        kept = f"AND NOT EXISTS (SELECT 1 FROM {rejected} r WHERE {matches})"
+    keys = chain.from_iterable(pq.read_table(f, columns=["key"])["key"].to_pylist() for f in sweep.rejected_files)
+    rejected = key_table(connection, keys, root, key)
+    kept = f"AND NOT EXISTS (SELECT 1 FROM {rejected} s WHERE {same})" if rejected else ""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
         f"FROM {qualified(dataset, root.name)} e "
@@ -84,42 +80,32 @@ def find_deleted(
     return gone
 
 
-def _rejected_keys(connection: duckdb.DuckDBPyConnection, sweep: SpooledSweep, width: int) -> str | None:
-    """A table of the keys of the rejected records as texts `k0` to `kn`; None when no record has one."""
-    keys: set[tuple[str, ...]] = set()
-    for path in sweep.rejected_files:
-        for key in pq.read_table(path, columns=["key"])["key"].to_pylist():
-            keys |= key_spellings(key, width)
-    if not keys:
+def key_table(
+    connection: duckdb.DuckDBPyConnection, keys: Iterable[str | None], root: TablePlan, names: Sequence[str]
+) -> str | None:
+    """A table of the keys of rejected records, as texts in `key` and by their parts in the columns' own types.
+
+    Parameters:
+        keys: as `invoices_rejected.key` has them.
+        names: the columns of the primary key, and of the result.
+
+    Returns:
+        its name; None when no record has a key.
+    """
+    split = {key: parts_of(key, len(names)) for key in keys if key is not None}
+    split = {key: parts for key, parts in split.items() if len(parts) == len(names)}
+    if not split or not root.columns:
         return None
-    table = "temp.main._delta_rejected_keys"
-    columns = {f"k{i}": pa.array([key[i] for key in keys], pa.string()) for i in range(width)}
-    connection.register("_delta_rejected_keys_arrow", pa.table(columns))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM _delta_rejected_keys_arrow")
-    connection.unregister("_delta_rejected_keys_arrow")
-    return table
-
-
-def key_spellings(key: str | None, width: int) -> set[tuple[str, ...]]:
-    """How the key of a rejected record, of so many columns, may read as texts of the main table's columns."""
-    if key is None:
-        return set()
-    parts = [key] if width == 1 else _parts(key)
-    return {tuple(parts), tuple(map(_plain, parts))} if len(parts) == width else set()
-
-
-def _parts(key: str) -> list[str]:
-    values = json.loads(key, parse_float=str, parse_int=str)
-    return [value if isinstance(value, str) else json.dumps(value) for value in values]
-
-
-def _plain(text: str) -> str:
-    """A number as the warehouse's own text of it would be; any other text as it is."""
-    try:
-        plain = format(Decimal(text), "f")
-    except InvalidOperation:
-        return text
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    texts = {
+        f"k{index}": pa.array([parts[index] for parts in split.values()], pa.string()) for index in range(len(names))
+    }
+    cast = [f"TRY_CAST(k{index} AS {root.columns[name]}) AS {ident(name)}" for index, name in enumerate(names)]
+    connection.register("_delta_keys_arrow", pa.table({"key": pa.array(split, pa.string()), **texts}))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _delta_keys AS SELECT key, {', '.join(cast)} FROM _delta_keys_arrow"
+    )
+    connection.unregister("_delta_keys_arrow")
+    return "temp.main._delta_keys"
 
 
 def _live(connection: duckdb.DuckDBPyConnection, dataset: str, root: TablePlan) -> int:

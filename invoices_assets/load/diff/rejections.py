@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from invoices_assets.load.diff.changes import Delta, spool_view
-from invoices_assets.load.diff.deletions import key_spellings
+from invoices_assets.load.diff.deletions import key_table
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import ROW_ID, qualified, rejected_table, table_exists
-from invoices_assets.load.types import text_of
 
 
 def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> int:
@@ -43,18 +40,9 @@ def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> 
 def _swept_keys(delta: Delta, key: Sequence[str], rejections: str) -> str:
     """SQL for the keys of rejections whose records the sweep has as rows."""
     known = delta.connection.execute(f"SELECT DISTINCT key FROM {rejections} WHERE key IS NOT NULL").fetchall()
-    spelled = [(text, parts) for (text,) in known for parts in key_spellings(text, len(key))]
     root = delta.plan.root
-    if not spelled or not root.columns:
+    waiting = key_table(delta.connection, (text for (text,) in known), root, key)
+    if waiting is None:
         return "SELECT NULL WHERE false"
-    columns = {"key": pa.array([text for text, _ in spelled], pa.string())}
-    for index in range(len(key)):
-        columns[f"k{index}"] = pa.array([parts[index] for _, parts in spelled], pa.string())
-    table = "temp.main._delta_waiting"
-    delta.connection.register("_delta_waiting_arrow", pa.table(columns))
-    delta.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM _delta_waiting_arrow")
-    delta.connection.unregister("_delta_waiting_arrow")
-    same = " AND ".join(
-        f"w.k{index} = {text_of(f's.{ident(name)}', root.columns[name])}" for index, name in enumerate(key)
-    )
-    return f"SELECT w.key FROM {table} w JOIN {spool_view(root)} s ON {same}"
+    same = " AND ".join(f"w.{ident(name)} = s.{ident(name)}" for name in key)
+    return f"SELECT w.key FROM {waiting} w JOIN {spool_view(root)} s ON {same}"

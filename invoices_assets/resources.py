@@ -14,6 +14,7 @@ from pydantic import Field
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
+from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.redaction.redactor import Redactor
@@ -67,6 +68,8 @@ class InvoicesApi(dg.ConfigurableResource):
     requests_per_second: float | None = Field(
         default=None, gt=0, description="A budget that all pages in flight share. None: no limit."
     )
+    answer_seconds: float = Field(default=600.0, gt=0, description="How long one answer may take as a whole.")
+    answer_megabytes: float = Field(default=512.0, gt=0, description="How large one answer may be, also unpacked.")
 
     @classmethod
     def from_environment(cls) -> InvoicesApi:
@@ -116,7 +119,8 @@ class InvoicesApi(dg.ConfigurableResource):
     def _connection(self, base_url: str, secret: str) -> Iterator[Api]:
         redactor = Redactor([secret])
         with redactor.installed(), redactor.guard():
-            yield Api(base_url, secret, redactor, self.window, self.requests_per_second)
+            limits = AnswerLimits(seconds=self.answer_seconds, megabytes=self.answer_megabytes)
+            yield Api(base_url, secret, redactor, self.window, self.requests_per_second, limits)
 
 
 class Warehouse(dg.ConfigurableResource):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.http.client import HttpClient
-from invoices_assets.extract.http.retry import RetryPolicy
+from invoices_assets.extract.http.limits import DEFAULT_LIMITS, AnswerLimits
+from invoices_assets.extract.http.retry import DEFAULT_POLICY, RetryPolicy
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
@@ -22,6 +23,7 @@ class Api:
         redactor: knows the secret by value.
         window: pages in flight together, for offset and page-number paging.
         requests_per_second: a budget shared by all pages in flight; None for no limit.
+        limits: of the time and the size of one answer.
     """
 
     base_url: str
@@ -29,17 +31,19 @@ class Api:
     redactor: Redactor = field(repr=False)
     window: int = 8
     requests_per_second: float | None = None
+    limits: AnswerLimits = DEFAULT_LIMITS
 
     def resources(self, source: Source) -> dict[str, ResourceSpec]:
         """The resources of a source file, with the secret in place."""
         return {name: spec.with_auth(self.secret) for name, spec in source.resources.items()}
 
-    def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
+    def client(self, spec: ResourceSpec, policy: RetryPolicy = DEFAULT_POLICY) -> HttpClient:
         """An HTTP client that carries the auth of a resource; the caller closes it."""
         return HttpClient(
             auth=spec.auth,
             redactor=self.redactor,
-            policy=policy or RetryPolicy(),
+            policy=policy,
+            limits=self.limits,
             requests_per_second=self.requests_per_second,
             pool=max(1, self.window),
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from invoices_assets.errors import ApiStatusError, SourceError
 from invoices_assets.extract.api import Api
-from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import first_page
@@ -20,8 +20,8 @@ from invoices_assets.source.timestamps import TimestampFormat, is_later
 EVERYTHING = "everything"
 """The question where an API cannot be asked for changes only, or where no cursor is known yet."""
 
-TIMEOUT = (5.0, 20.0)
-"""Seconds for connecting and for each read: Dagster gives the tick of a sensor 60 s."""
+LIMITS = AnswerLimits(connect=5, read=20, seconds=30)
+"""Dagster gives the tick of a sensor 60 s."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
 
 
 def _first_page(connection: Api, spec: ResourceSpec, start: Any) -> Page:
-    http = HttpClient(
-        auth=spec.auth, redactor=connection.redactor, policy=RetryPolicy(retries=0), timeout=TIMEOUT, pool=1
-    )
+    http = replace(connection, window=1, limits=LIMITS).client(spec, RetryPolicy(retries=0))
     try:
         endpoint = connection.endpoint(http, spec)
         try:

@@ -116,10 +116,10 @@ class Kind:
 
 def impatient() -> None:
     """Waits before retries take no time."""
-    from invoices_assets.extract.http.client import HttpClient
+    from invoices_assets.extract.http.clock import Clock
 
     # in a process of its own, which this sabotage ends with
-    HttpClient._sleep_or_stop = lambda self, seconds: None  # type: ignore[method-assign]
+    Clock.sleep = lambda self, seconds: None  # type: ignore[method-assign]
 
 
 def chatty() -> None:

@@ -129,7 +129,7 @@ def test_a_certificate_that_cannot_be_verified_is_not_tried_again(tls_api: tuple
     clock = FakeClock()
 
     with pytest.raises(ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: its certificate"):
-        client(sleep=clock.sleep, clock=clock).send(get(api))
+        client(clock=clock).send(get(api))
 
     assert clock.sleeps == []
 
@@ -139,7 +139,7 @@ def test_a_server_that_speaks_no_tls_is_not_tried_again(api: FakeApi) -> None:
     url = api.url.replace("http:", "https:")
 
     with pytest.raises(ApiUnreachable, match=r"no secure connection to https://127.0.0.1:\d+: "):
-        client(sleep=clock.sleep, clock=clock).send(requests.Request("GET", url))
+        client(clock=clock).send(requests.Request("GET", url))
 
     assert clock.sleeps == []
 
@@ -190,6 +190,44 @@ def test_a_key_is_not_sent_to_another_host_or_port(api: FakeApi, other_api: Fake
     assert other_api.asked == []
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        r"http://127.0.0.1:{other}\@127.0.0.1:{own}/v1/invoices",
+        r"http:\\127.0.0.1:{other}/v1/invoices",
+        r"\\127.0.0.1:{other}/v1/invoices",
+        "http://127.0.0.1:{own}@127.0.0.1:{other}/v1/invoices",
+        "http://ann:pass@127.0.0.1:{own}/v1/invoices",
+        "http://127.0.0.1:{other} @127.0.0.1:{own}/v1/invoices",
+        "http://127.0.0.1:{other}\t@127.0.0.1:{own}/v1/invoices",
+        "http://127.0.0.1:{other}\u3000@127.0.0.1:{own}/v1/invoices",
+        "http://127.0.0.1:{other}\x85/v1/invoices",
+    ],
+)
+def test_a_redirect_that_parsers_may_read_in_two_ways_is_not_followed(
+    api: FakeApi, other_api: FakeApi, location: str
+) -> None:
+    other_api.route("/v1/invoices", OK)
+    target = location.format(other=other_api.port, own=api.port).encode().decode("latin-1")
+    api.route("/v1/invoices", Reply(302, headers={"Location": target}))
+
+    with pytest.raises(RequestFailed) as caught:
+        client().send(get(api))
+
+    assert "it is not followed" in str(caught.value)
+    assert other_api.asked == []
+    assert len(api.asked) == 1
+
+
+def test_a_redirect_with_a_blank_in_its_query_is_followed(api: FakeApi) -> None:
+    api.route("/v1/invoices", Reply(302, headers={"Location": "/found?since=2024-01-01 00:00:00"}))
+    api.route("/found", OK)
+
+    client().send(get(api))
+
+    assert api.asked[1].query["since"] == ["2024-01-01 00:00:00"]
+
+
 def test_a_link_to_another_host_is_not_followed(api: FakeApi, other_api: FakeApi) -> None:
     api.route("/v1/invoices", OK)
     http = client()
@@ -197,6 +235,17 @@ def test_a_link_to_another_host_is_not_followed(api: FakeApi, other_api: FakeApi
 
     with pytest.raises(RequestFailed, match=r"the API points to another port .*; the key is not sent there"):
         http.send(get(other_api))
+
+    assert other_api.asked == []
+
+
+def test_a_link_that_urllib_reads_otherwise_is_judged_by_where_it_is_sent(api: FakeApi, other_api: FakeApi) -> None:
+    api.route("/v1/invoices", OK)
+    http = client()
+    http.send(get(api))
+
+    with pytest.raises(RequestFailed, match=f"another port of the host, {other_api.url}; the key is not sent there"):
+        http.send(requests.Request("GET", rf"{other_api.url}\@127.0.0.1:{api.port}/v1/invoices"))
 
     assert other_api.asked == []
 

@@ -36,7 +36,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
 def test_429_pauses_all_threads(api: FakeApi) -> None:
     api.route("/v1/invoices", Reply(429, headers={"Retry-After": "30"}), OK)
     clock = HeldClock()
-    http = client(sleep=clock.sleep, clock=clock)
+    http = client(clock=clock)
 
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(http.send, get(api))
@@ -59,7 +59,7 @@ def test_500_holds_up_only_its_own_request(api: FakeApi) -> None:
     api.route("/broken", Reply(500), OK)
     api.route("/v1/invoices", OK)
     clock = HeldClock()
-    http = client(sleep=clock.sleep, clock=clock)
+    http = client(clock=clock)
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(http.send, get(api, "/broken"))
@@ -108,7 +108,7 @@ def test_no_more_requests_are_under_way_than_the_window(api: FakeApi, monkeypatc
 def test_a_rate_budget_is_shared_by_all_threads_and_used_up(api: FakeApi, rate: float) -> None:
     clock = FakeClock()
     api.route("/v1/invoices", OK)
-    http = client(requests_per_second=rate, sleep=clock.sleep, clock=clock)
+    http = client(requests_per_second=rate, clock=clock)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(http.send, [get(api) for _ in range(100)]))
@@ -123,14 +123,19 @@ def test_a_rate_budget_is_shared_by_all_threads_and_used_up(api: FakeApi, rate: 
 )
 def test_requests_are_never_closer_than_the_budget_allows(rate: float, delays: list[tuple[float, float]]) -> None:
     """Delays are parts of the spacing: how much too long a sleep took, and how long a request."""
-    clock = FakeClock()
     overshoots = iter([too_long for too_long, _ in delays] + [0.0] * 99)
-    gate = RateLimiter(1, rate, lambda seconds: clock.sleep(seconds + next(overshoots) / rate), clock)
+
+    class Oversleeping(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + next(overshoots, 0.0) / rate)
+
+    clock = Oversleeping()
+    gate = RateLimiter(1, rate, clock)
     departures = []
     for _, took in delays:
         ticket = gate.enter()
         departures.append(clock())
-        clock.sleep(took / rate)
+        FakeClock.sleep(clock, took / rate)
         gate.leave(ticket, throttled=False)
 
     gaps = [later - earlier for earlier, later in pairwise(departures)]
@@ -140,7 +145,7 @@ def test_requests_are_never_closer_than_the_budget_allows(rate: float, delays: l
 @pytest.mark.parametrize(("refused", "spacing"), [(1, 0.011), (2, 0.0121), (20, 0.015)])
 def test_a_budget_that_the_api_finds_too_high_is_lowered_by_up_to_a_third(refused: int, spacing: float) -> None:
     clock = FakeClock()
-    gate = RateLimiter(1, 100, clock.sleep, clock)
+    gate = RateLimiter(1, 100, clock)
     for _ in range(refused):
         gate.leave(gate.enter(), throttled=True)
     departures = []
@@ -155,7 +160,7 @@ def test_a_budget_that_the_api_finds_too_high_is_lowered_by_up_to_a_third(refuse
 
 def test_of_waiting_requests_the_one_that_failed_most_often_goes_first() -> None:
     clock = HeldClock()
-    gate = RateLimiter(1, None, clock.sleep, clock)
+    gate = RateLimiter(1, None, clock)
     gate.pause(5)
     order: list[int] = []
 
@@ -176,7 +181,7 @@ def test_of_waiting_requests_the_one_that_failed_most_often_goes_first() -> None
 def test_retries_are_part_of_the_budget(api: FakeApi) -> None:
     clock = FakeClock()
     api.route("/v1/invoices", Reply(500), OK)
-    http = client(requests_per_second=0.1, sleep=clock.sleep, clock=clock)
+    http = client(requests_per_second=0.1, clock=clock)
 
     http.send(get(api))
 

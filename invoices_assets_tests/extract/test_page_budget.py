@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import logging
+import zlib
 
 import pytest
 
@@ -19,6 +20,14 @@ from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 PATH = "/v1/invoices"
 FULL = Reply(body={"data": [{"id": "1"}], "total": 2500})
 EMPTY = Reply(body={"data": [], "total": 2500})
+BODY = b'{"data": [{"id": "1"}], "total": 2500}'
+BODIES = {
+    "gzip": (gzip.compress(BODY), {"Content-Encoding": "gzip"}),
+    "x-gzip": (gzip.compress(BODY), {"Content-Encoding": "x-gzip"}),
+    "deflate": (zlib.compress(BODY), {"Content-Encoding": "deflate"}),
+    "deflate without its header": (zlib.compress(BODY, wbits=-15), {"Content-Encoding": "deflate"}),
+    "gzip of gzip": (gzip.compress(gzip.compress(BODY)), {"Content-Encoding": "gzip, gzip"}),
+}
 FAULTS = {
     "status": Reply(503),
     "too busy": Reply(429),
@@ -32,7 +41,7 @@ FAULTS = {
 
 
 def endpoint(api: FakeApi, clock: FakeClock) -> Endpoint:
-    return Endpoint(client(None, sleep=clock.sleep, clock=clock), spec_of(config(), api.url), api.url)
+    return Endpoint(client(None, clock=clock), spec_of(config()), api.url)
 
 
 def not_the_end(came: Page | ApiStatusError) -> str | None:
@@ -151,3 +160,23 @@ def test_the_log_says_what_contradicts_a_page(api: FakeApi, caplog: pytest.LogCa
     assert caplog.messages == [
         f"GET {api.url}/v1/invoices: an empty page after 1,000 of 2,500 records; trying again in 2 s (attempt 2 of 4)"
     ]
+
+
+@pytest.mark.parametrize(("body", "headers"), BODIES.values(), ids=BODIES)
+def test_a_packed_body_that_ends_early_is_asked_for_again(api: FakeApi, body: bytes, headers: dict[str, str]) -> None:
+    """The packing of urllib3 accepts a stream that stops in the middle; what is unpacked of it is no JSON then."""
+    kept = [length for length in range(len(body)) if length < len(body) - 8]
+    api.route(PATH, *[Reply(body=body[:length], headers=headers) for length in kept[:: len(kept) // 3]][:3], FULL)
+    asker = endpoint(api, FakeClock())
+
+    assert asker.get_page(asker.request(None)).page.records == [{"id": "1"}]
+    assert len(api.asked) == 4
+
+
+@pytest.mark.parametrize(("body", "headers"), BODIES.values(), ids=BODIES)
+def test_a_packed_body_is_unpacked(api: FakeApi, body: bytes, headers: dict[str, str]) -> None:
+    api.route(PATH, Reply(body=body, headers=headers))
+    asker = endpoint(api, FakeClock())
+
+    assert asker.get_page(asker.request(None)).page.total == 2500
+    assert asker._http.stats.bytes_received == len(body)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import threading
 
+from invoices_assets.extract.http.clock import Clock
 
-class FakeClock:
-    """Stands in for `time.monotonic` (call it) and `time.sleep`; `sleeps` has every wait in order."""
+EPOCH = 1_700_000_000.0
+"""Seconds since the epoch at which the clocks here begin."""
+
+
+class FakeClock(Clock):
+    """Call it for the seconds that were slept; `sleeps` has every wait in order."""
 
     def __init__(self) -> None:
         self.sleeps: list[float] = []
@@ -16,13 +21,21 @@ class FakeClock:
     def __call__(self) -> float:
         return self._now
 
+    monotonic = __call__
+
+    def now(self) -> float:
+        return EPOCH + self._now
+
+    def stop(self) -> None:
+        pass
+
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self.sleeps.append(seconds)
             self._now += seconds
 
 
-class HeldClock:
+class HeldClock(Clock):
     """A clock whose sleepers sleep until the test moves it on."""
 
     def __init__(self) -> None:
@@ -30,8 +43,11 @@ class HeldClock:
         self._now = 0.0
         self._changed = threading.Condition()
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         return self._now
+
+    def stop(self) -> None:
+        pass
 
     def sleep(self, seconds: float) -> None:
         with self._changed:

@@ -16,6 +16,7 @@ import requests
 from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 
 from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
@@ -27,17 +28,8 @@ OK = Reply(body={"data": []})
 
 
 def client(auth: Any = KEY_IN_QUERY, **settings: Any) -> HttpClient:
-    clock = FakeClock()
-    return HttpClient(
-        **{
-            "auth": auth,
-            "redactor": Redactor([KEY]),
-            "sleep": clock.sleep,
-            "clock": clock,
-            "timeout": (5, 5),
-            **settings,
-        }
-    )
+    usual = {"redactor": Redactor([KEY]), "clock": FakeClock(), "limits": AnswerLimits(connect=5, read=5)}
+    return HttpClient(auth=auth, **{**usual, **settings})
 
 
 def get(api: FakeApi, path: str = "/v1/invoices", /, **params: Any) -> requests.Request:

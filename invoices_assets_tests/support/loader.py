@@ -10,7 +10,7 @@ import duckdb
 
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
-from invoices_assets.extract.http.retry import RetryPolicy
+from invoices_assets.extract.http.retry import DEFAULT_POLICY, RetryPolicy
 from invoices_assets.load.inspect import read_state
 from invoices_assets.load.load import LoadResult
 from invoices_assets.load.lock import warehouse_lock, working_folder
@@ -28,18 +28,8 @@ from invoices_assets_tests.vendor import SANDBOX_KEY
 class ImpatientConnection(Api):
     """Waits before retries take no time."""
 
-    def client(self, spec: ResourceSpec, policy: RetryPolicy | None = None) -> HttpClient:
-        client = super().client(spec, policy)
-        client.close()
-        clock = FakeClock()
-        return HttpClient(
-            auth=spec.auth,
-            redactor=self.redactor,
-            policy=policy or RetryPolicy(),
-            pool=max(1, self.window),
-            sleep=clock.sleep,
-            clock=clock,
-        )
+    def client(self, spec: ResourceSpec, policy: RetryPolicy = DEFAULT_POLICY) -> HttpClient:
+        return HttpClient(auth=spec.auth, redactor=self.redactor, policy=policy, pool=self.window, clock=FakeClock())
 
 
 def loaded(done: RefreshResult) -> LoadResult:

@@ -149,7 +149,7 @@ def without_waits(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
 
     def client(**settings: Any) -> HttpClient:
-        return HttpClient(**settings, sleep=clock.sleep, clock=clock)
+        return HttpClient(**settings, clock=clock)
 
     monkeypatch.setattr(api, "HttpClient", client)
     return clock

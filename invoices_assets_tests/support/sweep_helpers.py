@@ -67,8 +67,7 @@ def swept_from(
 ) -> tuple[SweepResult, Records]:
     """Sweeps the sandbox; waits before retries take no time."""
     spec = spec_of(content or config(), server.key)
-    clock = FakeClock()
-    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, sleep=clock.sleep, clock=clock)
+    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, clock=FakeClock())
     try:
         records = Records()
         return sweep(spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit), records

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
 from invoices_assets.errors import ApiStatusError, ExtractError, KeyRefused, RequestFailed
+from invoices_assets.extract.http.clock import Clock
+from invoices_assets.extract.http.limits import DEFAULT_LIMITS, AnswerLimits
 from invoices_assets.extract.http.network_errors import EXPECTED, exhausted, outcome_of
 from invoices_assets.extract.http.oauth import TokenAuth, fetches_tokens
 from invoices_assets.extract.http.origins import (
     address_of,
     difference,
+    linked,
+    location_of,
     may_have_key,
     origin_of,
     redirected,
     secured,
-    target_of,
     url_of,
 )
 from invoices_assets.extract.http.rate_limit import RateLimiter
 from invoices_assets.extract.http.responses import cleaned, judged
 from invoices_assets.extract.http.retry import DEFAULT_POLICY, AttemptResult, Attempts, Check, RetryPolicy
 from invoices_assets.extract.http.stats import HttpStats, RequestCounter
-from invoices_assets.extract.http.transport import Preparer, Transport
+from invoices_assets.extract.http.transport import Transport
 from invoices_assets.redaction.redactor import Redactor
 
 MOST_REDIRECTS = 5
@@ -42,13 +41,10 @@ class HttpClient:
         auth: puts the key into each request; None where the API needs none.
         redactor: knows the key. Bodies, headers and URLs of answers come back without it.
         policy: which failures are worth asking again.
-        timeout: seconds for connecting and for each read.
+        limits: of the time and the size of one answer.
         requests_per_second: at most, evenly spaced over all threads; None for no limit.
-        headers: sent with each request, unless the request has its own.
         pool: requests under way at once at most; it shrinks when the API answers 429 and grows back.
-        sleep: waits so many seconds; None for a wait that `close` ends.
-        clock: seconds, monotonic.
-        now: seconds since the epoch.
+        clock: None for that of the system.
     """
 
     def __init__(
@@ -57,29 +53,24 @@ class HttpClient:
         auth: AuthBase | None,
         redactor: Redactor,
         policy: RetryPolicy = DEFAULT_POLICY,
-        timeout: tuple[float, float] = (10, 60),
+        limits: AnswerLimits = DEFAULT_LIMITS,
         requests_per_second: float | None = None,
-        headers: Mapping[str, Any] | None = None,
         pool: int = 8,
-        sleep: Callable[[float], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
+        clock: Clock | None = None,
     ) -> None:
-        if fetches_tokens(auth):
-            auth = TokenAuth(auth, self._send_without_auth)
-        self._preparer = Preparer(headers or {}, auth)
-        self._tokens: HttpClient | None = None
         self._redactor = redactor
         self._policy = policy
-        self._timeout = timeout
-        self._sleep = sleep
-        self._clock = clock
-        self._now = now
-        self._closed = threading.Event()
-        self._transport = Transport(pool, timeout)
-        self._gate = RateLimiter(pool, requests_per_second, self._sleep_or_stop, clock)
-        self._tally = RequestCounter()
-        self._authorization: str | bytes = ""
+        self._limits = limits
+        self._clock = clock or Clock()
+        self._tokens: HttpClient | None = None
+        if fetches_tokens(auth):
+            self._tokens = HttpClient(
+                auth=None, redactor=redactor, policy=policy, limits=limits, pool=1, clock=self._clock
+            )
+            auth = TokenAuth(auth, self._tokens.send)
+        self._transport = Transport(auth, limits, pool, redactor.add)
+        self._gate = RateLimiter(pool, requests_per_second, self._clock)
+        self._counter = RequestCounter()
         self._first_url: str | None = None
         self._upgrades: dict[str, str] = {}
         self._refused: dict[str, KeyRefused] = {}
@@ -87,7 +78,7 @@ class HttpClient:
     @property
     def stats(self) -> HttpStats:
         """What happened so far."""
-        return self._tally.snapshot()
+        return self._counter.snapshot()
 
     @property
     def policy(self) -> RetryPolicy:
@@ -101,7 +92,7 @@ class HttpClient:
     def close(self) -> None:
         """Closes the connections and ends all waits; later requests fail."""
         self._gate.close()
-        self._closed.set()
+        self._clock.stop()
         self._transport.close()
         if self._tokens is not None:
             self._tokens.close()
@@ -181,7 +172,7 @@ class HttpClient:
         status = 0
         for _ in range(MOST_REDIRECTS + 1):
             if refused := self._refused.get("") or self._refused.get(line):
-                return AttemptResult(error=KeyRefused(refused.status, str(refused)))
+                raise KeyRefused(refused.status, str(refused))
             ticket = self._gate.enter(failed)
             throttled = False
             try:
@@ -191,75 +182,59 @@ class HttpClient:
                 self._gate.leave(ticket, throttled=throttled)
             if isinstance(answer, AttemptResult):
                 return answer
-            status = answer.status_code
             if not answer.is_redirect:
                 return self._judged(request, answer, line)
-            following = self._following(request, answer, line)
-            if isinstance(following, AttemptResult):
-                return following
-            request = following
-        message = f"{line} answers with more than {MOST_REDIRECTS} redirects"
-        return AttemptResult(error=ApiStatusError(status, message))
+            status = answer.status_code
+            request = self._following(request, answer, line)
+        raise ApiStatusError(status, f"{line} answers with more than {MOST_REDIRECTS} redirects")
 
     def _exchange(self, request: requests.Request) -> requests.Response | AttemptResult:
         """Sends once; a failure without a complete answer is an AttemptResult."""
+        self._keep_home(request)
         try:
-            if astray := self._astray(request):
-                return astray
-            ready = self._preparer.prepared(request)
-            self._learn(ready.headers.get("Authorization"))
-            self._tally.sent()
-            response, size = self._transport.send(ready)
-        except ExtractError as error:
-            return AttemptResult(error=error)
+            response, size = self._transport.send(request)
         except EXPECTED as error:
-            url = self._redactor.text(url_of(request))
-            return outcome_of(error, url, self._timeout)
+            self._counter.sent()
+            return outcome_of(error, self._redactor.text(url_of(request)), self._limits)
         self._first_url = self._first_url or url_of(request)
-        self._tally.answered(response.status_code, size)
+        self._counter.sent(response.status_code, size)
         return response
 
-    def _astray(self, request: requests.Request) -> AttemptResult | None:
+    def _keep_home(self, request: requests.Request) -> None:
         """Keeps the key on the host that it was first sent to, whatever the links in answers say."""
-        url = url_of(request)
-        origin = origin_of(url)
-        if origin in self._upgrades:
-            request.url = url = self._upgrades[origin] + url.removeprefix(origin)
-        first = self._first_url
-        if first is None or may_have_key(first, url):
-            return None
-        if upgraded := secured(first, url):
-            request.url = upgraded
-            return None
-        place = self._redactor.text(difference(first, url))
-        return AttemptResult(error=RequestFailed(f"the API points to {place}; the key is not sent there"))
-
-    def _learn(self, authorization: str | bytes | None) -> None:
-        """Makes the header as sent a secret: it may hold a token just obtained, or user and key in base64."""
-        if authorization and authorization != self._authorization:
-            self._authorization = authorization
-            text = authorization if isinstance(authorization, str) else authorization.decode("latin-1")
-            self._redactor.add(text)
+        url, first = url_of(request), self._first_url
+        if first is None or (url == first and not self._upgrades):
+            return
+        if upgraded := self._upgrades.get(origin_of(url)):
+            request.url = url = upgraded + url.removeprefix(origin_of(url))
+        if may_have_key(first, url):
+            return
+        request.url = secured(first, url)
+        if request.url is None:
+            place = self._redactor.text(difference(first, url))
+            raise RequestFailed(f"the API points to {place}; the key is not sent there")
 
     def _judged(self, request: requests.Request, response: requests.Response, line: str) -> AttemptResult:
-        response = cleaned(response, self._redactor)
-        outcome = judged(request, response, line, policy=self._policy, redactor=self._redactor, now=self._now())
+        response = cleaned(response, url_of(request), self._redactor)
+        outcome = judged(request, response, line, self._policy, self._redactor, self._clock.now())
         if isinstance(outcome.error, KeyRefused):
             self._refused["" if outcome.error.status == 401 else line] = outcome.error
         return outcome
 
-    def _following(
-        self, request: requests.Request, response: requests.Response, line: str
-    ) -> requests.Request | AttemptResult:
-        """The request that a redirect leads to, or why it is not followed."""
-        status = response.status_code
-        target = target_of(response)
-        if may_have_key(url_of(request), target):
-            self._remember_upgrade(origin_of(url_of(request)), origin_of(target))
-            return redirected(request, target, status)
-        place = self._redactor.text(difference(url_of(request), target))
-        message = f"{line} answers with a redirect to {place}; the key is not sent there"
-        return AttemptResult(error=ApiStatusError(status, message))
+    def _following(self, request: requests.Request, response: requests.Response, line: str) -> requests.Request:
+        """The request that a redirect leads to.
+
+        Raises:
+            RequestFailed: it leads where the key may not go, or nowhere in particular.
+        """
+        url = url_of(request)
+        target = linked(url, location_of(response))
+        if not may_have_key(url, target):
+            place = self._redactor.text(difference(url, target))
+            message = f"{line} answers with a redirect to {place}; the key is not sent there"
+            raise ApiStatusError(response.status_code, message)
+        self._remember_upgrade(origin_of(url), origin_of(target))
+        return redirected(request, target, response.status_code)
 
     def _remember_upgrade(self, origin: str, target: str) -> None:
         """Sends later requests by TLS at once, lest each one sends the key unprotected first."""
@@ -270,8 +245,8 @@ class HttpClient:
     def _wait(self, outcome: AttemptResult, line: str, failed: int) -> None:
         """Waits for the next attempt; all requests share the wait where the API is too busy for any."""
         seconds = self._policy.wait(failed, outcome.retry_after)
-        self._tally.repeated()
-        self._tally.waits(self._clock(), seconds)
+        self._counter.repeated()
+        self._counter.waits(self._clock.monotonic(), seconds)
         _log.warning(
             "%s: %s; trying again in %s s (attempt %d of %d)",
             line,
@@ -283,24 +258,4 @@ class HttpClient:
         if outcome.throttled:
             self._gate.pause(seconds)
         else:
-            self._sleep_or_stop(seconds)
-
-    def _sleep_or_stop(self, seconds: float) -> None:
-        if self._sleep is not None:
-            self._sleep(seconds)
-        else:
-            self._closed.wait(seconds)
-
-    def _send_without_auth(self, request: requests.Request) -> requests.Response:
-        if self._tokens is None:
-            self._tokens = HttpClient(
-                auth=None,
-                redactor=self._redactor,
-                policy=self._policy,
-                timeout=self._timeout,
-                pool=1,
-                sleep=self._sleep,
-                clock=self._clock,
-                now=self._now,
-            )
-        return self._tokens.send(request)
+            self._clock.sleep(seconds)

@@ -7,22 +7,14 @@ import ssl
 from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
-import requests
 import urllib3.exceptions as urllib3_errors
 
 from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError, RequestFailed
+from invoices_assets.extract.http.limits import AnswerLimits, AnswerTooLarge, AnswerTooSlow
 from invoices_assets.extract.http.origins import address_of, origin_of
 from invoices_assets.extract.http.retry import AttemptResult
-from invoices_assets.extract.http.transport import CutBody
 
-EXPECTED = (
-    requests.RequestException,
-    urllib3_errors.HTTPError,
-    HTTPException,
-    OSError,
-    UnicodeError,
-    CutBody,
-)
+EXPECTED = (urllib3_errors.HTTPError, HTTPException, OSError, UnicodeError, AnswerTooSlow, AnswerTooLarge)
 """What an exchange may raise when the network, the server or the request is to blame."""
 
 
@@ -43,14 +35,14 @@ def exhausted(outcome: AttemptResult, line: str, origin: str, attempts: int) -> 
     return ApiUnreachable(f"{line} failed {times}: {outcome.reason}")
 
 
-def outcome_of(error: Exception, url: str, timeout: tuple[float, float]) -> AttemptResult:
-    """What an exception of requests, urllib3 or Python means for the exchange.
+def outcome_of(error: Exception, url: str, limits: AnswerLimits) -> AttemptResult:
+    """What an exception of urllib3 or Python means for the exchange.
 
     Its own text is not used, for it may hold the URL with its query, or the header with the key.
 
     Parameters:
         url: without secrets.
-        timeout: seconds for connecting and for reading.
+        limits: that the answer was held to.
     """
     chain = list(_chain(error))
 
@@ -58,31 +50,34 @@ def outcome_of(error: Exception, url: str, timeout: tuple[float, float]) -> Atte
         return next((cause for cause in chain if isinstance(cause, kinds)), None)
 
     connecting = among(urllib3_errors.NewConnectionError) is not None
-    if invalid := _invalid_request(chain, url):
-        return AttemptResult(error=RequestFailed(invalid))
+    if among(AnswerTooLarge):
+        most = f"{limits.megabytes:,g} MB, the limit (`answer_megabytes`)"
+        return AttemptResult(error=RequestFailed(f"the answer of {address_of(url)} is larger than {most}"))
+    if among(AnswerTooSlow):
+        return AttemptResult(reason=f"no complete answer within {limits.seconds:,g} s, the limit (`answer_seconds`)")
+    if among(urllib3_errors.LocationValueError, UnicodeError):
+        return AttemptResult(error=RequestFailed(f"the address `{address_of(url)}` is not a valid URL"))
     if (tls := among(ssl.SSLError)) and not among(ssl.SSLEOFError, ssl.SSLZeroReturnError):
         return AttemptResult(error=ApiUnreachable(f"no secure connection to {origin_of(url)}: {_tls_reason(tls)}"))
-    if cut := among(CutBody):
-        return AttemptResult(reason=str(cut))
     if among(IncompleteRead, urllib3_errors.InvalidChunkLength):
         return AttemptResult(reason="the answer was cut short")
-    if among(urllib3_errors.DecodeError, requests.exceptions.ContentDecodingError):
+    if among(urllib3_errors.DecodeError):
         return AttemptResult(reason="the compressed answer is broken or cut short")
-    if among(urllib3_errors.ProxyError, requests.exceptions.ProxyError):
+    if among(urllib3_errors.ProxyError):
         return AttemptResult(reason="the proxy made no connection", unreachable=True)
     if among(socket.gaierror):
         return AttemptResult(reason="the name of the host is not known", unreachable=True)
-    if among(requests.exceptions.ConnectTimeout, urllib3_errors.ConnectTimeoutError) and not connecting:
-        return AttemptResult(reason=f"no connection within {timeout[0]:g} s", unreachable=True)
-    if among(requests.exceptions.ReadTimeout, urllib3_errors.ReadTimeoutError, TimeoutError):
-        return AttemptResult(reason=f"no answer within {timeout[1]:g} s")
+    if among(urllib3_errors.ConnectTimeoutError) and not connecting:
+        return AttemptResult(reason=f"no connection within {limits.connect:g} s", unreachable=True)
+    if among(urllib3_errors.ReadTimeoutError, TimeoutError):
+        return AttemptResult(reason=f"no answer within {limits.read:g} s")
     if among(RemoteDisconnected):
         return AttemptResult(reason="the connection was closed without an answer")
     return AttemptResult(reason=_said_by_system(chain) or "the connection failed", unreachable=connecting)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it was made from; urllib3 and requests wrap the cause into arguments."""
+    """An exception and all that it was made from; urllib3 wraps the cause into arguments."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
@@ -91,18 +86,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(cause))
             yield cause
             waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-
-
-def _invalid_request(chain: list[BaseException], url: str) -> str | None:
-    address = address_of(url)
-    for cause in chain:
-        if isinstance(cause, (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)):
-            return f"the address `{address}` must begin with http:// or https://"
-        if isinstance(cause, (requests.exceptions.InvalidHeader, UnicodeEncodeError)):
-            return "the key or another header holds a character that no HTTP header can hold"
-        if isinstance(cause, (requests.exceptions.InvalidURL, urllib3_errors.LocationValueError, UnicodeError)):
-            return f"the address `{address}` is not a valid URL"
-    return None
 
 
 def _tls_reason(error: BaseException) -> str:

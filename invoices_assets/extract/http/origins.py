@@ -1,26 +1,71 @@
-"""Where a request with a key in it may go."""
+"""Where a request with a key in it may go. urllib3 reads every URL here, for it is urllib3 that sends them."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import requests
+from urllib3.exceptions import LocationValueError
+from urllib3.util import Url, parse_url
+
+from invoices_assets.errors import RequestFailed
 
 _PORTS = {"http": 80, "https": 443}
+_WRITTEN = re.compile(r"([^:/?#\\]+://)?([^/?#\\]*)([^?#]*)")
+_NEVER_IN_LINKS = re.compile(r"[\\\x00-\x1f\x7f-\x9f]|^[^?#]*\s")
+"""Parsers disagree on which host stands before them. A space in a query is harmless, and some APIs write it."""
+
+
+def parsed(url: str) -> Url:
+    """A URL as it will be sent.
+
+    Raises:
+        RequestFailed: it cannot be asked over HTTP.
+    """
+    try:
+        found = parse_url(url)
+        if found.host and found.scheme in _PORTS:
+            return found
+    except LocationValueError:
+        found = None
+    if url.lower().startswith(("http://", "https://")):
+        raise RequestFailed(f"the address `{address_of(url)}` is not a valid URL")
+    raise RequestFailed(f"the address `{address_of(url)}` must begin with http:// or https://")
+
+
+def linked(base: str, link: str) -> str:
+    """The URL that a link or a redirect of an answer leads to.
+
+    Parameters:
+        base: what was asked.
+        link: what the answer says, for example `/v1/invoices?page=2`.
+
+    Raises:
+        RequestFailed: it could be read as leading to several hosts, or names a user.
+    """
+    url = urljoin(base, link) if not _NEVER_IN_LINKS.search(link) else ""
+    if not url or parsed(url).auth is not None:
+        raise RequestFailed("the API gives a link with a user name, a backslash or blanks in it; it is not followed")
+    return url
 
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL as written, without user name and password."""
-    scheme, found, rest = url.partition("://")
-    return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}" if found else url
+    scheme, host, _ = _parts(url)
+    return scheme + host if scheme else url
 
 
 def address_of(url: str) -> str:
     """A URL for a sentence: without user name, password, query and fragment, where keys may be."""
-    scheme, found, rest = re.split("[?#]", url)[0].partition("://")
-    host, slash, path = (rest if found else scheme).partition("/")
-    return f"{scheme + found if found else ''}{host.rpartition('@')[2]}{slash}{path}"
+    return "".join(_parts(url))
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """Scheme, host and path of any text, also of one that is no URL."""
+    found = _WRITTEN.match(url)
+    assert found is not None
+    return found[1] or "", found[2].rpartition("@")[2], found[3]
 
 
 def url_of(request: requests.Request) -> str:
@@ -28,13 +73,11 @@ def url_of(request: requests.Request) -> str:
     return url if isinstance(url, str) else url.decode()
 
 
-def target_of(response: requests.Response) -> str:
-    """Where a redirect leads to."""
+def location_of(response: requests.Response) -> str:
+    """What a redirect says; http.client reads headers as Latin-1, but servers write UTF-8."""
     location = response.headers["Location"]
     try:
-        # http.client reads headers as Latin-1, but servers write UTF-8.
-        location = location.encode("latin-1").decode()
-        return urljoin(response.url, location)
+        return location.encode("latin-1").decode()
     except ValueError:
         return location
 
@@ -47,14 +90,7 @@ def redirected(request: requests.Request, target: str, status: int) -> requests.
     """
     if status == 303:
         return requests.Request("GET", target, headers=request.headers)
-    return requests.Request(
-        request.method,
-        target,
-        headers=request.headers,
-        data=request.data,
-        json=request.json,
-        files=request.files,
-    )
+    return requests.Request(request.method, target, headers=request.headers, data=request.data, json=request.json)
 
 
 def may_have_key(url: str, target: str) -> bool:
@@ -67,7 +103,8 @@ def secured(url: str, target: str) -> str | None:
     """The target by TLS, where an API reached by TLS links to itself without, as it may behind a proxy."""
     old, new = _place(url), _place(target)
     if old[0] == new[0] and (old[1], new[1]) == ("https", "http") and new[2] in (80, old[2]):
-        return urlunsplit(urlsplit(target)._replace(scheme="https", netloc=urlsplit(url).netloc))
+        here = parsed(url)
+        return parsed(target)._replace(scheme="https", host=here.host, port=here.port).url
     return None
 
 
@@ -82,8 +119,5 @@ def difference(url: str, target: str) -> str:
 
 def _place(url: str) -> tuple[str, str, int]:
     """Host, scheme and port."""
-    try:
-        parts = urlsplit(url)
-        return (parts.hostname or "").lower(), parts.scheme, parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return "", url, 0
+    found = parsed(url)
+    return str(found.host), str(found.scheme), found.port or _PORTS[str(found.scheme)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
-from collections.abc import Callable
 
 from invoices_assets.errors import RequestFailed
+from invoices_assets.extract.http.clock import Clock
 
 _SPACING = 1.08
 """Requests are spaced this much wider than the rate asks, for on their way they come closer to each other."""
@@ -32,27 +31,17 @@ class RateLimiter:
     Parameters:
         window: requests under way at once; halved when the API answers 429, it grows back one by one.
         requests_per_second: at most, over all threads, evenly spaced, and fewer after a 429; None for no limit.
-        sleep: waits so many seconds, or until the client is closed.
-        clock: seconds, monotonic.
     """
 
-    def __init__(
-        self,
-        window: int,
-        requests_per_second: float | None,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, window: int, requests_per_second: float | None, clock: Clock) -> None:
         self._changed = threading.Condition()
-        self._sleep, self._clock = sleep, clock
+        self._clock = clock
         self._spacing = 1 / requests_per_second if requests_per_second else 0.0
         self._widest = self._spacing * _WIDEST
         self._queue: list[tuple[int, int]] = []
         self._numbers = itertools.count()
         self._largest = self._window = max(1, window)
-        self._under_way = 0
-        self._undisturbed = 0
-        self._storm = 0
+        self._under_way = self._undisturbed = self._storm = 0
         self._closed = False
         self._paused_until = self._due = self._earliest = float("-inf")
 
@@ -72,32 +61,37 @@ class RateLimiter:
         """
         with self._changed:
             me = (-failures, next(self._numbers))
-            heapq.heappush(self._queue, me)
+            self._queue.append(me)
             try:
-                while True:
-                    if self._closed:
-                        raise RequestFailed("the reading of the API was stopped")
-                    if self._queue[0] != me or self._under_way >= self._window:
+                while (wait := self._wait_of(me)) != 0:
+                    if wait is None:
                         self._changed.wait()
-                        continue
-                    now = self._clock()
-                    wait = max(self._paused_until, self._due, self._earliest) - now
-                    if wait <= 0:
-                        break
-                    self._changed.release()
-                    try:
-                        self._sleep(wait)
-                    finally:
-                        self._changed.acquire()
-                self._under_way += 1
-                if self._spacing:
-                    self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
-                    self._earliest = now + self._spacing * (_CLOSEST if self._spacing >= _SHORT else 1)
+                    else:
+                        self._changed.release()
+                        try:
+                            self._clock.sleep(wait)
+                        finally:
+                            self._changed.acquire()
+                self._depart()
                 return self._storm
             finally:
                 self._queue.remove(me)
-                heapq.heapify(self._queue)
                 self._changed.notify_all()
+
+    def _wait_of(self, me: tuple[int, int]) -> float | None:
+        """Seconds until this request may leave; None where others have to move first."""
+        if self._closed:
+            raise RequestFailed("the reading of the API was stopped")
+        if self._under_way >= self._window or min(self._queue) != me:
+            return None
+        return max(0.0, max(self._paused_until, self._due, self._earliest) - self._clock.monotonic())
+
+    def _depart(self) -> None:
+        self._under_way += 1
+        if self._spacing:
+            now = self._clock.monotonic()
+            self._due = max(self._due, now - self._spacing) + self._spacing * _SPACING
+            self._earliest = now + self._spacing * (_CLOSEST if self._spacing >= _SHORT else 1)
 
     def leave(self, ticket: int, *, throttled: bool) -> None:
         """Tells that the answer is there.
@@ -124,7 +118,7 @@ class RateLimiter:
     def pause(self, seconds: float) -> None:
         """Holds back every request for so long from now."""
         with self._changed:
-            self._paused_until = max(self._paused_until, self._clock() + seconds)
+            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def close(self) -> None:
         """Lets nobody pass any more, and sends away those who wait."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
 from invoices_assets.errors import ApiStatusError, KeyRefused, NotFound
 from invoices_assets.extract.http.retry import AttemptResult, RetryPolicy, retry_after_seconds
@@ -18,18 +19,14 @@ _LONGEST_EXCERPT = 200
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-def cleaned(response: requests.Response, redactor: Redactor) -> requests.Response:
-    """The response without the key: its URL and its request hold it, and a server may echo it.
+def cleaned(response: requests.Response, url: str, redactor: Redactor) -> requests.Response:
+    """The response without the key, which a server may echo.
 
     Parameters:
         response: with its body read; it is changed in place.
+        url: what was asked.
     """
-    request = requests.PreparedRequest()
-    request.method = response.request.method
-    request.url = response.url = redactor.text(response.url)
-    request.headers = CaseInsensitiveDict()
-    response.request = request
-    response.raw = None
+    response.url = redactor.text(url)
     response._content = redactor.data(response.content)
     values = "\n".join(response.headers.values())
     if redactor.text(values) != values:
@@ -41,7 +38,6 @@ def judged(
     request: requests.Request,
     response: requests.Response,
     line: str,
-    *,
     policy: RetryPolicy,
     redactor: Redactor,
     now: float,
@@ -90,7 +86,7 @@ def _status_error(line: str, response: requests.Response, redactor: Redactor) ->
 def _excerpt(response: requests.Response, redactor: Redactor) -> str:
     """The beginning of a body as one line of text, without markup."""
     try:
-        text = response.content.decode(response.encoding or "utf-8", "replace")
+        text = response.content.decode(get_encoding_from_headers(response.headers) or "utf-8", "replace")
     except LookupError:
         text = response.content.decode("utf-8", "replace")
     text = redactor.text(text)

@@ -38,14 +38,13 @@ class RequestCounter:
         self._waited = 0.0
         self._waited_until = float("-inf")
 
-    def sent(self) -> None:
+    def sent(self, status: int | None = None, size: int = 0) -> None:
+        """A request, with the status of its answer and the bytes of its body; None where no answer came."""
         with self._lock:
             self._requests += 1
-
-    def answered(self, status: int, size: int) -> None:
-        with self._lock:
-            self._statuses[status] += 1
             self._bytes += size
+            if status is not None:
+                self._statuses[status] += 1
 
     def repeated(self) -> None:
         with self._lock:

@@ -1,209 +1,215 @@
-"""One exchange over HTTP, with the whole body or none."""
+"""One exchange over HTTP: the key is put in last, and the whole body comes back or none."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from ssl import SSLContext
+from typing import Any, cast
+from urllib.parse import unquote_plus, urlencode
 
+import certifi
 import requests
 from dlt.sources.helpers.rest_client.auth import APIKeyAuth
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
-from requests.utils import check_header_validity, get_encoding_from_headers
-from urllib3 import Retry, Timeout
+from requests.utils import get_auth_from_url, get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from urllib3 import HTTPConnectionPool, HTTPResponse, PoolManager, ProxyManager, Retry, Timeout
+from urllib3.util import Url, create_urllib3_context, make_headers
 
-from invoices_assets.extract.http.origins import origin_of, url_of
-
-
-class CutBody(Exception):
-    """A body that ended before its end; str() says how that was noticed."""
-
+from invoices_assets.errors import RequestFailed, SourceError
+from invoices_assets.extract.http.limits import AnswerLimits, AnswerTooLarge, watched
+from invoices_assets.extract.http.origins import origin_of, parsed, url_of
 
 DEFAULT_HEADERS: Mapping[str, str] = {
     "User-Agent": "invoices-assets",
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
-    "Connection": "keep-alive",
 }
 """`Accept` names JSON alone: several APIs answer `*/*` with XML or HTML."""
 
+_CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NO_RETRIES = Retry(total=False)
+_PIECE = 1 << 20
 _MOST_REMEMBERED = 64
-
-
-class Preparer:
-    """Makes requests ready to be sent.
-
-    Unlike `requests.Session` it reads no `.netrc`, which would replace the key, and sends no cookies of
-    earlier answers, which would make answers depend on each other.
-
-    Parameters:
-        headers: for every request; the request's own take precedence.
-        auth: puts the key in; None where the API needs none.
-    """
-
-    def __init__(self, headers: Mapping[str, Any], auth: AuthBase | None) -> None:
-        self._headers = CaseInsensitiveDict({**DEFAULT_HEADERS, **headers})
-        in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
-        self._key = {auth.name: auth.api_key} if in_query and isinstance(auth, APIKeyAuth) else {}
-        self._key_query = _encoded(self._key)
-        self._auth = None if in_query else auth
-        self._addresses: dict[str, str] = {}
-
-    def prepared(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request as it will be sent, with the key in it.
-
-        Raises:
-            requests.RequestException: the URL or a header cannot be sent.
-        """
-        ready = requests.PreparedRequest()
-        ready.prepare_method(request.method)
-        own = self._headers.copy()
-        own.update(request.headers or {})
-        ready.prepare_headers({name: value for name, value in own.items() if value is not None})
-        self._address(ready, url_of(request), request.params)
-        if request.data or request.json is not None or request.files:
-            ready.prepare_body(request.data, request.files, request.json)
-        else:
-            ready.prepare_content_length(None)
-        if self._auth is not None:
-            ready.prepare_auth(self._auth)
-            for header in ready.headers.items():
-                check_header_validity(header)
-        return ready
-
-    def _address(self, ready: requests.PreparedRequest, url: str, params: Any) -> None:
-        """Sets the URL as `PreparedRequest.prepare_url` would, which takes most of the time of preparing."""
-        if not url.lower().startswith(("http://", "https://")):
-            raise requests.exceptions.MissingSchema
-        if not (params or self._key) or isinstance(params, (str, bytes)):
-            ready.prepare_url(url, params)
-            return
-        address = self._addresses.get(url)
-        if address is None:
-            ready.prepare_url(url, None)
-            address = self._without_key(ready.url or "")
-            if len(self._addresses) < _MOST_REMEMBERED:
-                self._addresses[url] = address
-        query = "&".join(filter(None, (_encoded(params), self._key_query)))
-        if query and "#" not in address:
-            ready.url = f"{address}{'&' if '?' in address else '?'}{query}"
-        else:
-            ready.prepare_url(address, query)
-
-    def _without_key(self, url: str) -> str:
-        """The URL without a parameter that the key will be put into.
-
-        The links that many APIs give to their next page repeat the query, and some refuse a key sent twice.
-        """
-        parts = urlsplit(url)
-        pairs = [pair for pair in parts.query.split("&") if _name(pair) not in self._key]
-        return urlunsplit(parts._replace(query="&".join(pairs))) if self._key and parts.query else url
-
-
-def _encoded(params: Any) -> str:
-    return str(requests.PreparedRequest._encode_params(params)) if params else ""
-
-
-def _name(pair: str) -> str:
-    return unquote_plus(pair.partition("=")[0])
 
 
 @dataclass(frozen=True)
 class _Route:
-    """The connections to one host, and the proxies on the way."""
+    """Where a URL is asked: the connections to its host, and what stands in the request line, without the key."""
 
-    pool: Any
-    proxies: dict[str, str]
+    pool: HTTPConnectionPool
+    target: str
 
 
 class Transport:
-    """Sends prepared requests; may be used by several threads.
+    """Sends requests; may be used by several threads.
 
-    It goes past `requests.Session`, which works out proxies, certificates and cookies anew for each request.
+    Unlike `requests.Session` it reads no `.netrc`, which would replace the key, sends no cookies of earlier
+    answers, which would make answers depend on each other, and works out proxies and certificates once.
 
     Parameters:
+        auth: puts the key into headers or the query; None where the API needs none.
+        limits: of each answer.
         connections: kept open at most.
-        timeout: seconds for connecting and for each read.
+        learn: told of each new `Authorization` before it is sent: it may hold a token just obtained, or user
+            and key in base64.
     """
 
-    def __init__(self, connections: int, timeout: tuple[float, float]) -> None:
-        self._environment = requests.Session()
-        self._adapter = HTTPAdapter(pool_maxsize=connections)
-        self._timeout = Timeout(connect=timeout[0], read=timeout[1])
-        self._retries = Retry(total=False)
+    def __init__(
+        self, auth: AuthBase | None, limits: AnswerLimits, connections: int, learn: Callable[[str], None]
+    ) -> None:
+        in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
+        self._key = {auth.name: auth.api_key} if in_query and isinstance(auth, APIKeyAuth) else {}
+        self._key_query = _encoded(self._key)
+        self._auth = None if in_query else auth
+        self._limits = limits
+        self._timeout = Timeout(connect=limits.connect, read=limits.read)
+        self._connections = connections
+        self._learn = learn
+        self._authorization = ""
         self._routes: dict[str, _Route] = {}
+        self._addresses: dict[str, _Route] = {}
 
-    def send(self, ready: requests.PreparedRequest) -> tuple[requests.Response, int]:
+    def send(self, request: requests.Request) -> tuple[requests.Response, int]:
         """The answer with its body, and how many bytes of it came over the wire. Redirects are not followed.
 
         Raises:
-            CutBody: the body ended before its end.
+            SourceError: the bundle of certificates cannot be read.
+            RequestFailed: the URL or a header cannot be sent.
             Exception: any of `network_errors.EXPECTED`.
         """
-        url = ready.url or ""
-        origin = origin_of(url)
-        route = self._routes.get(origin) or self._route(ready, origin)
-        raw = route.pool.urlopen(
-            ready.method,
-            self._adapter.request_url(ready, route.proxies) if route.proxies else ready.path_url,
-            body=ready.body,
-            headers=ready.headers,
+        address = self._address(url_of(request))
+        query = "&".join(filter(None, (_encoded(request.params), self._key_query)))
+        ready = self._signed(request)
+        raw: Any = address.pool.urlopen(
+            str(ready.method),
+            f"{address.target}{'&' if '?' in address.target else '?'}{query}" if query else address.target,
+            body=cast(Any, ready.body),
+            headers=_checked(ready.headers),
             redirect=False,
             assert_same_host=False,
             preload_content=False,
-            decode_content=False,
-            retries=self._retries,
+            retries=_NO_RETRIES,
             timeout=self._timeout,
         )
-        response = requests.Response()
-        response.status_code = raw.status
-        response.headers = CaseInsensitiveDict(raw.headers)
-        response.encoding = get_encoding_from_headers(response.headers)
-        response.reason = raw.reason
-        response.url = url
-        response.request = ready
-        body, size = _read(raw, response.headers.get("Content-Encoding", ""), ready.method)
-        response._content = body
-        response._content_consumed = True
-        return response, size
+        body = self._body(raw)
+        return _as_requests(raw, body), raw.tell()
 
     def close(self) -> None:
-        self._adapter.close()
-        self._environment.close()
+        for route in self._routes.values():
+            route.pool.close()
 
-    def _route(self, ready: requests.PreparedRequest, origin: str) -> _Route:
-        url = ready.url or ""
-        settings = self._environment.merge_environment_settings(url, {}, True, None, None)
-        verify, cert, proxies = settings["verify"], settings["cert"], settings["proxies"]
-        pool = self._adapter.get_connection_with_tls_context(ready, verify, proxies=proxies, cert=cert)
-        self._adapter.cert_verify(pool, url, verify, cert)
-        route = self._routes[origin] = _Route(pool, proxies)
-        return route
+    def _body(self, raw: HTTPResponse) -> bytes:
+        """The whole body, unpacked; what it says of its length, and what it unpacks to, is limited too."""
+        if (raw.length_remaining or 0) > self._limits.bytes:
+            raise self._too_large(raw)
+        if not raw.chunked and "Content-Encoding" not in raw.headers:
+            return raw.read()
+        body = bytearray()
+        while piece := raw.read(_PIECE):
+            body += piece
+            if len(body) > self._limits.bytes:
+                raise self._too_large(raw)
+        return bytes(body)
+
+    def _too_large(self, raw: HTTPResponse) -> AnswerTooLarge:
+        raw.close()
+        return AnswerTooLarge()
+
+    def _signed(self, request: requests.Request) -> requests.PreparedRequest:
+        """Method, headers and body, with the key where it is one of the headers, as dlt's auths expect them."""
+        ready = requests.PreparedRequest()
+        ready.method = (request.method or "GET").upper()
+        ready.url = url_of(request)
+        ready.headers = CaseInsensitiveDict(DEFAULT_HEADERS)
+        ready.headers.update(request.headers or {})
+        if request.data or request.json is not None:
+            ready.prepare_body(request.data, None, request.json)
+        if self._auth is not None:
+            ready = self._auth(ready)
+        authorization = ready.headers.get("Authorization")
+        if authorization and authorization != self._authorization:
+            self._authorization = str(authorization)
+            self._learn(self._authorization)
+        return ready
+
+    def _address(self, url: str) -> _Route:
+        address = self._addresses.get(url)
+        if address is None:
+            place = self._without_key(parsed(url))
+            origin = origin_of(place.url)
+            route = self._routes.get(origin) or self._routes.setdefault(origin, self._route(place, origin))
+            address = _Route(route.pool, route.target + place.request_uri)
+            if len(self._addresses) < _MOST_REMEMBERED:
+                self._addresses[url] = address
+        return address
+
+    def _route(self, place: Url, origin: str) -> _Route:
+        """The way to a host; a proxy on it is asked for whole URLs where TLS does not hide them (RFC 9112, 3.2.2)."""
+        proxy = select_proxy(origin, get_environ_proxies(origin))
+        tls = _tls() if place.scheme == "https" or (proxy or "").startswith("https") else None
+        manager = _manager(proxy, tls, self._connections)
+        pool = manager.connection_from_host(place.host, place.port, place.scheme)
+        pool.ConnectionCls = watched(type(pool).ConnectionCls, self._limits)  # type: ignore[arg-type]
+        return _Route(pool, origin if isinstance(manager, ProxyManager) and pool.scheme == "http" else "")
+
+    def _without_key(self, url: Url) -> Url:
+        """The URL without a parameter that the key will be put into.
+
+        The links that many APIs give to their next page repeat the query, and some refuse a key sent twice.
+        """
+        pairs = [pair for pair in (url.query or "").split("&") if unquote_plus(pair.partition("=")[0]) not in self._key]
+        return url._replace(auth=None, fragment=None, query="&".join(pairs) or None)
 
 
-def _read(raw: Any, coding: str, method: str | None) -> tuple[bytes, int]:
-    """The whole body, decoded, and how many bytes came over the wire."""
-    coding = coding.strip().lower()
-    ours = coding in ("", "identity", "gzip", "x-gzip", "deflate")
-    body: bytes = raw.read(decode_content=not ours)
-    if raw.length_remaining and method != "HEAD":
-        raise CutBody(f"the answer was cut short, {raw.length_remaining:,} bytes before its end")
-    return (_decoded(body, coding) if ours and body else body), len(body)
+def _manager(proxy: str | None, tls: SSLContext | None, most: int) -> PoolManager:
+    if proxy is None:
+        return PoolManager(maxsize=most, ssl_context=tls)
+    if proxy.startswith("socks"):
+        from urllib3.contrib.socks import SOCKSProxyManager
+
+        return SOCKSProxyManager(proxy, maxsize=most, ssl_context=tls)
+    proxy = prepend_scheme_if_needed(proxy, "http")
+    user = ":".join(get_auth_from_url(proxy))
+    headers = make_headers(proxy_basic_auth=user) if user != ":" else None
+    return ProxyManager(proxy, maxsize=most, proxy_headers=headers, proxy_ssl_context=tls, ssl_context=tls)
 
 
-def _decoded(body: bytes, coding: str) -> bytes:
+def _tls() -> SSLContext:
+    name = next((name for name in _CA_BUNDLES if os.environ.get(name)), None)
+    bundle = os.environ[name] if name else str(certifi.where())
+    context = create_urllib3_context()
     try:
-        if coding in ("gzip", "x-gzip"):
-            # urllib3 accepts a stream that stops in the middle; this one also checks its length and checksum.
-            return gzip.decompress(body)
-        if coding == "deflate":
-            # Half of the servers leave out the zlib header (RFC 9110, section 8.4.1.2).
-            return zlib.decompress(body, zlib.MAX_WBITS if body[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-    except (OSError, EOFError, zlib.error):
-        raise CutBody("the compressed answer is broken or cut short") from None
-    return body
+        context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
+    except OSError:
+        raise SourceError(f"the certificates that {name} names cannot be read: {bundle}.") from None
+    return context
+
+
+def _encoded(params: Any) -> str:
+    """Parameters as a query; those that are None are left out."""
+    if not params or isinstance(params, str):
+        return params or ""
+    named = ((name, value if isinstance(value, (list, tuple)) else [value]) for name, value in params.items())
+    return urlencode([(name, value) for name, values in named for value in values if value is not None])
+
+
+def _checked(headers: Mapping[str, Any]) -> dict[str, str]:
+    checked = {name: str(value) for name, value in headers.items() if value is not None}
+    if not all(map(_HEADER_VALUE.fullmatch, checked.values())):
+        raise RequestFailed("the key or another header holds a character that no HTTP header can hold")
+    return checked
+
+
+def _as_requests(raw: HTTPResponse, body: bytes) -> requests.Response:
+    """The answer as dlt's auths and paginators expect it."""
+    response = requests.Response()
+    response.status_code = raw.status
+    response.headers = CaseInsensitiveDict(raw.headers)
+    response._content = body
+    response._content_consumed = True
+    return response

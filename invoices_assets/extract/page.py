@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any, cast
 
 from invoices_assets.errors import BadAnswer, UnreadableBody
 from invoices_assets.extract.projection import Projection
+from invoices_assets.source import exact_json
 from invoices_assets.source.paths import MISSING, at_keys, plain_keys, reader_of, spelled
 
 TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
@@ -41,7 +41,8 @@ class Page:
             never `float`.
         total: the number the API gives as its total; None where it gives none.
         size: bytes of the body.
-        raw: where the records stand in the bytes; None where they are not one list there.
+        raw: where the records stand in the bytes; None where they are not one list there, or where the bytes hold
+            what other parsers cannot read.
         document: the JSON document; None where only the outline was read.
     """
 
@@ -59,7 +60,7 @@ class Page:
             UnreadableBody: what the outline left out is not JSON.
         """
         if self.document is None and self.raw is not None:
-            return read_json(self.raw.body, self.raw.content_type)
+            return read_json(self.raw.body, self.raw.content_type)[0]
         return self.document
 
     @cached_property
@@ -77,15 +78,15 @@ class Page:
         return cast(list[Any], found)
 
 
-def read_json(body: bytes, content_type: str) -> Any:
-    """Parses a body without passing any number through a float.
+def read_json(body: bytes, content_type: str) -> tuple[Any, bool]:
+    """As `exact_json.read`.
 
     Raises:
-        UnreadableBody: not a JSON document; NaN and Infinity are not JSON (RFC 8259, section 6).
+        UnreadableBody: not a JSON document.
     """
     try:
-        return json.loads(body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, ArithmeticError, RecursionError):
+        return exact_json.read(body)
+    except ValueError:
         kind = content_type.partition(";")[0] or "no content type"
         raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
 
@@ -121,14 +122,10 @@ def read_page(
         else:
             if keys is not None and outline.is_enough(records):
                 return Page(records, _total(document, total_path, headers), len(body), Raw(body, keys, content_type))
-    document = read_json(body, content_type)
+    document, is_plain = read_json(body, content_type)
     records, keys = _records(document, data_selector)
-    raw = None if keys is None else Raw(body, keys, content_type)
+    raw = Raw(body, keys, content_type) if keys is not None and is_plain else None
     return Page(records, _total(document, total_path, headers), len(body), raw, document)
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str, ...] | None]:

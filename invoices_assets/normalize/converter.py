@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from invoices_assets.extract.page import Page
 from invoices_assets.normalize.arrow_reader import ArrowReader
-from invoices_assets.normalize.flatten import MAX_NESTING, Field, Flat, Move, Table, flatten, merged, moves_of
+from invoices_assets.normalize.flatten import Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.normalize.inference import FieldTypes
-from invoices_assets.normalize.json_numbers import json_text, storable
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
 from invoices_assets.source.columns import Column
+from invoices_assets.source.exact_json import MAX_DEPTH, json_text, storable
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.record_key import key_values, keys_of, written
 from invoices_assets.source.resource import ResourceSpec
@@ -114,7 +114,7 @@ class _Batch:
 
     def tables(self, records: list[dict[str, Any]], moves: Move) -> dict[str, pa.Table]:
         made: dict[str, pa.Table] = {}
-        root = _Rows("", "", moves, MAX_NESTING, records, roots=list(range(len(records))))
+        root = _Rows("", "", moves, MAX_DEPTH, records, roots=list(range(len(records))))
         waiting = {"": root} if records else {}
         while waiting:
             # The shortest first: the rows of a table all come from tables with shorter names.
@@ -125,10 +125,8 @@ class _Batch:
 
     def _table_of(self, name: str, rows: _Rows, waiting: dict[str, _Rows]) -> pa.Table:
         kinds = set(map(type, rows.records))
-        # dlt counts a list in a list as two levels.
-        level = rows.level - (list in kinds)
         records = rows.records if kinds == {dict} else _as_objects(rows.records)
-        table = Table(rows.path, rows.source, records, rows.moves, level)
+        table = Table(rows.path, rows.source, records, rows.moves, rows.level)
         flat = flatten(table, self._declared, self.shapes, partial(self._reject, rows))
         fields = {
             column: merged(found, f"column `{column}`", partial(self._reject, rows))

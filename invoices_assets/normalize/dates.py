@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from invoices_assets.normalize.json_numbers import Unreadable, exact_number, scaled, shown
 from invoices_assets.source.columns import EPOCHS, Column
+from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.numbers import exact_number, scaled, shown
 
 UTC = UTC
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,13 +15,12 @@ from typing import Any
 
 from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.source.columns import Column
+from invoices_assets.source.exact_json import TOO_DEEP, Unread
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
-
-MAX_NESTING = 1000
-"""dlt's default (`max_nesting`): what lies deeper stays JSON."""
 
 _NONE = type(None)
 _SCALARS = {str, int, Decimal, bool, _NONE}
+_LONGEST_PATH = 100
 _NOTHING: dict[str, Any] = {}
 
 
@@ -114,7 +113,8 @@ def flatten(table: Table, declared: Mapping[str, Column], shapes: FieldTypes, re
     Parameters:
         declared: normalized path from the root record -> Column; the kind `json` keeps an object as it is.
         shapes: told the shape of each field.
-        reject: told the rows that hold one of dlt's own columns.
+        reject: told the rows that hold one of dlt's own columns, or a value beyond the limits of
+            `invoices_assets.source.exact_json`.
 
     Raises:
         TypeError: a value that exact JSON does not have, such as a float.
@@ -136,8 +136,10 @@ def flatten(table: Table, declared: Mapping[str, Column], shapes: FieldTypes, re
                 continue
             place = table.place(name)
             hint = declared.get(place)
+            is_kept = hint is not None and hint.kind == "json"
+            found = _within_limits(found, reject, may_nest=is_kept or level > 0)
             shapes.note(place, found.path, found.values, found.types, hint)
-            if not found.types <= _SCALARS and level > 0 and not (hint and hint.kind == "json"):
+            if not found.types <= _SCALARS and not is_kept:
                 if dict in found.types:
                     groups.append((_only(dict, found, _NOTHING), name, level - 1))
                 if list in found.types:
@@ -207,6 +209,20 @@ def _only(kind: type, found: Field, otherwise: Any) -> Field:
 def _scalars(found: Field) -> Field:
     values = [None if type(value) in (dict, list) else value for value in found.values]
     return Field(found.path, values, found.types & _SCALARS | {_NONE}, found.move)
+
+
+def _within_limits(found: Field, reject: Reject, *, may_nest: bool) -> Field:
+    """The field without what no column can hold; its rows are rejected."""
+    beyond = {Unread} if may_nest else {Unread, dict, list}
+    if not found.types & beyond:
+        return found
+    values = list(found.values)
+    for row, value in enumerate(values):
+        if type(value) in beyond:
+            reason = value.reason if type(value) is Unread else TOO_DEEP
+            reject(row, f"`{found.path[:_LONGEST_PATH]}` {reason}")
+            values[row] = None
+    return Field(found.path, values, set(map(type, values)), found.move)
 
 
 def _reject_reserved(found: Field, reject: Reject) -> None:

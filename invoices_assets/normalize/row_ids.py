@@ -10,7 +10,7 @@ from typing import Any
 from dlt.common.json import json as dlt_json
 from dlt.common.normalizers.utils import DLT_ID_LENGTH_BYTES
 
-from invoices_assets.normalize.json_numbers import json_text
+from invoices_assets.source.exact_json import json_text
 
 
 def key_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:

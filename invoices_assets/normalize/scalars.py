@@ -18,17 +18,9 @@ import pyarrow as pa
 import pyarrow.compute
 
 from invoices_assets.normalize import dates
-from invoices_assets.normalize.json_numbers import (
-    NOT_UNICODE,
-    Unreadable,
-    exact_number,
-    is_encodable,
-    json_text,
-    scaled,
-    shown,
-    valid_json_text,
-)
 from invoices_assets.source.columns import Column
+from invoices_assets.source.exact_json import NOT_UNICODE, Unreadable, is_encodable, json_text, limited_json_text
+from invoices_assets.source.numbers import exact_number, scaled, shown
 
 _NONE = type(None)
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
@@ -203,7 +195,7 @@ def _flag_reader(column: Column) -> Reader:
 def _text_reader(column: Column) -> Reader:
     def read(value: Any) -> str:
         if type(value) is not str:
-            return json_text(value)
+            return limited_json_text(value)
         if not is_encodable(value):
             raise Unreadable(NOT_UNICODE)
         return value
@@ -212,7 +204,7 @@ def _text_reader(column: Column) -> Reader:
 
 
 def _json_reader(column: Column) -> Reader:
-    return valid_json_text
+    return limited_json_text
 
 
 def _binary_reader(column: Column) -> Reader:

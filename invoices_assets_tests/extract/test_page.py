@@ -91,7 +91,6 @@ def test_an_answer_without_the_data_names_its_keys_and_never_their_values() -> N
         b"<html>",
         b'{"data": [',
         b'{"data": [NaN]}',
-        b'{"data": [1e99999999999999999999]}',
         b"[" * 100_000,
     ],
 )

@@ -20,8 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.normalize.converter import Converter
-from invoices_assets.normalize.flatten import MAX_NESTING
-from invoices_assets.normalize.json_numbers import json_text
+from invoices_assets.source.exact_json import json_text
 from invoices_assets.source.naming import normalized
 from invoices_assets_tests.support.column_helpers import declared
 
@@ -175,15 +174,6 @@ def test_deep_objects_and_lists_become_the_rows_of_dlts_normalizer(depth: int) -
     for _ in range(depth):
         within = [within]
     assert_same_rows([{"id": 1, "objects": inside, "lists": within}])
-
-
-def test_what_is_deeper_than_dlts_nesting_stays_json() -> None:
-    inside: Any = {"bottom": Decimal("1.10")}
-    for _ in range(MAX_NESTING):
-        inside = {"o": inside}
-    (table,) = Converter(declared()).convert([{"id": 1, "x": inside}]).tables.values()
-    assert {'{"bottom": 1.10}', '{"o": {"bottom": 1.10}}'} & set(map(str, table.to_pylist()[0].values()))
-    assert_same_rows([{"id": 1, "x": inside}])
 
 
 def assert_same_rows(records: list[Row]) -> None:

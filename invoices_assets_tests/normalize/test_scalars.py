@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from invoices_assets.normalize.json_numbers import Unreadable, json_text
 from invoices_assets.normalize.scalars import reader, to_arrow
 from invoices_assets.source.columns import Column
+from invoices_assets.source.exact_json import Unreadable, json_text
 from invoices_assets_tests.support.column_helpers import column, refusal, stored
 
 UTC = UTC

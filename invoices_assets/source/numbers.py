@@ -1,71 +1,18 @@
-"""JSON values without loss: their text, and their numbers digit by digit."""
+"""Numbers of an API, digit by digit."""
 
 from __future__ import annotations
 
 import re
-from decimal import (
-    MAX_EMAX,
-    MAX_PREC,
-    MIN_EMIN,
-    Context,
-    Decimal,
-    DecimalException,
-    InvalidOperation,
-    Overflow,
-)
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, InvalidOperation, Overflow
 from typing import Any
 
-import simplejson
+from invoices_assets.source.exact_json import Unreadable, json_text
 
 _NUMERIC_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNBOUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
-NOT_UNICODE = "is not valid Unicode: it has a lone surrogate"
 _LONGEST_SHOWN = 60
 # Without the exponent of a zero such as 0E+999999999, which would have to be written out as an integer.
 _ZERO = Decimal(0)
-
-
-class Unreadable(ValueError):
-    """A value that its column cannot hold; `str()` continues a sentence that names the field."""
-
-
-def json_text(value: Any) -> str:
-    """The JSON text of a value, with each number as exact as it came; every database and file can hold it.
-
-    Characters are written as they are, unless the value has a lone surrogate, which no encoding has; then all
-    that is not ASCII is escaped.
-
-    Parameters:
-        value: as `json.loads(..., parse_float=Decimal)` returns it.
-    """
-    try:
-        return valid_json_text(value)
-    except Unreadable:
-        return simplejson.dumps(value, use_decimal=True, ensure_ascii=True, allow_nan=True)
-
-
-def valid_json_text(value: Any) -> str:
-    """As `json_text`, for values whose text is read on: a lone surrogate raises `Unreadable`."""
-    text = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, allow_nan=True)
-    if not is_encodable(text):
-        raise Unreadable(NOT_UNICODE)
-    return text
-
-
-def is_encodable(text: str) -> bool:
-    """Whether a text is valid Unicode, without a lone surrogate (`"\\ud800"` in JSON)."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def storable(text: str) -> str:
-    """The text itself, or with its lone surrogates spelled out."""
-    return text if is_encodable(text) else text.encode(errors="backslashreplace").decode()
 
 
 def shown(value: Any) -> str:

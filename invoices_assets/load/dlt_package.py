@@ -31,19 +31,10 @@ from invoices_assets.load.diff.history import STATE as HISTORY_STATE
 from invoices_assets.load.diff.history import VALID_FROM, VALID_TO, merge_key
 from invoices_assets.load.saved_state import merged_state
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    LIST_INDEX,
-    LOAD_ID,
-    PARENT_ID,
-    ROOT_ID,
-    ROW_ID,
-    LoadPlan,
-    TablePlan,
-    rejected_table,
-)
+from invoices_assets.load.tables import DELETED_AT, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, LoadPlan, TablePlan
 from invoices_assets.load.types import dlt_hints
 from invoices_assets.source.columns import Column
+from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")

@@ -22,14 +22,8 @@ from invoices_assets.load.open import open_for_reading
 from invoices_assets.load.saved_state import stored_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    qualified,
-    rejected_table,
-    stored_tables,
-    table_exists,
-)
-from invoices_assets.source.naming import normalized
+from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists
+from invoices_assets.source.naming import normalized, rejected_table
 
 
 @dataclass(frozen=True)

@@ -79,16 +79,6 @@ Stored = Mapping[str, tuple[str, bool]]
 """The columns of a table in the warehouse: name -> (DuckDB type, nullable)."""
 
 
-def rejected_table(root: str) -> str:
-    """The table of the records that could not be stored as declared."""
-    return f"{root}_rejected"
-
-
-def history_table(root: str) -> str:
-    """The table of the versions of the main rows."""
-    return f"{root}_history"
-
-
 def qualified(dataset: str, table: str) -> str:
     """The table with catalog and schema, as SQL."""
     return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dlt.sources.rest_api.config_setup import (
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.auth import with_placeholders
+from invoices_assets.source.naming import history_table, normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
@@ -112,11 +114,19 @@ def _name_of(resource: Any) -> str:
 
 
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:
-    for name, spec in specs.items():
-        if spec.history and f"{name}_history" in specs:
-            raise SourceError(
-                f"resource `{name}_history` has the name of the table that `{name}` keeps its history in."
-            )
+    """Two resources that write into one table would mix their rows, and mark each other's as deleted."""
+    tables = {name: normalized(name) for name in specs}
+    for name, other in permutations(specs, 2):
+        table, root = tables[name], tables[other]
+        if table == root:
+            raise SourceError(f"the resources `{name}` and `{other}` would both be loaded into the table `{table}`.")
+        for what, is_taken in {
+            "a child table": table.startswith(f"{root}__"),
+            "the table of the rejected records": table == rejected_table(root),
+            "the table of the history": specs[other].history and table == history_table(root),
+        }.items():
+            if is_taken:
+                raise SourceError(f"the resource `{name}` has the name of {what} of `{other}`; give it another one.")
 
 
 def _complaint(error: Exception) -> str:

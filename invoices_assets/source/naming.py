@@ -1,4 +1,4 @@
-"""dlt's naming convention, made once."""
+"""Names of tables and columns: dlt's naming convention, made once, and the tables beside a main one."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ RESERVED_PREFIX = "_dlt_"
 def normalized(name: str) -> str:
     """A field's name as dlt writes it; a name without a letter or digit is dlt's `_empty`."""
     return (NAMING.normalize_path(name) if name.strip() else "") or "_empty"
+
+
+def rejected_table(root: str) -> str:
+    """The table of the records that could not be stored as declared."""
+    return f"{root}_rejected"
+
+
+def history_table(root: str) -> str:
+    """The table of the versions of the main rows."""
+    return f"{root}_history"

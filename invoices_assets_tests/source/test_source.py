@@ -63,6 +63,28 @@ def test_a_resource_without_a_key_to_merge_on_is_refused(tmp_path: Path) -> None
     assert "primary_key" in refusal(tmp_path, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Invoices", "the resources `invoices` and `Invoices` would both be loaded into the table `invoices`"),
+        ("invoices__line_items", "the resource `invoices__line_items` has the name of a child table of `invoices`"),
+        ("Invoices Rejected", "`Invoices Rejected` has the name of the table of the rejected records of `invoices`"),
+        ("invoices_history", "`invoices_history` has the name of the table of the history of `invoices`"),
+    ],
+)
+def test_two_resources_that_would_share_a_table_are_refused(name: str, sentence: str, tmp_path: Path) -> None:
+    content = config()
+    content["resources"][0]["write_disposition"] = {"disposition": "merge", "strategy": "scd2"}
+    content["resources"].append({"name": name, "endpoint": {"path": "/other", "paginator": "single_page"}})
+    assert sentence in refusal(tmp_path, content)
+
+
+def test_a_resource_named_like_a_history_that_is_not_kept_is_read(tmp_path: Path) -> None:
+    content = config()
+    content["resources"].append({"name": "invoices_history", "endpoint": {"path": "/o", "paginator": "single_page"}})
+    assert set(source_file(tmp_path, content).resources) == {"invoices", "invoices_history"}
+
+
 @pytest.mark.parametrize("text", ["resources: [", "- 1", "resources: []", "a: b", "\x00"])
 def test_a_file_that_is_no_source_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "source.yaml"

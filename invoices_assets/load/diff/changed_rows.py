@@ -7,17 +7,9 @@ from pathlib import Path
 from invoices_assets.load.diff.changes import GONE, IDS, REJECTED, UNCHANGED, Delta, spool_view
 from invoices_assets.load.spool import SEQ
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    LOAD_ID,
-    ROOT_ID,
-    ROW_ID,
-    TIMESTAMPTZ,
-    TablePlan,
-    qualified,
-    rejected_table,
-)
+from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROOT_ID, ROW_ID, TIMESTAMPTZ, TablePlan, qualified
 from invoices_assets.load.types import duckdb_type
+from invoices_assets.source.naming import rejected_table
 
 # dlt makes a job of each file; beyond so many, one new file is cheaper
 MOST_FILES = 8

@@ -24,9 +24,9 @@ from invoices_assets.load.tables import (
     LoadPlan,
     TablePlan,
     qualified,
-    rejected_table,
     table_exists,
 )
+from invoices_assets.source.naming import rejected_table
 
 UNCHANGED, NEW, CHANGED, RETURNED = range(4)
 IDS = "temp.main._delta_ids"

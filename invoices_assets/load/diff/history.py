@@ -27,11 +27,11 @@ from invoices_assets.load.tables import (
     WAY_OUT,
     LoadPlan,
     TablePlan,
-    history_table,
     qualified,
     stored_tables,
 )
 from invoices_assets.load.types import VARCHAR, text_of
+from invoices_assets.source.naming import history_table
 from invoices_assets.source.resource import ResourceSpec
 
 VALID_FROM, VALID_TO = "valid_from", "valid_to"

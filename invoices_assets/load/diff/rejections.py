@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from invoices_assets.load.diff.changes import Delta, spool_view
 from invoices_assets.load.diff.deletions import key_table
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import ROW_ID, qualified, rejected_table, table_exists
+from invoices_assets.load.tables import ROW_ID, qualified, table_exists
+from invoices_assets.source.naming import rejected_table
 
 
 def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> int:

@@ -16,15 +16,8 @@ from invoices_assets.load.remote.client import KEYS_AT_ONCE, Remote, open_remote
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    ROOT_ID,
-    ROW_ID,
-    Stored,
-    history_table,
-    qualified,
-    rejected_table,
-)
+from invoices_assets.load.tables import DELETED_AT, ROOT_ID, ROW_ID, Stored, qualified
+from invoices_assets.source.naming import history_table, rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")

@@ -20,16 +20,8 @@ from invoices_assets.load.remote.client import open_remote, remote_destination
 from invoices_assets.load.remote.mirror import Mirror, empty_mirror
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    LOAD_ID,
-    ROW_ID,
-    LoadPlan,
-    Stored,
-    qualified,
-    rejected_table,
-    table_exists,
-)
+from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROW_ID, LoadPlan, Stored, qualified, table_exists
+from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
 

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,14 +12,20 @@ from dagster_dlt import DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
 from pydantic import Field
 
-from invoices_assets.errors import ExtractError, WarehouseError
+from invoices_assets.errors import KeyRefused, RefreshError
+from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import refresh
 from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
+from invoices_assets.source.resource import ResourceSpec
+
+NO_RUN_RETRIES = "dagster/retry_on_asset_or_op_failure"
+"""Dagster's tag of a run; `false` keeps its run retries from repeating a failure of a step."""
 
 POOL = "invoices_warehouse"
 """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
@@ -132,42 +140,96 @@ def _assets_of(
                 "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
                 "INVOICES_API_KEY to load from a real API."
             )
+        chosen = [name for name in names if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
+        outcome = _StepOutcome(chosen)
         try:
             with (
                 api.connect(dataset) as connection,
                 warehouse.turn(settings, context.log.warning, dry_run=config.dry_run) as working_dir,
             ):
                 specs = connection.resources(source)
-                for name in names:
-                    key = dg.AssetKey([dataset, name])
-                    if key in context.selected_asset_keys:
-                        began = time.monotonic()
-                        done = refresh(
-                            specs[name],
-                            specs,
-                            connection,
-                            settings,
-                            config.request(_dates(context)),
-                            working_dir,
-                            tell=context.log.info,
-                        )
-                        done.seconds["total"] = time.monotonic() - began
-                        table = normalized(name)
-                        context.log.info(sentence_of(done, name, f"{dataset}.{table}"))
-                        metadata = connection.redactor.value(metadata_of(done, settings.relation(table)))
-                        if done.loaded is None:
-                            # no materialization, for it would make the asset look fresh
-                            context.log_event(dg.AssetObservation(key, metadata=metadata))
-                            continue
-                        metadata |= schema_metadata(done.loaded.columns.get(table, {}), specs[name].columns)
-                        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
-        except (ExtractError, WarehouseError) as error:
-            failure = dg.Failure(description=str(error), allow_retries=False)
-        else:
-            return
-        raise failure
+                for name in chosen:
+                    try:
+                        done = _refreshed(context, config, connection, settings, specs, name, working_dir)
+                    except RefreshError as error:
+                        outcome.failed(name, error, connection.redactor.text(str(error)))
+                        if isinstance(error, KeyRefused) and error.status == 401:
+                            break  # some APIs ban a client after several wrong keys
+                    else:
+                        outcome.loaded.append(name)
+                        if done is not None:
+                            yield done
+        except RefreshError as error:
+            outcome.failed("", error, str(error))
+        if outcome.sentences:
+            raise outcome.failure(context)
 
     return resources
+
+
+def _refreshed(
+    context: dg.AssetExecutionContext,
+    config: RefreshConfig,
+    connection: Api,
+    settings: WarehouseSettings,
+    specs: dict[str, ResourceSpec],
+    name: str,
+    working_dir: Path,
+) -> dg.MaterializeResult[Any] | None:
+    """Refreshes one resource; None where nothing was to be loaded, so that the asset does not look fresh.
+
+    Raises:
+        RefreshError: nothing of this resource was changed.
+    """
+    began = time.monotonic()
+    request = config.request(_dates(context))
+    done = refresh(specs[name], specs, connection, settings, request, working_dir, tell=context.log.info)
+    done.seconds["total"] = time.monotonic() - began
+    key, table = dg.AssetKey([settings.dataset, name]), normalized(name)
+    context.log.info(sentence_of(done, name, f"{settings.dataset}.{table}"))
+    metadata = connection.redactor.value(metadata_of(done, settings.relation(table)))
+    if done.loaded is None:
+        context.log_event(dg.AssetObservation(key, metadata=metadata))
+        return None
+    metadata |= schema_metadata(done.loaded.columns.get(table, {}), specs[name].columns)
+    return dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+@dataclass
+class _StepOutcome:
+    """What became of the resources of one step: each is loaded by itself, and one that fails leaves the others.
+
+    Parameters:
+        chosen: the resources that the run was asked for.
+        loaded: those that succeeded.
+        sentences: why the others failed, by resource; by an empty name what kept the whole step from running.
+        may_be_retried: whether the same run may succeed later, for every failure of the step.
+    """
+
+    chosen: list[str]
+    loaded: list[str] = field(default_factory=list)
+    sentences: dict[str, str] = field(default_factory=dict)
+    may_be_retried: bool = True
+
+    def failed(self, name: str, error: RefreshError, sentence: str) -> None:
+        self.sentences[name] = sentence
+        self.may_be_retried = self.may_be_retried and error.may_be_retried
+
+    def failure(self, context: dg.AssetExecutionContext) -> dg.Failure:
+        """The failure of the step; a run that cannot succeed is kept from being retried as a whole, too."""
+        if not self.may_be_retried:
+            context.instance.add_run_tags(context.run.run_id, {NO_RUN_RETRIES: "false"})
+        return dg.Failure(description=self._described(), allow_retries=self.may_be_retried)
+
+    def _described(self) -> str:
+        if len(self.chosen) == 1 or "" in self.sentences:
+            return next(iter(self.sentences.values()))
+        rest = [name for name in self.chosen if name not in self.loaded and name not in self.sentences]
+        parts = [f"`{name}` failed: {sentence.rstrip('.')}." for name, sentence in self.sentences.items()]
+        for said, names in (("Loaded", self.loaded), ("Not asked for", rest)):
+            if names:
+                parts.append(f"{said}: {', '.join(f'`{name}`' for name in names)}.")
+        return " ".join(parts)
 
 
 def _dates(context: dg.AssetExecutionContext) -> DateWindow | None:

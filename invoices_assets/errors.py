@@ -22,9 +22,15 @@ RefreshError
 
 from __future__ import annotations
 
+PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
+"""The HTTP statuses that may go away; every other one is final."""
+
 
 class RefreshError(Exception):
     """Base of all errors below Dagster; `str()` is one clear sentence."""
+
+    may_be_retried = False
+    """Whether the same run may succeed later: not after a refused key, a bad declaration or a contradiction."""
 
 
 class ExtractError(RefreshError):
@@ -42,6 +48,8 @@ class RequestFailed(ExtractError):
 class ApiUnreachable(RequestFailed):
     """Connection refused, timed out or cut off, after all attempts."""
 
+    may_be_retried = True
+
 
 class ApiStatusError(RequestFailed):
     """An HTTP status that is not a success.
@@ -54,6 +62,7 @@ class ApiStatusError(RequestFailed):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.may_be_retried = status in PASSING_STATUSES
 
 
 class KeyRefused(ApiStatusError):
@@ -90,6 +99,8 @@ class WarehouseUnusable(WarehouseError):
 
 class WarehouseBusy(WarehouseError):
     """Another run, or another process that holds the file open, did not let go within the limit."""
+
+    may_be_retried = True
 
 
 class TableRefused(WarehouseError):

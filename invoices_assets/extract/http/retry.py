@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
-from invoices_assets.errors import ApiStatusError, ExtractError
+from invoices_assets.errors import PASSING_STATUSES, ApiStatusError, ExtractError
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -28,7 +28,7 @@ class RetryPolicy:
 
     retries: int = 3
     factor: float = 2.0
-    statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    statuses: frozenset[int] = PASSING_STATUSES
     longest_wait: float = 600.0
 
     @property

@@ -1,7 +1,7 @@
 """The rows of a sweep on disk, as Parquet, until the sweep is proven complete.
 
 Nothing reaches the warehouse before the last page has been checked, and memory must not grow with the number
-of pages; so each batch of records becomes rows at once and is appended to one Parquet file per table.
+of pages; so each batch of rows is appended to one Parquet file per table at once.
 
 Every row carries the number of its batch. No id comes twice in one batch, so a record that was received
 more than once is the one with the highest, and its child rows are those of the same batch.
@@ -12,25 +12,20 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from invoices_assets.extract.page import Page
 from invoices_assets.load.error_messages import explain
-from invoices_assets.normalize.converter import Converter
+from invoices_assets.load.tables import ROW_ID
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
 from invoices_assets.source.naming import normalized
 
 SEQ = "_dlt_spool_seq"
-ROW_ID = "_dlt_id"
-BACKLOG = 2
-FIRST_BATCH = 500
-"""Records of the first batch: the converter learns from it how to be quicker with the others."""
 
 REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
 
@@ -102,75 +97,45 @@ class _TableFiles:
 
 
 class Spool:
-    """Takes the records of a sweep page by page.
+    """Writes the batches of a sweep.
 
     Parameters:
         directory: an empty folder of the run, removed by whoever made it.
-        converter: records to rows.
         root: the name of the resource.
-        batch_rows: how many records are converted at once.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        converter: Converter,
-        root: str,
-        *,
-        batch_rows: int = 4000,
-    ) -> None:
-        self._directory = Path(directory)
-        self._converter = converter
+    def __init__(self, directory: Path, root: str) -> None:
+        self._directory = directory
         self._root = normalized(root)
-        self._batch_rows = batch_rows
-        self._pending: list[Page] = []
-        self._pending_rows = 0
         self._seq = 0
         self._tables: dict[str, _TableFiles] = {}
-        self._rejected = _TableFiles(self._directory, "_rejected")
+        self._rejected = _TableFiles(directory, "_rejected")
         self._remarks: Counter[str] = Counter()
-        # beside the downloads; with more threads they would wait for each other
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._running: list[Future[None]] = []
 
-    def add(self, page: Page) -> None:
-        """Take the records of one page.
+    def append(self, batch: NormalizedBatch) -> None:
+        """Writes a batch in which no id comes twice.
 
         Raises:
             WarehouseError: the disk is full or cannot be written.
         """
-        for part in self._small(page):
-            limit = self._batch_rows if self._seq or self._running else min(FIRST_BATCH, self._batch_rows)
-            if self._pending and self._pending_rows + len(part.outline) > limit:
-                self._submit_pending()
-            self._pending.append(part)
-            self._pending_rows += len(part.outline)
-
-    def _small(self, page: Page) -> Iterable[Page]:
-        """The page, in parts where it alone is more than a batch."""
-        if len(page.outline) <= self._batch_rows:
-            return [page]
-        starts = range(0, len(page.records), self._batch_rows)
-        return (Page(page.records[start : start + self._batch_rows]) for start in starts)
+        with self._explained():
+            for name, table in batch.tables.items():
+                seq = pa.repeat(pa.scalar(self._seq, pa.int64()), table.num_rows)
+                self._files(name).append(table.append_column(SEQ, seq))
+            if batch.rejected:
+                self._rejected.append(_rejected_table(batch.rejected))
+        self._seq += 1
+        self._remarks.update(batch.remarks)
 
     def finish(self) -> SpooledSweep:
-        """Write what is left and close the files.
+        """Closes the files.
 
         Raises:
             WarehouseError: the disk is full or cannot be written.
         """
-        try:
-            if self._pending:
-                self._submit_pending()
-            while self._running:
-                self._running.pop(0).result()
-            try:
-                for files in (*self._tables.values(), self._rejected):
-                    files.close()
-            except OSError as error:
-                raise explain(error, self._directory) from error
-        finally:
-            self.close()
+        with self._explained():
+            for files in (*self._tables.values(), self._rejected):
+                files.close()
         pa.default_memory_pool().release_unused()
         return SpooledSweep(
             root=self._root,
@@ -181,41 +146,17 @@ class Spool:
             remarks=dict(self._remarks),
         )
 
-    def close(self) -> None:
-        """Stop; also the way to give a sweep up."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def _files(self, table: str) -> _TableFiles:
+        if table not in self._tables:
+            self._tables[table] = _TableFiles(self._directory, table)
+        return self._tables[table]
 
-    def _submit_pending(self) -> None:
-        batch, self._pending, self._pending_rows = self._pending, [], 0
-        while len(self._running) >= BACKLOG:
-            self._running.pop(0).result()
-        self._running.append(self._pool.submit(self._write, batch))
-
-    def _write(self, batch: Sequence[Page]) -> None:
-        converted = self._converter.convert_pages(batch)
-        root = converted.tables.get(self._root)
-        if root is not None and root.num_rows > 1 and len(root[ROW_ID].unique()) < root.num_rows:
-            # child rows name their record by its id only, so an id must not come twice in a batch
-            records = [record for page in batch for record in page.records]
-            middle = len(records) // 2
-            self._write([Page(records[:middle])])
-            self._write([Page(records[middle:])])
-            return
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            self._append(converted)
+            yield
         except OSError as error:
             raise explain(error, self._directory) from error
-
-    def _append(self, converted: NormalizedBatch) -> None:
-        for name, table in converted.tables.items():
-            if name not in self._tables:
-                self._tables[name] = _TableFiles(self._directory, name)
-            seq = pa.repeat(pa.scalar(self._seq, pa.int64()), table.num_rows)
-            self._tables[name].append(table.append_column(SEQ, seq))
-        self._seq += 1
-        if converted.rejected:
-            self._rejected.append(_rejected_table(converted.rejected))
-        self._remarks.update(converted.remarks)
 
 
 def rejected_id(key: str | None, raw: str, reason: str) -> str:

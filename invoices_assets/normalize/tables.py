@@ -1,4 +1,4 @@
-"""TODO"""
+"""What becomes of the records of a few pages: tables, and records that are in none of them."""
 
 from __future__ import annotations
 
@@ -35,3 +35,9 @@ class NormalizedBatch:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
     remarks: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_an_id_twice(self) -> bool:
+        """Whether two records have the same primary key."""
+        ids = next((table["_dlt_id"] for table in self.tables.values()), pa.array([]))
+        return len(ids.unique()) < len(ids)

@@ -22,6 +22,7 @@ from invoices_assets.load.inspect import ReliableState, has_live_rows, reliable_
 from invoices_assets.load.load import LoadResult, load_sweep
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
+from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
@@ -119,29 +120,30 @@ class _Spools:
     def __init__(self, spec: ResourceSpec, directory: Path) -> None:
         self._spec = spec
         self._directory = directory
-        self._spool: Spool | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._spool = Spool(self._directory, self._spec.name)
+        self._batches = Batches(Converter(self._spec), self._spool.append)
 
     def __enter__(self) -> _Spools:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._spool is not None:
-            self._spool.close()
+        self._batches.close()
 
     def start_over(self) -> None:
-        if self._spool is not None:
-            self._spool.close()
+        self._batches.close()
+        if self._directory.exists():
             shutil.rmtree(self._directory)
         self._directory.mkdir(parents=True)
-        converter = Converter(self._spec)
-        self._spool = Spool(self._directory, converter, self._spec.name)
+        self._open()
 
     def add(self, page: Page) -> None:
-        assert self._spool is not None
-        self._spool.add(page)
+        self._batches.add(page)
 
     def finish(self) -> SpooledSweep:
-        assert self._spool is not None
+        self._batches.finish()
         return self._spool.finish()
 
 

@@ -12,15 +12,18 @@ import pytest
 
 from invoices_assets.extract.page import Page
 from invoices_assets.load.spool import Spool, SpooledSweep, rejected_id
+from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
 from invoices_assets_tests.support.column_helpers import declared
 from invoices_assets_tests.support.load_helpers import COLUMNS, invoice
 
 
 def spooled(folder: Path, records: list[dict[str, Any]], **options: Any) -> SpooledSweep:
-    spool = Spool(folder, Converter(declared(COLUMNS)), "invoices", **options)
+    spool = Spool(folder, "invoices")
+    batches = Batches(Converter(declared(COLUMNS)), spool.append, **options)
     for start in range(0, len(records), 7):
-        spool.add(Page(records[start : start + 7]))
+        batches.add(Page(records[start : start + 7]))
+    batches.finish()
     return spool.finish()
 
 
@@ -62,13 +65,6 @@ def test_an_id_comes_once_in_a_batch(tmp_path: Path) -> None:
     assert [id_ for id_, _ in rows] == ["i1", "i2", "i1", "i1"]
     assert len(set(rows)) == 4
     assert [seq for _, seq in rows] == sorted(seq for _, seq in rows)
-
-
-def test_an_error_of_the_converter_reaches_the_caller(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, Converter(declared(COLUMNS)), "invoices")
-    spool.add(Page([{"id": "a", "note": 1.5}]))
-    with pytest.raises(TypeError):
-        spool.finish()
 
 
 def test_rejected_records_are_counted_and_kept(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from invoices_assets.load.load import LoadResult, load_sweep
 from invoices_assets.load.lock import working_folder
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
+from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.column_helpers import declared
@@ -74,12 +75,13 @@ class Loader:
 
     def spool(self, folder: Path, pages: Iterable[list[dict[str, Any]]]) -> SpooledSweep:
         """The records as a run would have spooled them, page by page."""
-        converter = Converter(self.resource)
         directory = folder / "spool"
         directory.mkdir()
-        spool = Spool(directory, converter, self.name, batch_rows=self.batch_rows)
+        spool = Spool(directory, self.name)
+        batches = Batches(Converter(self.resource), spool.append, batch_rows=self.batch_rows)
         for page in pages:
-            spool.add(Page(page))
+            batches.add(Page(page))
+        batches.finish()
         return spool.finish()
 
     def load(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import without_waits
 from invoices_assets_tests.vendor import Book, Contract, Vendor, serve
@@ -76,6 +77,12 @@ def content() -> dict[str, Any] | None:
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Vendor, content: dict[str, Any] | None) -> Project:
     """The project as deployed for `server`, with nothing loaded."""
     return Project(monkeypatch, tmp_path, server.url, server.key, content)
+
+
+@pytest.fixture
+def loader(tmp_path: Path, server: Vendor, content: dict[str, Any] | None) -> Loader:
+    """A refresh of `server` without Dagster, into a warehouse of its own."""
+    return Loader(tmp_path, server.url, content, key=server.key)
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from invoices_assets_tests.support.fault_matrix import (
     assert_loaded,
     assert_swept_completely,
     by_page,
-    named,
     paged,
     row,
     told,
 )
+from invoices_assets_tests.support.traits import named
 from invoices_assets_tests.vendor import Book, Contract, Paging, faults
 from invoices_assets_tests.vendor.call import Call
 from invoices_assets_tests.vendor.fake_api import Reply

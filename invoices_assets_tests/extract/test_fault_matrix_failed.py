@@ -14,11 +14,11 @@ from invoices_assets_tests.support.fault_matrix import (
     assert_failed,
     assert_not_swept,
     by_page,
-    named,
     paged,
     row,
     told,
 )
+from invoices_assets_tests.support.traits import named
 from invoices_assets_tests.vendor import Book, Contract, Key, Paging, faults
 from invoices_assets_tests.vendor.faults import answer, status, where
 
@@ -251,16 +251,16 @@ NOTHING = [
 ENDINGS = named(
     FAILED,
     "an empty page that stays",
-    "an error body under 200 in the middle",
-    "offset is ignored",
-    "a total that is too small",
     "invoices that never rest",
+    "an error body under 200 in the middle",
+    "404 before the total is reached",
     "503 that never goes away",
+    "bodies that are always cut",
     "half a JSON document, always",
     "401 in the middle",
     "a redirect to another host",
 )
-"""Each way in which a sweep can fail."""
+"""Each way in which a sweep can fail: one for each kind of error."""
 
 
 @pytest.mark.parametrize(("case", "says"), FAILED)

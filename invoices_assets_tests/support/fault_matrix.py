@@ -133,9 +133,3 @@ def assert_failed(case: Case, says: str, monkeypatch: pytest.MonkeyPatch, folder
         assert "\n" not in project.failure(result)
         assert "values stay out" not in repr(result.all_events)
         assert KEY not in repr(result.all_events)
-
-
-def named(rows: list[Any], *names: str) -> list[Any]:
-    """The rows of these names."""
-    by_name = {row.id: row for row in rows}
-    return [by_name[name] for name in names]

@@ -25,11 +25,14 @@ from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import SANDBOX_KEY
 
 
-class ImpatientConnection(Api):
-    """Waits before retries take no time."""
+@dataclass(frozen=True)
+class ImpatientApi(Api):
+    """Waits before retries pass on a clock that stands still otherwise."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def client(self, spec: ResourceSpec, policy: RetryPolicy = DEFAULT_POLICY) -> HttpClient:
-        return HttpClient(auth=spec.auth, redactor=self.redactor, policy=policy, pool=self.window, clock=FakeClock())
+        return HttpClient(auth=spec.auth, redactor=self.redactor, policy=policy, pool=self.window, clock=self.clock)
 
 
 def loaded(done: RefreshResult) -> LoadResult:
@@ -47,12 +50,16 @@ class Loader:
         url: base URL of the API.
         content: the source file's; None for the default one.
         window: pages in flight together.
+        key: the one it is asked with.
+        clock: by which it waits.
     """
 
     folder: Path
     url: str
     content: dict[str, Any] | None = None
     window: int = 8
+    key: str = SANDBOX_KEY
+    clock: FakeClock = field(default_factory=FakeClock)
     settings: WarehouseSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +68,7 @@ class Loader:
     def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
         """Runs `refresh` on `invoices`, in its turn; `request` has further fields of `RefreshRequest`."""
         source = Source(DEFAULT_SOURCE, self.content or config())
-        connection = ImpatientConnection(self.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]), self.window)
+        connection = ImpatientApi(self.url, self.key, Redactor([self.key]), self.window, clock=self.clock)
         specs = connection.resources(source)
         path = self.settings.path
         with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:
@@ -71,6 +78,10 @@ class Loader:
     def load(self, mode: Any = "incremental", **request: Any) -> LoadResult:
         """As `refresh`, of which it gives what was loaded."""
         return loaded(self.refresh(mode, **request))
+
+    @property
+    def warehouse(self) -> Path:
+        return self.settings.path
 
     @property
     def cursor(self) -> Any:

@@ -38,20 +38,20 @@ _OTHERS = "customer__id, customer__name, customer__vat_id, note, subtotal, tax_a
 _LINES = "description, quantity, unit_price, tax_rate, amount"
 
 
-def loaded(project: Project, columns: str = f"{NEUTRAL}, {_OTHERS}") -> list[Row]:
+def loaded(project: HasWarehouse, columns: str = f"{NEUTRAL}, {_OTHERS}") -> list[Row]:
     """The rows of `invoices` that are not marked as deleted, by id; none where there is no table yet."""
     with _opened(project) as warehouse:
         return _invoices(warehouse, columns)
 
 
-def loaded_lines(project: Project) -> list[Row]:
+def loaded_lines(project: HasWarehouse) -> list[Row]:
     """The line items of those, with the id of their invoice and their position."""
     with _opened(project) as warehouse:
         return _line_items(warehouse)
 
 
 @contextmanager
-def _opened(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(project: HasWarehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     path = project.warehouse
     with duckdb.connect(str(path) if path.exists() else ":memory:", read_only=path.exists()) as warehouse:
         warehouse.execute("SET TimeZone = 'UTC'")
@@ -104,7 +104,7 @@ def lines(records: Iterable[Mapping[str, Any]]) -> list[Row]:
     )
 
 
-def assert_same_as(project: Project, book: Book) -> None:
+def assert_same_as(project: HasWarehouse, book: Book) -> None:
     """The warehouse has what the server has: every invoice, every line, to the last digit."""
     with _opened(project) as warehouse:
         assert _invoices(warehouse, f"{NEUTRAL}, {_OTHERS}") == invoices(book.records)

@@ -12,7 +12,7 @@ import pytest
 
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import assert_same_as
-from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.support.sweep_helpers import config, swept_from
 from invoices_assets_tests.vendor import Book, Contract, serve
 
 SECRET = "k3y-of-the-traits"
@@ -52,6 +52,16 @@ def trait(name: str, **parts: Any) -> Any:
     return pytest.param(Trait(**parts), id=name)
 
 
+def assert_swept_exactly(api: Trait) -> None:
+    """A sweep proves to be complete, and brings every record as it is written there."""
+    book = Book.of(api.records)
+    with serve(book, contract=api.contract, key=SECRET) as server:
+        result, swept = swept_from(server, dict(api.source), key=api.key)
+    assert {record["id"]: record for record in swept.records} == {record["id"]: record for record in book.records}
+    assert result.distinct == len(book)
+    assert result.complete is True
+
+
 def assert_loaded_exactly(api: Trait, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     book = Book.of(api.records)
     with serve(book, contract=api.contract, key=SECRET) as server:
@@ -66,3 +76,9 @@ def change(book: Book, at: datetime | None = None) -> None:
     now = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     book.update("inv_0000007", status="void", updated_at=now)
     book.insert({**Book.of(1, seed=3).records[0], "id": "inv_9999999", "created_at": now, "updated_at": now})
+
+
+def named(rows: list[Any], *names: str) -> list[Any]:
+    """The rows of these names."""
+    by_name = {row.id: row for row in rows}
+    return [by_name[name] for name in names]

@@ -11,6 +11,8 @@ from invoices_assets_tests.support.traits import (
     Record,
     Trait,
     assert_loaded_exactly,
+    assert_swept_exactly,
+    named,
     offset,
     source,
     trait,
@@ -108,5 +110,10 @@ ACCESS = [
 
 
 @pytest.mark.parametrize("api", ACCESS)
-def test_everything_arrives_by(api: Trait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_everything_arrives_by(api: Trait) -> None:
+    assert_swept_exactly(api)
+
+
+@pytest.mark.parametrize("api", named(ACCESS, "Basic, user and password in the key", "a search by POST"))
+def test_a_run_loads_everything_by(api: Trait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert_loaded_exactly(api, monkeypatch, tmp_path)

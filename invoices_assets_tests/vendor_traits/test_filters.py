@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.rows import assert_same_as, untouched
 from invoices_assets_tests.support.traits import Record, change, source
 from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Vendor, serve
 from invoices_assets_tests.vendor.faults import status
-
-pytestmark = pytest.mark.usefixtures("waits")
 
 
 @pytest.fixture
@@ -59,15 +57,15 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("contract", "content"), FILTERS)
-def test_a_refresh_asks_for_changes_and_finds_them_by_a_filter_that_is(project: Project, book: Book) -> None:
-    assert project.run().success
-    assert_same_as(project, book)
+def test_a_refresh_asks_for_changes_and_finds_them_by_a_filter_that_is(loader: Loader, book: Book) -> None:
+    loader.refresh()
+    assert_same_as(loader, book)
     change(book)
-    result = project.run()
-    assert result.success, project.failure(result)
-    assert_same_as(project, book)
-    assert project.metadata(result)["rows_fetched"] < len(book)
-    assert (project.metadata(result)["rows_new"], project.metadata(result)["rows_changed"]) == (1, 1)
+    result = loader.refresh()
+    assert_same_as(loader, book)
+    assert result.swept.rows < len(book)
+    assert result.loaded is not None
+    assert (result.loaded.new, result.loaded.changed) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -77,49 +75,47 @@ def test_a_refresh_asks_for_changes_and_finds_them_by_a_filter_that_is(project: 
         pytest.param(Contract(filters=()), source(), id="that the API ignores"),
     ],
 )
-def test_a_refresh_reads_everything_without_a_filter(project: Project, book: Book) -> None:
-    assert project.run().success
+def test_a_refresh_reads_everything_without_a_filter(loader: Loader, book: Book) -> None:
+    loader.refresh()
     change(book, datetime.now(UTC) - timedelta(days=900))
-    assert project.run().success
-    assert_same_as(project, book)
+    loader.refresh()
+    assert_same_as(loader, book)
 
 
 def test_invoices_that_no_filter_shows_before_their_first_edit_arrive_all_the_same(
-    project: Project, book: Book, server: Vendor
+    loader: Loader, book: Book, server: Vendor
 ) -> None:
     book.update("inv_0000003", updated_at=None)
-    assert project.run().success
+    loader.refresh()
     book.insert({**Book.of(1, seed=5).records[0], "id": "inv_0009999", "updated_at": None})
-    assert project.run().success
-    assert_same_as(project, book)
+    loader.refresh()
+    assert_same_as(loader, book)
     for record in book.records:
         book.update(record["id"], status="void")
-    assert project.run().success
+    loader.refresh()
     change(book)
-    assert project.run().success
+    loader.refresh()
     assert "updated_since" in server.requests[-1].query
-    assert_same_as(project, book)
+    assert_same_as(loader, book)
 
 
 def test_a_filter_that_also_shows_unstamped_invoices_can_be_declared(
-    project: Project, book: Book, server: Vendor
+    loader: Loader, book: Book, server: Vendor
 ) -> None:
-    project.source = source()
-    project.source["resources"][0]["endpoint"]["incremental"]["on_cursor_value_missing"] = "include"
-    project.write_source()
+    loader.content = source()
+    loader.content["resources"][0]["endpoint"]["incremental"]["on_cursor_value_missing"] = "include"
     book.update("inv_0000003", updated_at=None)
-    assert project.run().success
-    assert project.run().success
+    loader.refresh()
+    loader.refresh()
     assert "updated_since" in server.requests[-1].query
 
 
-def test_304_means_that_nothing_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, book: Book) -> None:
+def test_304_means_that_nothing_changed(tmp_path: Path, book: Book) -> None:
     first = "Sat, 01 Jan 2000 00:00:00 GMT"
     unchanged = status(304, body="empty", on=lambda call: call.headers["if-modified-since"] != first)
     with serve(book, Faults(unchanged), BY_HEADER) as server:
-        project = Project(monkeypatch, tmp_path, server.url, source=WITH_HEADER)
-        assert project.run().success
-        with untouched(project):
-            result = project.run()
-        assert result.success, project.failure(result)
-        assert_same_as(project, book)
+        loader = Loader(tmp_path, server.url, WITH_HEADER)
+        loader.refresh()
+        with untouched(loader):
+            loader.refresh()
+        assert_same_as(loader, book)

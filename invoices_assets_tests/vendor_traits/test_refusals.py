@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from invoices_assets_tests.support.fake_clock import FakeClock
-from invoices_assets_tests.support.project import Project
+from invoices_assets.errors import ApiStatusError, KeyRefused
+from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
+from invoices_assets_tests.support.sweep_helpers import swept_from
 from invoices_assets_tests.support.traits import SECRET
 from invoices_assets_tests.vendor import Book, Contract, Faults, Key, serve
 from invoices_assets_tests.vendor.faults import http_date, status
-
-pytestmark = pytest.mark.usefixtures("waits")
 
 
 @pytest.mark.parametrize(
@@ -26,26 +25,20 @@ pytestmark = pytest.mark.usefixtures("waits")
         pytest.param(None, 2, id="absent"),
     ],
 )
-def test_429_is_waited_out_with_retry_after(
-    retry_after: Any, waited: float, waits: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_429_is_waited_out_with_retry_after(retry_after: Any, waited: float, tmp_path: Path) -> None:
     book = Book.of(150)
     with serve(book, Faults(status(429, retry_after=retry_after, times=1)), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET)
-        result = project.run()
-        assert result.success, project.failure(result)
-        assert_same_as(project, book)
-        assert max(waits.sleeps) >= waited
-        assert project.metadata(result)["retries"] == 1
+        loader = Loader(tmp_path, server.url, key=SECRET)
+        result = loader.refresh()
+        assert_same_as(loader, book)
+        assert max(loader.clock.sleeps) >= waited
+        assert result.stats.retries == 1
 
 
-def test_a_wrong_key_is_sent_once_for_some_apis_ban_a_client_after_several(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_wrong_key_is_sent_once_for_some_apis_ban_a_client_after_several() -> None:
     with serve(Book.of(150), contract=Contract(key=Key(ban_after=2)), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, "wrong key")
-        result = project.run()
-        assert project.failure(result).startswith("the API refused the key (401)")
+        with pytest.raises(KeyRefused, match=r"^the API refused the key \(401\)"):
+            swept_from(server, key="wrong key")
         assert [call.status for call in server.requests] == [401]
 
 
@@ -58,14 +51,11 @@ def test_a_wrong_key_is_sent_once_for_some_apis_ban_a_client_after_several(
         ("empty", "400 Bad Request"),
     ],
 )
-def test_an_error_body_is_told_without_markup_as(
-    body: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_error_body_is_told_without_markup_as(body: str, told: str, tmp_path: Path) -> None:
     with serve(Book.of(150), Faults(status(400, body=body)), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET)
-        put_rows(project, 40)
-        with untouched(project):
-            failure = project.failure(project.run())
-        assert "answered 400 Bad Request" in failure
-        assert told in failure
-        assert "<" not in failure
+        loader = Loader(tmp_path, server.url, key=SECRET)
+        put_rows(loader, 40)
+        with untouched(loader), pytest.raises(ApiStatusError, match="answered 400 Bad Request") as caught:
+            loader.refresh()
+    assert told in str(caught.value)
+    assert "<" not in str(caught.value)

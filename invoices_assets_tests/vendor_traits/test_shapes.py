@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets_tests.support.traits import Trait, assert_loaded_exactly, offset, source, trait
+from invoices_assets_tests.support.traits import (
+    Trait,
+    assert_loaded_exactly,
+    assert_swept_exactly,
+    named,
+    offset,
+    source,
+    trait,
+)
 from invoices_assets_tests.vendor import Contract, Paging, Total
 
 pytestmark = pytest.mark.usefixtures("waits")
@@ -76,5 +84,10 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("api", SHAPES)
-def test_everything_arrives_from(api: Trait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_everything_arrives_from(api: Trait) -> None:
+    assert_swept_exactly(api)
+
+
+@pytest.mark.parametrize("api", named(SHAPES, "the last page collapsed to an object"))
+def test_a_run_loads_everything_from(api: Trait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert_loaded_exactly(api, monkeypatch, tmp_path)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import NEUTRAL, assert_same_as, loaded, neutral
 from invoices_assets_tests.support.traits import SECRET, Record, change, source
@@ -89,14 +90,12 @@ def test_every_value_arrives_exactly_from(
     write: Callable[[Record], Record],
     content: Record,
     style: Record,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     with serve(Book.of(120, change=write), contract=Contract(**style), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
-        result = project.run()
-        assert result.success, project.failure(result)
-        assert loaded(project, NEUTRAL) == neutral(Book.of(120).records)
+        loader = Loader(tmp_path, server.url, content, key=SECRET)
+        loader.refresh()
+        assert loaded(loader, NEUTRAL) == neutral(Book.of(120).records)
 
 
 def stamps(**hints: Any) -> Record:
@@ -123,26 +122,25 @@ STAMPS = [
 
 @pytest.mark.parametrize(("style", "content"), STAMPS)
 def test_stamps_arrive_exactly_and_a_refresh_asks_in_their_notation(
-    style: str, content: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    style: str, content: Record, tmp_path: Path
 ) -> None:
     book = Book.of(120)
     with serve(book, contract=Contract(stamps=style), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
-        assert project.run().success
-        assert loaded(project, NEUTRAL) == neutral(book.records)
+        loader = Loader(tmp_path, server.url, content, key=SECRET)
+        loader.refresh()
+        assert loaded(loader, NEUTRAL) == neutral(book.records)
         change(book)
-        result = project.run()
-        assert result.success, project.failure(result)
-        assert loaded(project, NEUTRAL) == neutral(book.records)
-        assert project.metadata(result)["rows_fetched"] < len(book)
+        result = loader.refresh()
+        assert loaded(loader, NEUTRAL) == neutral(book.records)
+        assert result.swept.rows < len(book)
 
 
-def test_stamps_without_a_zone_are_read_in_the_declared_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_stamps_without_a_zone_are_read_in_the_declared_one(tmp_path: Path) -> None:
     content = stamps(**{"x-timezone": "Europe/Berlin"})
     with serve(Book.of(120, change=in_berlin), key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET, content)
-        assert project.run().success
-        assert loaded(project, NEUTRAL) == neutral(Book.of(120).records)
+        loader = Loader(tmp_path, server.url, content, key=SECRET)
+        loader.refresh()
+        assert loaded(loader, NEUTRAL) == neutral(Book.of(120).records)
 
 
 NUMBERS = {
@@ -191,43 +189,40 @@ def test_amounts_arrive_digit_by_digit_and_those_that_do_not_fit_are_rejected(
         assert checks["no_rejected_records"].metadata["rejected_records"].value == 3
 
 
-def test_whole_and_fractional_amounts_of_undeclared_fields_share_one_exact_column(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_whole_and_fractional_amounts_of_undeclared_fields_share_one_exact_column(tmp_path: Path) -> None:
     whole = [{"id": f"{at:03}", "fee": at} for at in range(150)]
     book = Book([*whole, *({"id": f"{at:03}", "fee": Decimal(at) + Decimal("0.5")} for at in range(150, 300))])
     with serve(book, key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET)
-        assert project.run().success
-        assert project.query("SELECT sum(fee) FROM invoices") == [(sum(Decimal(r["fee"]) for r in book.records),)]
-        columns = project.query("SELECT * FROM (DESCRIBE invoices) WHERE column_name LIKE 'fee%'")
+        loader = Loader(tmp_path, server.url, key=SECRET)
+        loader.refresh()
+        assert loader.query("SELECT sum(fee) FROM invoices") == [(sum(Decimal(r["fee"]) for r in book.records),)]
+        columns = loader.query("SELECT * FROM (DESCRIBE invoices) WHERE column_name LIKE 'fee%'")
         assert [column[:2] for column in columns] == [("fee", "DECIMAL(38,9)")]
 
 
-def test_a_field_of_the_last_page_becomes_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_field_of_the_last_page_becomes_a_column(tmp_path: Path) -> None:
     book = Book.of(230)
     book.update(book.records[-1]["id"], po_number="4711/B")
     with serve(book, key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET)
-        assert project.run().success
-        found = project.query("SELECT po_number, count(*) FROM invoices GROUP BY 1 ORDER BY 2")
+        loader = Loader(tmp_path, server.url, key=SECRET)
+        loader.refresh()
+        found = loader.query("SELECT po_number, count(*) FROM invoices GROUP BY 1 ORDER BY 2")
         assert found == [("4711/B", 1), (None, 229)]
 
 
-def test_a_text_that_turns_into_an_object_is_kept_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_text_that_turns_into_an_object_is_kept_and_told(tmp_path: Path) -> None:
     book = Book.of(30)
     for record in book.records:
         book.update(record["id"], terms="net 30")
     with serve(book, key=SECRET) as server:
-        project = Project(monkeypatch, tmp_path, server.url, SECRET)
-        assert project.run().success
+        loader = Loader(tmp_path, server.url, key=SECRET)
+        loader.refresh()
         last = book.records[-1]["id"]
         book.update(last, terms={"days": 30, "text": "net 30"})
-        result = project.run(mode="full")
-        assert result.success, project.failure(result)
-        assert project.metadata(result)["remarks"] == ["field `terms` came as text and as an object (1 rows)"]
-        assert project.query(f"SELECT terms, terms__days, terms__text FROM invoices WHERE id = '{last}'") == [
+        result = loader.refresh("full")
+        assert result.remarks == ["field `terms` came as text and as an object (1 rows)"]
+        assert loader.query(f"SELECT terms, terms__days, terms__text FROM invoices WHERE id = '{last}'") == [
             (None, Decimal(30), "net 30")
         ]
-        assert project.query("SELECT count(*) FROM invoices WHERE terms = 'net 30'") == [(29,)]
-        assert_same_as(project, book)
+        assert loader.query("SELECT count(*) FROM invoices WHERE terms = 'net 30'") == [(29,)]
+        assert_same_as(loader, book)

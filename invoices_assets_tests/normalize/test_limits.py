@@ -13,9 +13,9 @@ from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.projection import Projection
 from invoices_assets.normalize.converter import Converter
 from invoices_assets_tests.support.column_helpers import DECIMAL, declared, rows
-from invoices_assets_tests.support.fake_api import FakeApi, Reply
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 COLUMNS: dict[str, Any] = {
     "id": {"data_type": "text"},

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from invoices_assets.errors import ApiStatusError, KeyRefused
+from invoices_assets_tests.support.fake_clock import EPOCH
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.rows import assert_same_as, put_rows, untouched
 from invoices_assets_tests.support.sweep_helpers import swept_from
 from invoices_assets_tests.support.traits import SECRET
 from invoices_assets_tests.vendor import Book, Contract, Faults, Key, serve
-from invoices_assets_tests.vendor.faults import http_date, status
+from invoices_assets_tests.vendor.faults import status
+
+IN_40_SECONDS = format_datetime(datetime.fromtimestamp(EPOCH + 40, UTC), usegmt=True)
+"""By the clock of the client."""
 
 
 @pytest.mark.parametrize(
     ("retry_after", "waited"),
     [
         pytest.param(7, 7, id="in seconds"),
-        pytest.param(http_date(40), 35, id="as a date"),
+        pytest.param(IN_40_SECONDS, 40, id="as a date"),
         pytest.param(0, 2, id="of 0"),
         pytest.param(None, 2, id="absent"),
     ],

@@ -1,181 +1,127 @@
-"""How a secret may be spelled where it turns up.
+"""What a written text means: one small decoder for each way in which programs write a text inside another.
 
-It may be there as it is, percent-encoded, in base64, or escaped for JSON, Python or HTML. It is found by a
-pattern that allows every spelling of each of its characters, so that mixtures (a percent-encoded URL inside
-JSON inside a log line) are found like the pure forms.
+A secret is not looked for by its spellings, of which there is no end, but in what a text means: each decoder is
+tried on it, and on what it gave, so mixtures (a percent-encoded URL inside JSON inside HTML) need no rule of their
+own. Each character of a decoded text knows where it stands in the original.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from functools import cached_property
-from itertools import groupby
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-SHORTEST_IN_TEXT = 4
-"""Characters. A shorter secret is found only as a whole query value (`=abc`): it would blacken all logs."""
-
-SHORTEST_IN_DATA = 8
-"""Characters. A shorter one could stand in an invoice by chance, and an invoice is never to be altered."""
-
-SHORTEST_NUMBER_IN_DATA = 12
-"""Digits. A shorter number could be an amount, an identifier or a telephone number."""
-
-_PERCENT = "%(?:25){0,4}"
-_BACKSLASH = rf"(?:\\|{_PERCENT}5[cC])"
-_ESCAPE = rf"{_BACKSLASH}{{1,8}}"
-_AMPERSAND = rf"(?:&|{_ESCAPE}u0026|{_PERCENT}26)(?:amp;){{0,4}}"
-_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
-_BASE64_EDGE = r"[A-Za-z0-9+/_-]?"
-_SHORTEST_BASE64 = 5
-_ENDS_QUERY_VALUE = r"(?=$|[&\s\"'#<>()\[\]{},;\\])"
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z_-]{1,19}")
+DEEPEST = 4
+"""Levels of writing inside writing that are undone."""
 
 
-class Encoding:
-    """One pattern in which a secret may be written.
+@dataclass(frozen=True)
+class Reading:
+    """What a text says after some decoding.
 
     Parameters:
-        source: the regular expression; pure ASCII except for characters of the secret itself.
-        probe: a text that every match holds; with it, finding nothing, which is usual, is cheap.
-        in_data: whether it may be replaced in the bodies of answers.
+        text: the decoded text; bytes stand as Latin-1, one character each.
+        starts, ends: for each character, where what it was decoded from begins and ends in the original.
     """
 
-    def __init__(self, source: str, probe: str, *, in_data: bool) -> None:
-        self._source = source
-        self.probe = probe
-        self.probe_bytes = probe.encode()
-        self.in_data = in_data
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
 
-    @cached_property
-    def in_text(self) -> re.Pattern[str]:
-        return re.compile(self._source)
+    @classmethod
+    def of(cls, text: str, start: int, end: int) -> Reading:
+        """A stretch of a text as it is written."""
+        text = text[start:end]
+        return cls(text, range(start, start + len(text)), range(start + 1, start + len(text) + 1))
 
-    @cached_property
-    def in_bytes(self) -> re.Pattern[bytes]:
-        return re.compile(self._source.encode("utf-8", "surrogatepass"))
-
-
-def values_of(secret: str) -> list[str]:
-    """The secret and its secret parts: of `Token abc` also `abc`, of `Basic …` what is encoded."""
-    values = [secret]
-    parts = secret.split()
-    if len(parts) == 1:
-        values.append(parts[0])
-    elif len(parts) == 2 and _SCHEME.fullmatch(parts[0]):
-        values.append(parts[1])
-        if parts[0].lower() == "basic":
-            values.append(_decoded(parts[1]))
-    else:
-        values += [part for part in parts if len(part) >= SHORTEST_IN_DATA]
-    values += [value.strip("\"',") for part in parts for _, found, value in [part.partition("=")] if found]
-    return list(dict.fromkeys(value for value in values if value == secret or len(value) >= SHORTEST_IN_TEXT))
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The stretch of the original that a stretch of this text was decoded from."""
+        return self.starts[start], self.ends[end - 1]
 
 
-def findable_in_data(value: str) -> bool:
-    """Whether a value is too long to stand in an invoice by chance."""
-    return len(value) >= (SHORTEST_NUMBER_IN_DATA if value.isdigit() else SHORTEST_IN_DATA)
+Decoder = Callable[[Reading], Iterator[Reading]]
 
 
-def encodings_of(value: str) -> Iterator[Encoding]:
-    """Every pattern for one value."""
-    if len(value) < SHORTEST_IN_TEXT:
-        yield Encoding(f"(?<==){_written(value)}{_ENDS_QUERY_VALUE}", _probe(value), in_data=False)
-        return
-    in_data = findable_in_data(value)
-    yield Encoding(_written(value), _probe(value), in_data=in_data)
-    yield from _base64(value.encode("utf-8", "surrogatepass"), in_data=in_data)
-    if not value.isascii() and max(value) <= "\xff":
-        yield from _base64(value.encode("latin-1"), in_data=in_data)
+def readings(reading: Reading) -> Iterator[Reading]:
+    """The text as it is, then everything that it may mean, the likely first; each once."""
+    yield reading
+    seen = {reading.text}
+    level = [reading]
+    for _ in range(DEEPEST):
+        deeper: list[Reading] = []
+        for meant in (meant for shallow in level for decode in DECODERS for meant in decode(shallow)):
+            if meant.text not in seen:
+                seen.add(meant.text)
+                deeper.append(meant)
+                yield meant
+        level = deeper
 
 
-def _decoded(encoded: str) -> str:
-    try:
-        return b64decode(encoded, validate=True).decode()
-    except ValueError:
-        return ""
+def _replacing(pattern: str, meaning: Callable[[str], str]) -> Decoder:
+    """A decoder that puts in place of each match of a pattern what it means."""
+    compiled = re.compile(pattern, re.DOTALL)
+
+    def decode(reading: Reading) -> Iterator[Reading]:
+        texts: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        at = 0
+        for match in compiled.finditer(reading.text):
+            begin, end = match.span()
+            meant = meaning(match[0])
+            first, last = reading.span(begin, end)
+            texts += reading.text[at:begin], meant
+            starts += [*reading.starts[at:begin], *[first] * len(meant)]
+            ends += [*reading.ends[at:begin], *[last] * len(meant)]
+            at = end
+        if at:
+            texts.append(reading.text[at:])
+            yield Reading("".join(texts), [*starts, *reading.starts[at:]], [*ends, *reading.ends[at:]])
+
+    return decode
 
 
-def _probe(value: str) -> str:
-    """The longest run of characters that no encoding changes."""
-    return max(re.findall(r"[A-Za-z0-9]+", value), key=len, default="")
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+_FROM_URL_ALPHABET = str.maketrans("-_", "+/")
 
 
-def _written(value: str) -> str:
-    sources = []
-    for char, run in groupby(value):
-        count = len(list(run))
-        if char == "\\":
-            sources.append(_backslashes(count))
-        else:
-            sources.append(_character(char) * count)
-    return "".join(sources)
+def _backslash(escape: str) -> str:
+    return chr(int(escape[2:], 16)) if len(escape) > 2 else _CONTROLS.get(escape[1], escape[1])
 
 
-def _backslashes(count: int) -> str:
-    """A run of backslashes, of which each level of escaping makes twice as many.
-
-    One pattern for the whole run: one for each backslash would let a run be split in exponentially many ways.
-    """
-    one = f"(?:{_BACKSLASH}|{_AMPERSAND}#0{{0,6}}92;|{_AMPERSAND}#[xX]0{{0,6}}5[cC];)"
-    source = f"(?:{one}{{{4 * count}}})?"
-    for times in (2 * count, count):
-        source = f"(?:{one}{{{times}}}{source})?"
-    return f"{one}{{{count}}}{source}"
-
-
-def _character(char: str) -> str:
-    if char.isascii() and char.isalnum():
-        return char
-    code = ord(char)
-    units = char.encode("utf-16-be", "surrogatepass")
-    utf8 = char.encode("utf-8", "surrogatepass")
-    ways = [
-        f"{_BACKSLASH}{{0,8}}{re.escape(char)}",
-        "".join(f"{_PERCENT}{_hex(byte)}" for byte in utf8),
-        "".join(f"{_ESCAPE}x{_hex(byte)}" for byte in utf8),
-        "".join(f"{_ESCAPE}u{_hex(high)}{_hex(low)}" for high, low in zip(units[::2], units[1::2], strict=True)),
-        f"{_AMPERSAND}#0{{0,6}}{code};",
-        f"{_AMPERSAND}#[xX]0{{0,6}}{''.join(_either_case(digit) for digit in f'{code:x}')};",
-    ]
-    if char in _ENTITIES:
-        ways.append(f"{_AMPERSAND}{_ENTITIES[char]};")
-    if char == " ":
-        ways.append(r"\+")
-    if char in "\n\r\t":
-        ways.append(f"{_ESCAPE}{ {10: 'n', 13: 'r', 9: 't'}[code] }")
-    if 0x7F < code <= 0xFF:
-        ways += [f"{_PERCENT}{_hex(code)}", f"{_ESCAPE}x{_hex(code)}"]
-    if code > 0xFFFF:
-        ways.append(f"{_ESCAPE}U{''.join(_either_case(digit) for digit in f'{code:08x}')}")
-    return f"(?:{'|'.join(ways)})"
+def _base64(reading: Reading) -> Iterator[Reading]:
+    """Each run read from each of its first four characters: what stands before may be of the alphabet as well."""
+    runs = list(_BASE64.finditer(reading.text))
+    for skip in range(4) if runs else ():
+        text = ""
+        starts: list[int] = []
+        ends: list[int] = []
+        for run in runs:
+            written, at = run[0][skip:].translate(_FROM_URL_ALPHABET), run.start() + skip
+            written = written[: len(written) - (len(written) % 4 == 1)]
+            decoded = b64decode(written + "=" * (-len(written) % 4)).decode("latin-1")
+            text += decoded + "\n"
+            starts += [reading.starts[at + 8 * index // 6] for index in range(len(decoded))]
+            ends += [reading.ends[at + (8 * index + 7) // 6] for index in range(len(decoded))]
+            starts.append(reading.ends[run.end() - 1])
+            ends.append(reading.ends[run.end() - 1])
+        yield Reading(text, starts, ends)
 
 
-def _hex(byte: int) -> str:
-    return "".join(_either_case(digit) for digit in f"{byte:02x}")
-
-
-def _either_case(digit: str) -> str:
-    return digit if digit.isdigit() else f"[{digit}{digit.upper()}]"
-
-
-def _base64(value: bytes, *, in_data: bool) -> Iterator[Encoding]:
-    """The part of the base64 text that is the same whatever stands before and after the secret.
-
-    Three bytes make four characters, so a secret inside a longer text, such as `user:secret`, has one of
-    three encodings_of; the characters at its edges also depend on its neighbours and are matched as any.
-    """
-    for before in range(3):
-        encoded = b64encode(b"\0" * before + value).decode()
-        inner = encoded[-(-8 * before // 6) : 8 * (before + len(value)) // 6]
-        if len(inner) >= _SHORTEST_BASE64:
-            written = "".join({"+": _plus, "/": _slash}.get(char, char) for char in inner)
-            edge = _BASE64_EDGE if before else ""
-            source = f"{edge}{written}{_BASE64_EDGE}(?:=|{_PERCENT}3[dD]){{0,2}}"
-            # Inside a longer text a body holds it only as the header sent, which is a secret of its own.
-            yield Encoding(source, _probe(inner), in_data=in_data and before == 0)
-
-
-_plus = rf"(?:[+-]|{_PERCENT}2[bB]|{_ESCAPE}u002[bB])"
-_slash = rf"(?:{_BACKSLASH}{{0,8}}/|_|{_PERCENT}2[fF]|{_ESCAPE}u002[fF])"
+DECODERS: tuple[Decoder, ...] = (
+    # %2F: RFC 3986, section 2.1. A `+` for a space (HTML forms) is seen where texts are compared.
+    _replacing(r"%[0-9A-Fa-f]{2}", lambda escape: chr(int(escape[1:], 16))),
+    # \/ \u00fc \n: RFC 8259, section 7; and \xfc, \U0001f600, \': Python's string literals
+    _replacing(r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U00(?:0[0-9A-Fa-f]|10)[0-9A-Fa-f]{4}|.)", _backslash),
+    # &amp; &#47; &#x2f: HTML, section "Character references"
+    _replacing(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?", html.unescape),
+    # <b>, </b>, <!-- -->: HTML, section "Elements"; a tag in the middle of a text is not shown
+    _replacing(r"</?[A-Za-z!][^<>]*>", lambda _: ""),
+    # UTF-16 read byte by byte, RFC 2781: of Latin letters every second byte is zero
+    _replacing("\0", lambda _: ""),
+    # aGVsbG8=, with + and / or, for URLs, with - and _: RFC 4648, sections 4 and 5
+    _base64,
+)

@@ -160,17 +160,8 @@ def _clean_record(record: logging.LogRecord) -> None:
             record.__dict__[name] = _clean_value(value)
 
 
-def _record_factory(original: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = original(*args, **kwargs)
-        _clean_record(record)
-        return record
-
-    return make
-
-
 def _logger_handle(original: Callable[..., None]) -> Callable[..., None]:
-    """Sees records that no factory made, and the extras, which are put in after the factory."""
+    """Sees every record of every logger, before its handlers and filters, with the extras."""
 
     def handle(self: logging.Logger, record: logging.LogRecord) -> None:
         _clean_record(record)
@@ -214,7 +205,6 @@ def _hook_with_details(original: Callable[[Any], None]) -> Callable[[Any], None]
 
 
 _hooks = (
-    _Hook(logging.getLogRecordFactory, logging.setLogRecordFactory, _record_factory),
     _attribute(logging.Logger, "handle", _logger_handle),
     _attribute(warnings, "showwarning", _show_warning),
     _attribute(sys, "excepthook", _except_hook),

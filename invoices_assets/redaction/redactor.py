@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from invoices_assets.errors import ExtractError, RedactedError
 from invoices_assets.redaction import hooks
-from invoices_assets.redaction.encodings import Encoding, encodings_of, findable_in_data, values_of
+from invoices_assets.redaction.finder import SecretFinder
+from invoices_assets.redaction.values import is_ordinary, values_in_data, values_of
 
 MARK = "***"
 """Stands where a secret was."""
@@ -24,14 +25,20 @@ T = TypeVar("T")
 class Redactor:
     """Replaces secrets in texts, bytes, values and exceptions by `***`.
 
-    A secret is found raw, percent-encoded (any safe set, either case, repeatedly), in base64 (standard and
-    urlsafe, with or without padding, also as part of `user:secret`), and escaped for JSON, Python or HTML. Of
-    a header value such as `Token abc` the credential `abc` is found by itself too.
+    A secret is found by what a text means, however it is written: raw, percent-encoded, in base64 (also as part of
+    `user:secret`), escaped for JSON, Python or HTML, cut up by HTML tags, in UTF-16, and in mixtures of these. With
+    the secret `k3y/8+chars`, each of these becomes `***`:
 
-    Texts are searched for secrets of at least 4 characters; a shorter one is replaced only where it is a
-    whole query value (`?key=abc`), for elsewhere it would blacken half of every log. Bodies of answers are
-    searched for secrets of at least 8 characters that are not a number of fewer than 12 digits: a shorter one
-    can stand in an invoice by chance, and an invoice must never be altered.
+        k3y/8+chars    k3y%2F8%2Bchars    k3y\\/8\\u002bchars    k3y&#47;8+<b>chars</b>    azN5LzgrY2hhcnM
+
+    Of a header value such as `Token abc`, and of `user:password`, the parts are found by themselves too.
+
+    A secret that could stand in a text by chance is replaced only where it cannot be anything else, for elsewhere it
+    would blacken logs and rewrite names. With fewer than 4 characters that is as a whole query value (`?key=abc`);
+    words of letters only and short numbers (`data`, `2025`) are replaced there and after a name such as `api_key:`;
+    others with fewer than 8 characters, and numbers, where they stand alone. In bodies of answers only secrets of at
+    least 8 characters are replaced that are neither a word nor a number of fewer than 12 digits: an invoice must
+    never be altered by chance.
 
     Parameters:
         secrets: keys, passwords, tokens or whole header values; empty ones are ignored.
@@ -40,9 +47,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._secrets: frozenset[str] = frozenset()
-        self._spellings: tuple[Encoding, ...] = ()
-        self._in_data: tuple[Encoding, ...] = ()
-        self._probes: tuple[bytes, ...] = ()
+        self._in_text = self._in_data = SecretFinder(())
+        self._masked_bodies = 0
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -55,31 +61,39 @@ class Redactor:
             if not fresh:
                 return
             self._secrets |= fresh
-            values = {value for secret in self._secrets for value in values_of(secret)}
-            found = {value: tuple(encodings_of(value)) for value in values}
-            # The longest is replaced first, so that nothing of it stays beside a shorter one inside it.
-            ordered = sorted(values, key=lambda value: (-len(value), value))
-            self._spellings = tuple(spelling for value in ordered for spelling in found[value])
-            self._in_data = tuple(spelling for spelling in self._spellings if spelling.in_data)
-            # What holds a longer value also holds the shorter one inside it, so searching for that is enough.
-            long = [value for value in values if findable_in_data(value)]
-            least = [value for value in long if not any(other in value for other in long if other != value)]
-            probes = (spelling.probe_bytes for value in least for spelling in found[value] if spelling.in_data)
-            self._probes = tuple(probes)
+            self._in_text = SecretFinder({value for secret in self._secrets for value in values_of(secret)})
+            # A body holds a secret inside base64 only as the header that was sent, which is a secret of its own.
+            in_data = {value for secret in self._secrets for value in values_in_data(secret)}
+            self._in_data = SecretFinder(in_data, in_base64=False)
 
     def text(self, text: str) -> str:
         """The text without secrets; the same object where it holds none."""
-        for spelling in self._spellings:
-            if spelling.probe in text:
-                text = spelling.in_text.sub(MARK, text)
-        return text
+        spans = self._in_text.spans(text)
+        return _masked(text, spans) if spans else text
 
     def data(self, data: bytes) -> bytes:
         """The body of an answer without secrets; the same object where it holds none."""
-        if any(probe in data for probe in self._probes):
-            for spelling in self._in_data:
-                data = spelling.in_bytes.sub(MARK.encode(), data)
-        return data
+        text = data.decode("latin-1")
+        spans = self._in_data.spans(text)
+        if not spans:
+            return data
+        with self._lock:
+            self._masked_bodies += 1
+        return _masked(text, spans).encode("latin-1")
+
+    def remarks(self) -> list[str]:
+        """What whoever reads the rows should know, in sentences; bodies are counted since the last call."""
+        with self._lock:
+            bodies, self._masked_bodies = self._masked_bodies, 0
+        weak = any(is_ordinary(secret) for secret in self._secrets)
+        return [
+            *(
+                [f"the key stood in answers of the API and was replaced by {MARK}, in rows as well (answers: {bodies})"]
+                if bodies
+                else []
+            ),
+            *(["the key is a word or a short number: it is masked only where it stands as a value"] if weak else []),
+        ]
 
     def value(self, value: T) -> T:
         """A metadata value without secrets at any depth, keys included; the same object where it holds none.
@@ -189,6 +203,15 @@ class Redactor:
         new = {name: self._value(item, within) for name, item in old.items()}
         changed = {name: item for name, item in new.items() if item is not old[name]}
         return dataclasses.replace(value, **changed) if changed else value
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    pieces, at = [], 0
+    for start, end in spans:
+        # in UTF-16 as many bytes for each character, so that what follows stays readable
+        pieces += [text[at:start], "\0".join(MARK) if "\0" in text[start:end] else MARK]
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _text_of(error: BaseException) -> str:

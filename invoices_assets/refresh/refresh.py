@@ -90,7 +90,7 @@ def refresh(
             loaded=None,
             cursor_before=plan.before,
             cursor_after=plan.before,
-            remarks=[*_remarks(spec, swept), *_doubts(trusted)],
+            remarks=[*_remarks(spec, swept), *_doubts(trusted), *connection.redactor.remarks()],
             seconds={"sweep": swept.seconds},
         )
         if request.dry_run:

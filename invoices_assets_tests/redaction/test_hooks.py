@@ -183,7 +183,6 @@ def hooks() -> list[Any]:
         sys.unraisablehook,
         threading.excepthook,
         warnings.showwarning,
-        logging.getLogRecordFactory(),
         logging.Logger.handle,
     ]
 

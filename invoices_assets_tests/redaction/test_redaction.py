@@ -20,10 +20,11 @@ from requests.utils import requote_uri
 
 from invoices_assets.errors import ApiStatusError, RedactedError
 from invoices_assets.redaction.redactor import MARK, Redactor
+from invoices_assets.redaction.values import is_ordinary
 from invoices_assets_tests.support.leaking import KEY, failing_request
 
 keys = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=8, max_size=40).filter(
-    lambda key: key.strip() == key and set(key) != {"*"}
+    lambda key: key.strip() == key and set(key) != {"*"} and not is_ordinary(key)
 )
 
 CARRIERS: dict[str, Callable[[str], str]] = {
@@ -58,7 +59,32 @@ CARRIERS: dict[str, Callable[[str], str]] = {
         f"&#x{ord(char):X};" if not char.isalnum() else char for char in key
     ),
     "XML": lambda key: key.encode("ascii", "xmlcharrefreplace").decode(),
+    "JSON, each character escaped": lambda key: _in_utf16_units(key, "\\u{:04x}"),
+    "JSON in JSON, each character escaped": lambda key: json.dumps(_in_utf16_units(key, "\\u{:04X}")),
+    "Python, each byte escaped": lambda key: "".join(f"\\x{byte:02x}" for byte in key.encode()),
+    "HTML, each character by number": lambda key: "".join(f"&#{ord(char)};" for char in key),
+    "HTML, each character by number, in JSON": lambda key: "".join(f"\\u0026#x{ord(char):x};" for char in key),
+    "HTML, each character by number, in a query": lambda key: "".join(f"%26%23{ord(char)}%3B" for char in key),
+    "query, each byte escaped": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
+    "query, each byte escaped twice": lambda key: "".join(f"%25{byte:02x}" for byte in key.encode()),
+    "HTML cut by tags": lambda key: "<wbr>".join(html.escape(char) for char in key),
+    "HTML cut by tags, in JSON": lambda key: json.dumps("<b>" + "</b><b>".join(map(html.escape, key))),
+    "base64 in a path": lambda key: f"/v1/{base64.urlsafe_b64encode(key.encode()).decode()}/x",
 }
+
+
+NESTED: dict[str, Callable[[str], str]] = {
+    "JSON in base64": lambda key: base64.b64encode(json.dumps({"next": key}).encode()).decode(),
+    "query in base64 in a query": lambda key: quote(base64.b64encode(f"k={quote(key, safe='')}".encode())),
+    "query in JSON in HTML in JSON": lambda key: json.dumps(html.escape(json.dumps({"next": f"/?k={quote(key)}"}))),
+    "JSON in a query in JSON": lambda key: json.dumps({"at": "/?q=" + quote(json.dumps({"k": key}), safe="")}),
+}
+"""Mixtures in which only the plain letters of a key tell where it may be."""
+
+
+def _in_utf16_units(text: str, form: str) -> str:
+    units = text.encode("utf-16-be")
+    return "".join(form.format(high << 8 | low) for high, low in zip(units[::2], units[1::2], strict=True))
 
 
 def _lower_hex(text: str) -> str:
@@ -69,7 +95,7 @@ def _escaped_for_html(text: str) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-# Spellings
+# Encodings
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,10 +111,11 @@ def test_any_key_is_found_in_any_spelling(key: str) -> None:
     assert missed == {}
 
 
-@pytest.mark.parametrize("carry", CARRIERS.values(), ids=CARRIERS)
+@pytest.mark.parametrize("carry", [*CARRIERS.values(), *NESTED.values()], ids=[*CARRIERS, *NESTED])
 def test_of_a_key_no_part_is_left_over(carry: Callable[[str], str]) -> None:
     redacted = Redactor([KEY]).text(carry(KEY))
 
+    assert MARK in redacted
     base64_parts = [base64.b64encode(before + KEY.encode())[4:12].decode() for before in (b"", b"u:", b"user:")]
     parts = ["s3cr", "K&", "K%26", "<x", "%3cx", *base64_parts]
     assert [part for part in parts if part in html.unescape(redacted)] == []
@@ -137,15 +164,15 @@ def test_what_a_basic_header_value_encodes_is_secret_by_itself() -> None:
 
 def test_a_header_value_of_the_key_makes_bodies_no_dearer_to_search() -> None:
     redactor = Redactor(["abcd1234-efgh"])
-    searched = redactor._probes
+    searched = redactor._in_data.probes
     redactor.add("Bearer abcd1234-efgh")
 
-    assert redactor._probes == searched
+    assert redactor._in_data.probes == searched
     assert redactor.data(b"Bearer abcd1234-efgh") == b"***"
 
 
 def test_a_longer_secret_is_replaced_before_one_that_it_contains() -> None:
-    assert Redactor(["abcdef", "abcdef-123456"]).text("abcdef-123456 abcdef") == "*** ***"
+    assert Redactor(["abcde1", "abcde1-123456"]).text("abcde1-123456 abcde1") == "*** ***"
 
 
 def test_a_secret_may_be_added_later() -> None:
@@ -159,7 +186,6 @@ def test_a_secret_may_be_added_later() -> None:
 @pytest.mark.parametrize(
     ("secret", "text", "redacted"),
     [
-        ("abcd", "xabcdx", "x***x"),
         ("abc", "an abc of abc=abc", "an abc of abc=***"),
         ("7", "/v1?page=7&limit=77 key='7'", "/v1?page=***&limit=77 key='7'"),
         ("", "anything", "anything"),
@@ -186,6 +212,96 @@ def test_a_key_made_for_backtracking_is_searched_in_no_time() -> None:
     redactor = Redactor(["\\" * 30 + "!", "%25" * 10 + "!", "&amp;" * 8])
 
     redactor.text("\\" * 5_000 + "%25" * 5_000 + "&amp;" * 7 + "&" * 5_000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_body_in_utf16_loses_the_key_and_stays_readable(encoding: str) -> None:
+    body = json.dumps({"said": f"<{KEY}>", "id": 1}, ensure_ascii=False).encode(encoding)
+
+    redacted = Redactor([KEY]).data(body)
+
+    assert json.loads(redacted.decode(encoding)) == {"said": f"<{MARK}>", "id": 1}
+
+
+@pytest.mark.parametrize("key", ["9f86d081884c7d659a2feaa0c55ad015", "550E8400-E29B-41d4-A716-446655440000"])
+def test_a_hexadecimal_key_is_found_in_either_case(key: str) -> None:
+    redactor = Redactor([key])
+
+    for written in (key, key.lower(), key.upper()):
+        assert redactor.text(f"the key {written} of") == "the key *** of"
+        assert redactor.data(f'{{"key": "{written}"}}'.encode()) == b'{"key": "***"}'
+        assert MARK in redactor.text(base64.b64encode(f"user:{written}".encode()).decode())
+
+
+def test_each_part_of_user_and_password_is_secret_by_itself() -> None:
+    redactor = Redactor(["accounting-7:pa:ss w0rd!"])
+
+    assert redactor.text("accounting-7 with pa:ss w0rd! and pa%3Ass+w0rd%21") == "*** with *** and ***"
+    assert redactor.text("accounting-7:pa:ss w0rd!") == "***"
+    assert redactor.data(b'["pa:ss w0rd!"]') == b'["***"]'
+
+
+@pytest.mark.parametrize("user", ["ann", "admin", "accounting", "ann@vendor.example"])
+def test_a_user_name_that_may_be_anything_else_is_left_alone_in_bodies(user: str) -> None:
+    body = json.dumps({"by": user}).encode()
+
+    assert Redactor([f"{user}:s3cret-passw0rd"]).data(body) is body
+
+
+WEAK = ["data", "test", "dagster", "invoices", "refresh_invoices", "invoicing.invoices", "2025", "12345", "2025-01-01"]
+
+
+@pytest.mark.parametrize("key", WEAK)
+def test_a_key_that_is_a_word_or_a_short_number_rewrites_no_names_and_no_data(key: str) -> None:
+    redactor = Redactor([key, f"Bearer {key}"])
+    value = {key: [key, f"x{key}x"], f"{key}/table": f"the {key} of {key}: 5 `{key}`", "url": f"http://{key}/{key}"}
+    body = json.dumps({"data": {key: key, "api_key": key}}).encode()
+
+    assert redactor.value(value) is value
+    assert redactor.data(body) is body
+
+
+@pytest.mark.parametrize("key", WEAK)
+def test_a_key_that_is_a_word_or_a_short_number_is_replaced_where_it_is_a_value(key: str) -> None:
+    redacted = {
+        "/v1/invoices?api_key=KEY&limit=5": "/v1/invoices?api_key=***&limit=5",
+        "%2Fv1%3Fapi_key%3DKEY": "%2Fv1%3Fapi_key%3D***",
+        "{'X-Api-Key': 'KEY'}": "{'X-Api-Key': '***'}",
+        '{"token": "KEY"}': '{"token": "***"}',
+        r"{\"token\": \"KEY\"}": r"{\"token\": \"***\"}",
+        "the key 'KEY' is wrong": "the key '***' is wrong",
+        "password: KEY": "password: ***",
+        "Authorization: Bearer KEY": "Authorization: ***",
+    }
+    redactor = Redactor([key, f"Bearer {key}"])
+
+    assert {text: redactor.text(text.replace("KEY", key)) for text in redacted} == redacted
+
+
+@pytest.mark.parametrize("key", ["k3y!", "ab12", "20251231", "12345678901"])
+def test_a_short_key_is_replaced_where_it_stands_alone(key: str) -> None:
+    redactor = Redactor([key])
+
+    assert redactor.text(f"<{key}> ({key}, k={key})") == "<***> (***, k=***)"
+    assert redactor.text(f"x{key}x 3-{key}-7") == f"x{key}x 3-{key}-7"
+
+
+def test_what_was_replaced_in_bodies_is_told_once() -> None:
+    redactor = Redactor([KEY])
+    redactor.data(b"nothing")
+    redactor.data(KEY.encode())
+    redactor.data(KEY.encode())
+
+    assert redactor.remarks() == [
+        "the key stood in answers of the API and was replaced by ***, in rows as well (answers: 2)"
+    ]
+    assert redactor.remarks() == []
+
+
+def test_a_key_that_is_replaced_only_as_a_value_is_told() -> None:
+    assert Redactor(["test"]).remarks() == [
+        "the key is a word or a short number: it is masked only where it stands as a value"
+    ]
 
 
 # Values and exceptions

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,8 @@ def _assets_of(
                 "INVOICES_API_KEY to load from a real API."
             )
         chosen = [name for name in names if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
-        outcome = _StepOutcome(chosen)
+        loaded: list[str] = []
+        failed: dict[str, RefreshError] = {}
         try:
             with (
                 api.connect(dataset) as connection,
@@ -150,19 +150,20 @@ def _assets_of(
                 specs = connection.resources(source)
                 for name in chosen:
                     try:
-                        done = _refreshed(context, config, connection, settings, specs, name, working_dir)
+                        with connection.redactor.guard():
+                            done = _refreshed(context, config, connection, settings, specs, name, working_dir)
                     except RefreshError as error:
-                        outcome.failed(name, error, connection.redactor.text(str(error)))
+                        failed[name] = error
                         if isinstance(error, KeyRefused) and error.status == 401:
                             break  # some APIs ban a client after several wrong keys
                     else:
-                        outcome.loaded.append(name)
+                        loaded.append(name)
                         if done is not None:
                             yield done
         except RefreshError as error:
-            outcome.failed("", error, str(error))
-        if outcome.sentences:
-            raise outcome.failure(context)
+            failed = {"": error}
+        if failed:
+            raise _failure(context, chosen, loaded, failed)
 
     return resources
 
@@ -195,41 +196,24 @@ def _refreshed(
     return dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
-@dataclass
-class _StepOutcome:
-    """What became of the resources of one step: each is loaded by itself, and one that fails leaves the others.
+def _failure(
+    context: dg.AssetExecutionContext, chosen: list[str], loaded: list[str], failed: dict[str, RefreshError]
+) -> dg.Failure:
+    """The failure of a step of several resources: one that fails leaves the others loaded.
 
     Parameters:
-        chosen: the resources that the run was asked for.
-        loaded: those that succeeded.
-        sentences: why the others failed, by resource; by an empty name what kept the whole step from running.
-        may_be_retried: whether the same run may succeed later, for every failure of the step.
+        failed: errors by resource; by an empty name what kept the whole step from running.
     """
-
-    chosen: list[str]
-    loaded: list[str] = field(default_factory=list)
-    sentences: dict[str, str] = field(default_factory=dict)
-    may_be_retried: bool = True
-
-    def failed(self, name: str, error: RefreshError, sentence: str) -> None:
-        self.sentences[name] = sentence
-        self.may_be_retried = self.may_be_retried and error.may_be_retried
-
-    def failure(self, context: dg.AssetExecutionContext) -> dg.Failure:
-        """The failure of the step; a run that cannot succeed is kept from being retried as a whole, too."""
-        if not self.may_be_retried:
-            context.instance.add_run_tags(context.run.run_id, {NO_RUN_RETRIES: "false"})
-        return dg.Failure(description=self._described(), allow_retries=self.may_be_retried)
-
-    def _described(self) -> str:
-        if len(self.chosen) == 1 or "" in self.sentences:
-            return next(iter(self.sentences.values()))
-        rest = [name for name in self.chosen if name not in self.loaded and name not in self.sentences]
-        parts = [f"`{name}` failed: {sentence.rstrip('.')}." for name, sentence in self.sentences.items()]
-        for said, names in (("Loaded", self.loaded), ("Not asked for", rest)):
-            if names:
-                parts.append(f"{said}: {', '.join(f'`{name}`' for name in names)}.")
-        return " ".join(parts)
+    sentences = [str(error) for error in failed.values()]
+    if len(chosen) > 1 and "" not in failed:
+        sentences = [f"`{name}` failed: {str(error).rstrip('.')}." for name, error in failed.items()]
+        rest = [name for name in chosen if name not in loaded and name not in failed]
+        for said, names in (("Loaded", loaded), ("Not asked for", rest)):
+            sentences += [f"{said}: {', '.join(f'`{name}`' for name in names)}."] if names else []
+    may_be_retried = all(error.may_be_retried for error in failed.values())
+    if not may_be_retried:
+        context.instance.add_run_tags(context.run.run_id, {NO_RUN_RETRIES: "false"})
+    return dg.Failure(description=" ".join(sentences), allow_retries=may_be_retried)
 
 
 def _dates(context: dg.AssetExecutionContext) -> DateWindow | None:

@@ -15,6 +15,7 @@ from pydantic import Field
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
+from invoices_assets.extract.http.origins import is_address
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.redaction.redactor import Redactor
@@ -101,6 +102,8 @@ class InvoicesApi(dg.ConfigurableResource):
             raise SourceError(f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
         if secret and not base_url:
             raise SourceError(f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox.")
+        if base_url and not is_address(base_url):
+            raise SourceError(f"{BASE_URL} must start with http:// or https:// and name a host.")
         if bool(base_url) == (dataset == SANDBOX):
             raise SourceError(
                 f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "

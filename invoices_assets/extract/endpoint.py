@@ -7,14 +7,20 @@ from copy import deepcopy
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 from dlt.sources.helpers.rest_client.utils import join_url
 from dlt.sources.rest_api.config_setup import expand_placeholders
 
-from invoices_assets.errors import ApiStatusError, BadAnswer, ExtractError, IncompleteSweep, SourceError, UnreadableBody
+from invoices_assets.errors import (
+    ApiStatusError,
+    BadAnswer,
+    ExtractError,
+    IncompleteSweep,
+    SourceError,
+    UnreadableBody,
+)
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.retry import Attempts
 from invoices_assets.extract.page import Page, read_page
@@ -98,8 +104,6 @@ class Endpoint:
     """
 
     def __init__(self, http: HttpClient, spec: ResourceSpec, base_url: str) -> None:
-        if not _is_address(base_url):
-            raise SourceError("INVOICES_API_BASE_URL must start with http:// or https:// and name a host.")
         self._http = http
         self._spec = spec
         self._base_url = base_url
@@ -213,11 +217,3 @@ def _outline_of(spec: ResourceSpec, total_path: str | None) -> Projection | None
         return Projection(spec.key_fields, stamps, places, totals)
     except ValueError:
         return None
-
-
-def _is_address(base_url: str) -> bool:
-    try:
-        parts = urlsplit(base_url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

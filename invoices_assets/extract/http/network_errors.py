@@ -35,6 +35,21 @@ def exhausted(outcome: AttemptResult, line: str, origin: str, attempts: int) -> 
     return ApiUnreachable(f"{line} failed {times}: {outcome.reason}")
 
 
+_REASONS: tuple[tuple[tuple[type[BaseException], ...], str, bool], ...] = (
+    ((AnswerTooSlow,), "no complete answer within {limits.seconds:,g} s, the limit (`answer_seconds`)", False),
+    ((IncompleteRead, urllib3_errors.InvalidChunkLength), "the answer was cut short", False),
+    ((urllib3_errors.DecodeError,), "the compressed answer is broken or cut short", False),
+    ((urllib3_errors.ProxyError,), "the proxy made no connection", True),
+    ((socket.gaierror,), "the name of the host is not known", True),
+    ((urllib3_errors.NewConnectionError,), "", True),
+    ((urllib3_errors.ConnectTimeoutError,), "no connection within {limits.connect:g} s", True),
+    ((urllib3_errors.ReadTimeoutError, TimeoutError), "no answer within {limits.read:g} s", False),
+    ((RemoteDisconnected,), "the connection was closed without an answer", False),
+)
+"""What is worth asking again, why, and whether not even a connection was made; the first that fits counts.
+Without a reason of ours it is what the system says."""
+
+
 def outcome_of(error: Exception, url: str, limits: AnswerLimits) -> AttemptResult:
     """What an exception of urllib3 or Python means for the exchange.
 
@@ -49,31 +64,17 @@ def outcome_of(error: Exception, url: str, limits: AnswerLimits) -> AttemptResul
     def among(*kinds: type[BaseException]) -> BaseException | None:
         return next((cause for cause in chain if isinstance(cause, kinds)), None)
 
-    connecting = among(urllib3_errors.NewConnectionError) is not None
     if among(AnswerTooLarge):
         most = f"{limits.megabytes:,g} MB, the limit (`answer_megabytes`)"
         return AttemptResult(error=RequestFailed(f"the answer of {address_of(url)} is larger than {most}"))
-    if among(AnswerTooSlow):
-        return AttemptResult(reason=f"no complete answer within {limits.seconds:,g} s, the limit (`answer_seconds`)")
     if among(urllib3_errors.LocationValueError, UnicodeError):
         return AttemptResult(error=RequestFailed(f"the address `{address_of(url)}` is not a valid URL"))
     if (tls := among(ssl.SSLError)) and not among(ssl.SSLEOFError, ssl.SSLZeroReturnError):
         return AttemptResult(error=ApiUnreachable(f"no secure connection to {origin_of(url)}: {_tls_reason(tls)}"))
-    if among(IncompleteRead, urllib3_errors.InvalidChunkLength):
-        return AttemptResult(reason="the answer was cut short")
-    if among(urllib3_errors.DecodeError):
-        return AttemptResult(reason="the compressed answer is broken or cut short")
-    if among(urllib3_errors.ProxyError):
-        return AttemptResult(reason="the proxy made no connection", unreachable=True)
-    if among(socket.gaierror):
-        return AttemptResult(reason="the name of the host is not known", unreachable=True)
-    if among(urllib3_errors.ConnectTimeoutError) and not connecting:
-        return AttemptResult(reason=f"no connection within {limits.connect:g} s", unreachable=True)
-    if among(urllib3_errors.ReadTimeoutError, TimeoutError):
-        return AttemptResult(reason=f"no answer within {limits.read:g} s")
-    if among(RemoteDisconnected):
-        return AttemptResult(reason="the connection was closed without an answer")
-    return AttemptResult(reason=_said_by_system(chain) or "the connection failed", unreachable=connecting)
+    found = ((reason, unreachable) for kinds, reason, unreachable in _REASONS if among(*kinds))
+    reason, unreachable = next(found, ("", False))
+    said = reason.format(limits=limits) or _said_by_system(chain) or "the connection failed"
+    return AttemptResult(reason=said, unreachable=unreachable)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

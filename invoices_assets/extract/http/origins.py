@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import urljoin
 
 import requests
@@ -25,13 +26,20 @@ def parsed(url: str) -> Url:
     """
     try:
         found = parse_url(url)
-        if found.host and found.scheme in _PORTS:
+        if found.host and found.scheme in _PORTS and found.port != 0:
             return found
     except LocationValueError:
         found = None
     if url.lower().startswith(("http://", "https://")):
         raise RequestFailed(f"the address `{address_of(url)}` is not a valid URL")
     raise RequestFailed(f"the address `{address_of(url)}` must begin with http:// or https://")
+
+
+def is_address(url: str) -> bool:
+    """Whether requests can be sent there."""
+    with suppress(RequestFailed):
+        return bool(parsed(url))
+    return False
 
 
 def linked(base: str, link: str) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ssl import SSLContext
 from typing import Any, cast
 from urllib.parse import unquote_plus, urlencode
@@ -72,7 +73,7 @@ class Transport:
         self._learn = learn
         self._authorization = ""
         self._routes: dict[str, _Route] = {}
-        self._addresses: dict[str, _Route] = {}
+        self._address = lru_cache(_MOST_REMEMBERED)(self._place)
 
     def send(self, request: requests.Request) -> tuple[requests.Response, int]:
         """The answer with its body, and how many bytes of it came over the wire. Redirects are not followed.
@@ -105,20 +106,17 @@ class Transport:
 
     def _body(self, raw: HTTPResponse) -> bytes:
         """The whole body, unpacked; what it says of its length, and what it unpacks to, is limited too."""
-        if (raw.length_remaining or 0) > self._limits.bytes:
-            raise self._too_large(raw)
-        if not raw.chunked and "Content-Encoding" not in raw.headers:
-            return raw.read()
         body = bytearray()
-        while piece := raw.read(_PIECE):
-            body += piece
-            if len(body) > self._limits.bytes:
-                raise self._too_large(raw)
+        expected = raw.length_remaining or 0
+        if expected <= self._limits.bytes:
+            if not raw.chunked and "Content-Encoding" not in raw.headers:
+                return raw.read()
+            while (piece := raw.read(_PIECE)) and len(body) <= self._limits.bytes:
+                body += piece
+        if max(expected, len(body)) > self._limits.bytes:
+            raw.close()
+            raise AnswerTooLarge
         return bytes(body)
-
-    def _too_large(self, raw: HTTPResponse) -> AnswerTooLarge:
-        raw.close()
-        return AnswerTooLarge()
 
     def _signed(self, request: requests.Request) -> requests.PreparedRequest:
         """Method, headers and body, with the key where it is one of the headers, as dlt's auths expect them."""
@@ -137,16 +135,11 @@ class Transport:
             self._learn(self._authorization)
         return ready
 
-    def _address(self, url: str) -> _Route:
-        address = self._addresses.get(url)
-        if address is None:
-            place = self._without_key(parsed(url))
-            origin = origin_of(place.url)
-            route = self._routes.get(origin) or self._routes.setdefault(origin, self._route(place, origin))
-            address = _Route(route.pool, route.target + place.request_uri)
-            if len(self._addresses) < _MOST_REMEMBERED:
-                self._addresses[url] = address
-        return address
+    def _place(self, url: str) -> _Route:
+        place = self._without_key(parsed(url))
+        origin = origin_of(place.url)
+        route = self._routes.get(origin) or self._routes.setdefault(origin, self._route(place, origin))
+        return _Route(route.pool, route.target + place.request_uri)
 
     def _route(self, place: Url, origin: str) -> _Route:
         """The way to a host; a proxy on it is asked for whole URLs where TLS does not hide them (RFC 9112, 3.2.2)."""

@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from invoices_assets.checks import NOTHING_MISSED
+from invoices_assets.resources import RECONCILE
 
 REFRESH = "refresh_invoices"
-RECONCILE = "reconcile_invoices"
 
 
 def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:

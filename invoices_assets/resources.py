@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.origins import is_address
 from invoices_assets.load.lock import warehouse_lock, working_folder
-from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.settings import Hints, WarehouseSettings
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 
@@ -32,6 +33,8 @@ SANDBOX = "sandbox"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
+
+RECONCILE = "reconcile_invoices"
 
 
 def is_sandbox() -> bool:
@@ -54,6 +57,12 @@ def configured_source() -> Source:
         return read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
     except SourceError as error:
         raise click.ClickException(str(error)) from None
+
+
+def accepting_deletions(dataset: str) -> str:
+    """The command that marks what the API no longer has as deleted, however much that is."""
+    config = {"ops": {f"{dataset}_resources": {"config": {"max_deleted_share": 1.0}}}}
+    return f"dagster job execute -m invoices_assets.definitions -j {RECONCILE} --config-json '{json.dumps(config)}'"
 
 
 class InvoicesApi(dg.ConfigurableResource):
@@ -115,15 +124,23 @@ class InvoicesApi(dg.ConfigurableResource):
         else:
             from invoices_assets.sandbox import SANDBOX_KEY, serve
 
-            with serve() as sandbox, self._connection(sandbox.url, SANDBOX_KEY) as connection:
+            with serve() as sandbox, self._connection(sandbox.url, SANDBOX_KEY, has_fixed_address=False) as connection:
                 yield connection
 
     @contextmanager
-    def _connection(self, base_url: str, secret: str) -> Iterator[Api]:
+    def _connection(self, base_url: str, secret: str, *, has_fixed_address: bool = True) -> Iterator[Api]:
         redactor = Redactor([secret])
         with redactor.installed(), redactor.guard():
             limits = AnswerLimits(seconds=self.answer_seconds, megabytes=self.answer_megabytes)
-            yield Api(base_url, secret, redactor, self.window, self.requests_per_second, limits)
+            yield Api(
+                base_url,
+                secret,
+                redactor,
+                self.window,
+                self.requests_per_second,
+                limits,
+                has_fixed_address=has_fixed_address,
+            )
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -138,13 +155,15 @@ class Warehouse(dg.ConfigurableResource):
 
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
+        hints = Hints(DUCKDB_PATH, RECONCILE, f"run `{accepting_deletions(dataset)}`")
         if dataset == SANDBOX:
-            return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit)
+            return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit, hints=hints)
         return WarehouseSettings(
             dataset,
             destination=self.destination or os.environ.get(DESTINATION) or "duckdb",
             duckdb_path=Path(self.duckdb_path or os.environ.get(DUCKDB_PATH) or DEFAULT_PATH),
             memory_limit=self.memory_limit,
+            hints=hints,
         )
 
     @contextmanager
@@ -163,7 +182,7 @@ class Warehouse(dg.ConfigurableResource):
                 yield Path(temporary)
             return
         with (
-            warehouse_lock(settings.path, limit_seconds=self.lock_limit_seconds, log=log),
+            warehouse_lock(settings.path, limit_seconds=self.lock_limit_seconds, log=log, setting=DUCKDB_PATH),
             working_folder(settings.path) as folder,
         ):
             yield folder

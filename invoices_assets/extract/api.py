@@ -24,6 +24,7 @@ class Api:
         window: pages in flight together, for offset and page-number paging.
         requests_per_second: a budget shared by all pages in flight; None for no limit.
         limits: of the time and the size of one answer.
+        has_fixed_address: whether the base URL tells one API from another; not so for a sandbox on a free port.
     """
 
     base_url: str
@@ -32,6 +33,12 @@ class Api:
     window: int = 8
     requests_per_second: float | None = None
     limits: AnswerLimits = DEFAULT_LIMITS
+    has_fixed_address: bool = True
+
+    @property
+    def address(self) -> str | None:
+        """Where the API is, as it may be stored beside its rows; None where that tells nothing."""
+        return self.redactor.text(self.base_url) if self.has_fixed_address else None
 
     def resources(self, source: Source) -> dict[str, ResourceSpec]:
         """The resources of a source file, with the secret in place."""

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, new_table
 from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package_state
+from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 from dlt.extract.hints import make_hints
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
@@ -30,9 +32,8 @@ from dlt.pipeline.pipeline import Pipeline
 from invoices_assets.load.diff.history import STATE as HISTORY_STATE
 from invoices_assets.load.diff.history import VALID_FROM, VALID_TO, merge_key
 from invoices_assets.load.saved_state import merged_state
-from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.tables import DELETED_AT, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, LoadPlan, TablePlan
-from invoices_assets.load.types import dlt_hints
+from invoices_assets.load.types import DECIMAL
 from invoices_assets.source.columns import Column
 from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
@@ -67,17 +68,10 @@ def quiet_dlt() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def new_pipeline(
-    settings: WarehouseSettings, destination: Destination[Any, Any], directory: Path
-) -> Iterator[Pipeline]:
+def new_pipeline(dataset: str, destination: Destination[Any, Any], directory: Path) -> Iterator[Pipeline]:
     """A pipeline in `directory`, with the state and the schema that the destination has."""
     with quiet_dlt():
-        pipeline = dlt.pipeline(
-            settings.dataset,
-            pipelines_dir=str(directory),
-            destination=destination,
-            dataset_name=settings.dataset,
-        )
+        pipeline = dlt.pipeline(dataset, pipelines_dir=str(directory), destination=destination, dataset_name=dataset)
         # tracing would write what it sees into files; signals are the caller's business
         pipeline.config.enable_runtime_trace = False
         pipeline.config.runtime.intercept_signals = False
@@ -89,81 +83,82 @@ def new_pipeline(
                 pipeline.deactivate()
 
 
-def run(
-    pipeline: Pipeline,
-    settings: WarehouseSettings,
-    resource: ResourceSpec,
-    plan: LoadPlan,
-    state_update: Mapping[str, Any] | None,
-    write: Callable[[str], dict[str, list[Path]]],
-    *,
-    as_files: bool = True,
-) -> str:
-    """Load the delta and the new state; one job after the other, and any failure raises.
-
-    dlt's normalize step would write each Parquet file anew, for none has just the columns of its table in their
-    order. So it is shown a file of each table that has no rows, and the rows are added to what comes out.
+@dataclass
+class Package:
+    """What one load hands to dlt: the changed rows and the new state.
 
     Parameters:
+        dataset: also the name of dlt's source.
+        spec: the resource.
+        plan: its tables.
+        state: merged into dlt's state of the resource; None leaves it alone.
         write: makes the Parquet files for a load id: table -> its files.
-        as_files: hand the Parquet files to the destination as they are; otherwise they are rewritten in the
-            format that the destination prefers.
-
-    Returns:
-        dlt's load id.
     """
-    files: dict[str, list[Path]] = {}
-    source = _source(settings, resource, plan, state_update, write, files)
-    load_id = pipeline.extract(source, max_parallel_items=1, workers=1).loads_ids[0]
-    pipeline.normalize(workers=1)
-    for table, paths in files.items():
-        for path in paths if as_files else _rewritten(pipeline, paths):
-            _add_job(pipeline, load_id, table, path)
-    pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
-    return load_id
 
+    dataset: str
+    spec: ResourceSpec
+    plan: LoadPlan
+    state: Mapping[str, Any] | None
+    write: Callable[[str], dict[str, list[Path]]]
+    _files: dict[str, list[Path]] = field(default_factory=dict)
 
-def _source(
-    settings: WarehouseSettings,
-    resource: ResourceSpec,
-    plan: LoadPlan,
-    state_update: Mapping[str, Any] | None,
-    write: Callable[[str], dict[str, list[Path]]],
-    files: dict[str, list[Path]],
-) -> DltSource:
-    """What dlt extracts: the state, and a look at each table; `files` gets what `write` makes on the way."""
+    def run(self, pipeline: Pipeline, *, as_files: bool) -> str:
+        """Load it, one job after the other; any failure raises.
 
-    def main() -> Iterator[Any]:
-        if state_update:
-            state = dlt.current.resource_state(resource.name)
-            state.update(merged_state(state, state_update))
+        dlt's normalize step would write each Parquet file anew, for none has just the columns of its table in
+        their order. So it is shown a file of each table that has no rows, and the rows are added to what comes out.
+
+        Parameters:
+            as_files: hand the Parquet files to the destination as they are; otherwise they are rewritten in the
+                format that the destination prefers.
+
+        Returns:
+            dlt's load id.
+        """
+        load_id = pipeline.extract(self._source(), max_parallel_items=1, workers=1).loads_ids[0]
+        pipeline.normalize(workers=1)
+        for table, paths in self._files.items():
+            for path in paths if as_files else _rewritten(pipeline, paths):
+                _add_job(pipeline, load_id, table, path)
+        pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
+        return load_id
+
+    def _source(self) -> DltSource:
+        """What dlt extracts: the state, and a look at each table."""
+        plan, spec = self.plan, self.spec
+        rejected = rejected_table(plan.root.name)
+        resources = [
+            DltResource.from_data(self._main, spec.name, hints=_main_hints(plan, spec)),
+            DltResource.from_data(lambda: self._shown(rejected), rejected, hints=_rejected_hints(rejected)),
+        ]
+        schema = Schema(self.dataset)
+        if plan.history is not None:
+            name = plan.history.name
+            # dlt's hints of a row version have no type, for dlt takes it from data that it reads itself
+            row_id: Any = dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)
+            schema.update_table(new_table(name, columns=[row_id]))
+            hints = _history_hints(plan.history, spec)
+            resources.append(DltResource.from_data(lambda: self._shown(name), name, hints=hints))
+        return DltSource(schema, self.dataset, resources)
+
+    def _main(self) -> Iterator[Any]:
+        plan, name = self.plan, self.spec.name
+        if self.state:
+            state = dlt.current.resource_state(name)
+            state.update(merged_state(state, self.state))
         load_id = cast(Any, load_package_state())["load_id"]
-        files.update(write(load_id))
-        if plan.history is not None and plan.history.name in files:
-            dlt.current.resource_state(resource.name)[HISTORY_STATE] = {"load_id": load_id}
-        yield from shown(plan.root.name)
+        self._files |= self.write(load_id)
+        if plan.history is not None and plan.history.name in self._files:
+            dlt.current.resource_state(name)[HISTORY_STATE] = {"load_id": load_id}
+        yield from self._shown(plan.root.name)
 
-    def shown(table: str) -> Iterator[Any]:
-        if table in files:
+    def _shown(self, table: str) -> Iterator[Any]:
+        if table in self._files:
             # dlt merges only tables that its normalize step has seen a file of
-            path = files[table][0].with_suffix(".empty.parquet")
-            pq.write_table(pq.read_schema(files[table][0]).empty_table(), path)
+            first = self._files[table][0]
+            path = first.with_suffix(".empty.parquet")
+            pq.write_table(pq.read_schema(first).empty_table(), path)
             yield dlt.mark.with_file_import(str(path), "parquet", 0)
-
-    rejected = rejected_table(plan.root.name)
-    resources = [
-        DltResource.from_data(main, resource.name, hints=_main_hints(plan, resource)),
-        DltResource.from_data(lambda: shown(rejected), rejected, hints=_rejected_hints(rejected)),
-    ]
-    schema = Schema(settings.dataset)
-    if plan.history is not None:
-        name = plan.history.name
-        # dlt's hints of a row version have no type, for dlt takes it from data that it reads itself
-        row_id: Any = dict(KEY_COLUMNS[ROW_ID], unique=False, row_key=False)
-        schema.update_table(new_table(name, columns=[row_id]))
-        hints = _history_hints(plan.history, resource)
-        resources.append(DltResource.from_data(lambda: shown(name), name, hints=hints))
-    return DltSource(schema, settings.dataset, resources)
 
 
 def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
@@ -208,10 +203,27 @@ def _columns(table: TablePlan, declared: Mapping[str, Column], key: Sequence[str
         hint = declared.get(name, _UNDECLARED)
         # a column that is added to rows already there starts as null
         nullable = table.existing.get(name, True) if table.exists else hint.nullable and name not in key
-        columns[name] = {**dlt_hints(kind), "name": name, "nullable": nullable}
+        columns[name] = {**_hints_of(kind), "name": name, "nullable": nullable}
         if hint.description:
             columns[name]["description"] = hint.description
     return columns
+
+
+# what dlt's own map of DuckDB's types leaves out
+PRECISIONS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "HUGEINT": 128}
+PRECISIONS |= {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
+
+
+def _hints_of(kind: str) -> dict[str, Any]:
+    """dlt's hints for a DuckDB type; text for a type that dlt has no name for."""
+    if match := DECIMAL.fullmatch(kind):
+        return {"data_type": "decimal", "precision": int(match[1]), "scale": int(match[2])}
+    hints: dict[str, Any] = {"data_type": DuckDbTypeMapper.dbt_to_sct.get(kind, "text")}
+    if kind in PRECISIONS:
+        hints["precision"] = PRECISIONS[kind]
+    if kind.startswith("TIMESTAMP") and not kind.endswith("ZONE"):
+        hints["timezone"] = False
+    return hints
 
 
 def _main_hints(plan: LoadPlan, resource: ResourceSpec) -> Any:

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 
 from invoices_assets.errors import LoadFailed, WarehouseError, WarehouseUnusable
-from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.settings import DEFAULT_HINTS, Hints, WarehouseSettings
 
 
-def explain(error: BaseException, path: Path) -> WarehouseError:
+def explain(error: BaseException, path: Path, hints: Hints = DEFAULT_HINTS) -> WarehouseError:
     """The sentence for what DuckDB, or the operating system, said about the file at `path`."""
     if isinstance(error, WarehouseError):
         return error
@@ -31,12 +31,11 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
         )
     if "not a valid duckdb database" in low or "corrupt" in low or "checksum" in low or "storage version" in low:
         return WarehouseUnusable(
-            f"{path} is not a readable DuckDB database ({text[:200]}); "
-            "move it away or set INVOICES_DUCKDB_PATH to another file"
+            f"{path} is not a readable DuckDB database ({text[:200]}); move it away or set {hints.path} to another file"
         )
     if "read-only" in low or "permission denied" in low or "cannot open file" in low:
         return WarehouseUnusable(
-            f"{path} cannot be written ({text[:200]}); set INVOICES_DUCKDB_PATH to a file in a writable folder"
+            f"{path} cannot be written ({text[:200]}); set {hints.path} to a file in a writable folder"
         )
     if isinstance(error, (duckdb.IOException, OSError)):
         return WarehouseUnusable(f"{path} cannot be used ({text[:300]}); nothing was loaded")

@@ -64,22 +64,20 @@ def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class ReliableState:
-    """dlt's state of a resource as far as a refresh may rely on it.
+class KnownState:
+    """What dlt's state holds of a resource.
 
     Parameters:
-        state: empty if there is none, or none to rely on.
-        doubt: why there is none to rely on.
+        state: empty if there is none, or no row that it could be about.
+        doubt: why its cursor must not be relied on; None where it may.
     """
 
     state: Mapping[str, Any] = field(default_factory=dict)
     doubt: str | None = None
 
 
-def reliable_state(
-    settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None
-) -> ReliableState:
-    """dlt's state of a resource, if the tables are as the last load has left them. Nothing is written.
+def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None) -> KnownState:
+    """dlt's state of a resource, and whether the tables are as the last load has left them. Nothing is written.
 
     Parameters:
         log: told when another process holds the file and has to be waited for.
@@ -88,11 +86,15 @@ def reliable_state(
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
     if not settings.is_there:
-        return ReliableState()
+        return KnownState()
     with open_for_reading(settings, log) as connection:
         state = stored_state(connection, settings, resource)
-        doubt = _doubt(connection, settings.dataset, normalized(resource)) if state else None
-        return ReliableState({} if doubt else state, doubt)
+        if not state:
+            return KnownState()
+        root = normalized(resource)
+        if root not in stored_tables(connection, settings, root) or not _has_rows(connection, settings.dataset, root):
+            return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty")
+        return KnownState(state, _doubt(connection, settings, root))
 
 
 def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
@@ -105,15 +107,14 @@ def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
         return False
     root = normalized(resource)
     with open_for_reading(settings) as connection:
-        columns = stored_tables(connection, settings.dataset, root).get(root, {})
+        columns = stored_tables(connection, settings, root).get(root, {})
         live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
         return bool(columns) and _has_rows(connection, settings.dataset, root, live)
 
 
-def _doubt(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> str | None:
-    tables = stored_tables(connection, dataset, root)
-    if root not in tables or not _has_rows(connection, dataset, root):
-        return f"the table {dataset}.{root} is missing or empty"
+def _doubt(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, root: str) -> str | None:
+    dataset = settings.dataset
+    tables = stored_tables(connection, settings, root)
     if DELETED_AT not in tables[root]:
         return f"the table {dataset}.{root} was written by plain dlt"
     for name, columns in _known_columns(connection, dataset, root).items():

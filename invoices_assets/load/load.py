@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from invoices_assets.load.diff.changed_rows import copy_rows, write_files
 from invoices_assets.load.diff.changes import Delta
+from invoices_assets.load.diff.continuity import prove_continuity
+from invoices_assets.load.diff.deletions import find_gone, refuse_empty_sweep
 from invoices_assets.load.diff.history import is_behind, plan_history, versions_to_load
-from invoices_assets.load.diff.missed import RefreshStart, count_missed
+from invoices_assets.load.diff.missed import count_missed
 from invoices_assets.load.diff.rejections import settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.error_messages import explain
+from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.saved_state import merged_state, stored_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.tables import LoadPlan
 from invoices_assets.load.target import Target, target_of
 from invoices_assets.source.resource import ResourceSpec
 
@@ -73,16 +73,10 @@ class LoadResult:
 
 def load_sweep(
     sweep: SpooledSweep,
-    *,
-    settings: WarehouseSettings,
     spec: ResourceSpec,
-    complete: bool,
-    everything: bool = False,
-    state_update: Mapping[str, Any] | None,
+    settings: WarehouseSettings,
+    request: LoadRequest,
     working_dir: Path,
-    max_deleted_share: float = 0.2,
-    watermark: RefreshStart | None = None,
-    now: datetime | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> LoadResult:
     """Bring the warehouse to the state of `sweep`, or leave it exactly as it was.
@@ -92,106 +86,124 @@ def load_sweep(
     Parameters:
         sweep: proven complete by the caller, for what it asked.
         spec: the resource.
-        complete: the sweep has every record of the API, and what is missing is to be marked as deleted.
-        everything: the sweep has every record of the API, but what is missing is to be left alone.
-        state_update: merged into dlt's state of the resource, committed with the rows.
+        settings: where its rows go.
+        request: what the sweep covers, and what the load is to do with it.
         working_dir: of this run.
-        max_deleted_share: the largest believable share of live rows that vanish at once, 0 to 1.
-        watermark: where an incremental refresh would have started; for a sweep of everything.
-        now: the time for `deleted_at` and `rejected_at`; the clock's by default.
+        log: told when another process holds the warehouse and has to be waited for.
 
     Raises:
         WarehouseError: nothing was written.
+        NotContinuous: nothing was written; the overlap that was asked for did not come back.
     """
-    result = LoadResult(rejected=sweep.rejected)
-    result.remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
-    moment = now or datetime.now(UTC)
-    target = target_of(settings, spec, sweep)
+    remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
+    load = _Load(spec, settings, request, working_dir, LoadResult(rejected=sweep.rejected, remarks=remarks))
+    load.target = target_of(settings, spec, sweep)
+    result = load.result
     try:
         with contextlib.ExitStack() as stack:
             with result.timed("open"):
-                opened = target.open(working_dir, log, whole=complete or everything)
-                connection = stack.enter_context(opened)
+                connection = stack.enter_context(load.target.open(working_dir, log, request.scope))
             with result.timed("compare"):
-                plan = plan_tables(connection, settings.dataset, sweep, spec)
-                plan.history = plan_history(connection, settings.dataset, plan, spec)
-                target.widen(connection, plan)
-                delta = Delta(connection, settings.dataset, sweep, plan, spec.primary_key, moment)
-                counts = delta.compare(complete=complete, everything=everything, max_deleted_share=max_deleted_share)
-                if watermark is not None:
-                    _count_missed(result, delta, watermark)
-                settled = settle_rejections(delta, spec.primary_key, everything=everything or complete)
-            for name in ("new", "changed", "deleted", "returned", "unchanged"):
-                setattr(result, name, getattr(counts, name))
-            stored = stored_state(connection, settings, spec.name)
-            state = _if_changed(stored, state_update)
-            behind = is_behind(connection, settings.dataset, plan, stored)
-            if counts.any or state or settled or behind:
-                _note(result, plan, counts.rekeyed)
-                _load(target, settings, spec, delta, state, behind, working_dir, result)
-                with result.timed("commit"):
-                    target.end(connection)
-            else:
-                connection.rollback()
+                delta = load.compare(connection, sweep)
+            load.write(delta)
             with result.timed("describe"):
-                tables, result.table_rows, result.live_rows = target.describe(connection, sweep.root)
-                for table, columns in tables.items():
-                    result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
+                load.describe(connection, sweep.root)
             with result.timed("close"):
                 stack.close()
     except (duckdb.Error, OSError) as error:
-        raise explain(error, settings.path if settings.is_duckdb else working_dir) from error
+        path = settings.path if settings.is_duckdb else working_dir
+        raise explain(error, path, settings.hints) from error
     return result
 
 
-def _if_changed(stored: Mapping[str, Any], update: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return update if update and merged_state(stored, update) != stored else None
+@dataclass
+class _Load:
+    """The steps of one load."""
 
+    spec: ResourceSpec
+    settings: WarehouseSettings
+    request: LoadRequest
+    working_dir: Path
+    result: LoadResult
+    target: Target = field(init=False)
 
-def _count_missed(result: LoadResult, delta: Delta, watermark: RefreshStart) -> None:
-    result.missed = count_missed(delta, watermark)
-    if result.missed is None:
-        result.remarks.append(
-            f"what refreshes missed cannot be told: `{watermark.column}` is not declared as a timestamp, date or number"
-        )
+    def compare(self, connection: duckdb.DuckDBPyConnection, sweep: SpooledSweep) -> Delta:
+        """Find out what is new, changed, returned, unchanged, gone and missed."""
+        scope, request, result = self.request.scope, self.request, self.result
+        plan = plan_tables(connection, self.settings, sweep, self.spec)
+        plan.history = plan_history(connection, self.settings, plan, self.spec)
+        self.target.widen(connection, plan)
+        delta = Delta(connection, self.settings.dataset, sweep, plan, self.spec.primary_key, request.moment)
+        delta.compare()
+        if request.overlap is not None:
+            prove_continuity(delta, request.overlap)
+        if scope.is_everything:
+            refuse_empty_sweep(delta)
+        if request.max_deleted_share is not None:
+            gone = find_gone(delta, request.max_deleted_share, request.asked, self.settings.hints)
+            if scope is Scope.EVERYTHING_MARK_DELETED:
+                delta.counts.deleted = gone
+        if request.refreshed is not None:
+            result.missed = count_missed(delta, request.refreshed)
+            if result.missed is None:
+                result.remarks.append(
+                    f"what refreshes missed cannot be told: `{request.refreshed.column}` is not declared as a "
+                    "timestamp, date or number"
+                )
+        for name in ("new", "changed", "deleted", "returned", "unchanged"):
+            setattr(result, name, getattr(delta.counts, name))
+        return delta
 
+    def write(self, delta: Delta) -> None:
+        """Load what differs, and commit it."""
+        connection, plan, counts = delta.connection, delta.plan, delta.counts
+        settled = settle_rejections(delta, self.request.scope)
+        stored = stored_state(connection, self.settings, self.spec.name)
+        behind = is_behind(connection, self.settings.dataset, plan, stored)
+        has_new_state = self.request.state is not None and merged_state(stored, self.request.state) != stored
+        if not (counts.any or has_new_state or settled or behind):
+            connection.rollback()
+            return
+        self.result.remarks += plan.remarks
+        if counts.rekeyed:
+            self.result.remarks.append(
+                f"{counts.rekeyed} rows that another dlt pipeline had written got new dlt row ids"
+            )
+        self._load(delta, behind)
+        with self.result.timed("commit"):
+            self.target.end(connection)
 
-def _note(result: LoadResult, plan: LoadPlan, rekeyed: int) -> None:
-    result.remarks += plan.remarks
-    if rekeyed:
-        result.remarks.append(f"{rekeyed} rows that another dlt pipeline had written got new dlt row ids")
+    def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> None:
+        """Tell what is in the tables afterwards."""
+        tables, self.result.table_rows, self.result.live_rows = self.target.describe(connection, root)
+        for table, columns in tables.items():
+            self.result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
 
+    def _load(self, delta: Delta, behind: bool) -> None:
+        result, target, plan = self.result, self.target, delta.plan
+        with result.timed("import_dlt"):
+            # only when there is something to load; it takes longer than an empty refresh
+            from invoices_assets.load import dlt_package
 
-def _load(
-    target: Target,
-    settings: WarehouseSettings,
-    spec: ResourceSpec,
-    delta: Delta,
-    state: Mapping[str, Any] | None,
-    behind: bool,
-    working_dir: Path,
-    result: LoadResult,
-) -> None:
-    with result.timed("import_dlt"):
-        # only when there is something to load; it takes longer than an empty refresh
-        from invoices_assets.load import dlt_package
+        def write(load_id: str) -> dict[str, list[Path]]:
+            with result.timed("write"):
+                return self._files(delta, behind, load_id)
 
-    connection, plan = delta.connection, delta.plan
+        package = dlt_package.Package(self.settings.dataset, self.spec, plan, self.request.state, write)
+        with target.plain_errors(), contextlib.ExitStack() as stack:
+            with result.timed("dlt_sync"):
+                bound = target.destination(delta.connection, self.working_dir)
+                new = dlt_package.new_pipeline(self.settings.dataset, bound, self.working_dir / "dlt")
+                pipeline = stack.enter_context(new)
+            with result.timed("dlt_run"):
+                result.load_id = package.run(pipeline, as_files=target.as_files)
+            if plan.history is not None:
+                result.versions = target.count_loaded(delta.connection, plan.history.name, result.load_id)
 
-    def write(load_id: str) -> dict[str, list[Path]]:
-        with result.timed("write"):
-            files = write_files(delta, working_dir, load_id, as_spooled=target.as_files)
-            if plan.history is not None and (delta.counts.main or behind):
-                select = versions_to_load(delta, spec.primary_key, load_id, behind=behind)
-                path = working_dir / f"{plan.history.name}.delta.parquet"
-                files[plan.history.name] = [copy_rows(delta, select, path)]
-            return files
-
-    with target.plain_errors(), contextlib.ExitStack() as stack:
-        with result.timed("dlt_sync"):
-            bound = target.destination(connection, working_dir)
-            pipeline = stack.enter_context(dlt_package.new_pipeline(settings, bound, working_dir / "dlt"))
-        with result.timed("dlt_run"):
-            result.load_id = dlt_package.run(pipeline, settings, spec, plan, state, write, as_files=target.as_files)
-        if plan.history is not None:
-            result.versions = target.count_loaded(connection, plan.history.name, result.load_id)
+    def _files(self, delta: Delta, behind: bool, load_id: str) -> dict[str, list[Path]]:
+        files = write_files(delta, self.working_dir, load_id, as_spooled=self.target.as_files)
+        history = delta.plan.history
+        if history is not None and (delta.counts.main or behind):
+            select = versions_to_load(delta, load_id, behind=behind)
+            files[history.name] = [copy_rows(delta, select, self.working_dir / f"{history.name}.delta.parquet")]
+        return files

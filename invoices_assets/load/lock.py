@@ -25,7 +25,12 @@ POLL_SECONDS = 0.1
 
 @contextlib.contextmanager
 def warehouse_lock(
-    path: Path, *, limit_seconds: float, log: Log, tell_every_seconds: float = TELL_EVERY_SECONDS
+    path: Path,
+    *,
+    limit_seconds: float,
+    log: Log,
+    tell_every_seconds: float = TELL_EVERY_SECONDS,
+    setting: str = "duckdb_path",
 ) -> Iterator[None]:
     """Hold the only right to load into the warehouse at `path`.
 
@@ -33,13 +38,14 @@ def warehouse_lock(
         path: the DuckDB file; the lock is the file `<path>.lock` beside it. The folder is made if missing.
         limit_seconds: how long to wait for another run.
         log: told at once when there is somebody to wait for, and then every `tell_every_seconds`.
+        setting: names the setting of the path, for the sentence of a refusal.
 
     Raises:
         WarehouseBusy: another run held the lock for longer than the limit.
         WarehouseUnusable: the folder cannot be made or written.
     """
     path = Path(path).expanduser().absolute()
-    _make_folder(path)
+    _make_folder(path, setting)
     lock = FileLock(f"{path}.lock", thread_local=False)
     started = time.monotonic()
     told = None
@@ -50,7 +56,7 @@ def warehouse_lock(
         except Timeout:
             waited = time.monotonic() - started
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _unwritable(path, error, setting) from error
         if waited >= limit_seconds:
             raise WarehouseBusy(
                 f"another run has been loading into {path} for more than {limit_seconds:g} s; "
@@ -93,26 +99,25 @@ def working_folder(path: Path) -> Iterator[Path]:
             runs.rmdir()
 
 
-def _make_folder(path: Path) -> None:
+def _make_folder(path: Path, setting: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, setting) from error
     if path.is_dir():
-        raise WarehouseUnusable(f"INVOICES_DUCKDB_PATH={path} is a folder; it must name a file")
+        raise WarehouseUnusable(f"{setting}={path} is a folder; it must name a file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise WarehouseUnusable(
-            f"the folder {path.parent} cannot be written; set INVOICES_DUCKDB_PATH to a file in a writable folder"
+            f"the folder {path.parent} cannot be written; set {setting} to a file in a writable folder"
         )
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise WarehouseUnusable(
-            f"the file {path} cannot be written; "
-            "give this user the right to, or set INVOICES_DUCKDB_PATH to another file"
+            f"the file {path} cannot be written; give this user the right to, or set {setting} to another file"
         )
 
 
-def _unwritable(path: Path, error: OSError) -> WarehouseUnusable:
+def _unwritable(path: Path, error: OSError, setting: str = "duckdb_path") -> WarehouseUnusable:
     reason = error.strerror or str(error)
     return WarehouseUnusable(
-        f"the folder {path.parent} cannot be used ({reason}); set INVOICES_DUCKDB_PATH to a file in a writable folder"
+        f"the folder {path.parent} cannot be used ({reason}); set {setting} to a file in a writable folder"
     )

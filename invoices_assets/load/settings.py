@@ -10,6 +10,29 @@ DUCKDB = "duckdb"
 
 
 @dataclass(frozen=True)
+class Hints:
+    """What a person can do about a refusal, in the words of whoever runs the load: its settings have names there.
+
+    Parameters:
+        path: names the setting of the DuckDB file.
+        reconcile: names what loads everything again.
+        accept_deletions: how to have more records marked as deleted than `max_deleted_share` allows.
+    """
+
+    path: str = "duckdb_path"
+    reconcile: str = "a load of everything"
+    accept_deletions: str = "raise max_deleted_share"
+
+    @property
+    def way_out(self) -> str:
+        """What to do with a table that cannot be continued."""
+        return f"move the table away, or set {self.path} to another file, and run {self.reconcile} to fill it anew"
+
+
+DEFAULT_HINTS = Hints()
+
+
+@dataclass(frozen=True)
 class WarehouseSettings:
     """The warehouse of one set of tables.
 
@@ -21,6 +44,7 @@ class WarehouseSettings:
         threads: how many threads DuckDB may use; None for its default, all cores.
         open_wait_seconds: how long to wait for a process that holds the file open.
         credentials: passed on to dlt for other destinations; None leaves it to dlt's own configuration.
+        hints: end the sentences of refusals.
     """
 
     dataset: str
@@ -30,6 +54,7 @@ class WarehouseSettings:
     threads: int | None = None
     open_wait_seconds: float = 60.0
     credentials: Any = None
+    hints: Hints = DEFAULT_HINTS
 
     @property
     def is_duckdb(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from invoices_assets.errors import TableRefused
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
 
 
@@ -26,7 +27,6 @@ PARENT_ID = "_dlt_parent_id"
 LIST_INDEX = "_dlt_list_idx"
 VARIANT = "__v_"
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
-WAY_OUT = "move the table away, or set INVOICES_DUCKDB_PATH to another file, and run reconcile_invoices to fill it anew"
 
 
 @dataclass
@@ -35,12 +35,14 @@ class TablePlan:
 
     Parameters:
         name: the table.
+        is_root: whether it is the main table, whose `deleted_at` is the loader's own.
         columns: column -> DuckDB type, after all widening.
         existing: the columns that are in the warehouse already -> whether they may be null.
         widening: statements that change the types of existing columns.
     """
 
     name: str
+    is_root: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     existing: dict[str, bool] = field(default_factory=dict)
     widening: list[str] = field(default_factory=list)
@@ -53,7 +55,8 @@ class TablePlan:
     @property
     def data_columns(self) -> list[str]:
         """The columns that come from the API."""
-        return [c for c in self.columns if not c.startswith("_dlt_") and c != DELETED_AT]
+        own = {DELETED_AT} if self.is_root else set()
+        return [c for c in self.columns if not c.startswith("_dlt_") and c not in own]
 
 
 @dataclass
@@ -84,7 +87,9 @@ def qualified(dataset: str, table: str) -> str:
     return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"
 
 
-def stored_tables(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> Mapping[str, Stored]:
+def stored_tables(
+    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, root: str
+) -> Mapping[str, Stored]:
     """The main table and its child tables in the warehouse.
 
     Raises:
@@ -94,22 +99,22 @@ def stored_tables(connection: duckdb.DuckDBPyConnection, dataset: str, root: str
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
         "WHERE database_name = ? AND schema_name = ? AND (table_name = ? OR starts_with(table_name, ?)) "
         "ORDER BY table_name, column_index",
-        [CATALOG, dataset, root, f"{root}__"],
+        [CATALOG, settings.dataset, root, f"{root}__"],
     ).fetchall()
     views = connection.execute(
         "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal",
-        [CATALOG, dataset],
+        [CATALOG, settings.dataset],
     ).fetchall()
     tables: dict[str, dict[str, tuple[str, bool]]] = {}
     for table, column, kind, nullable in rows:
         tables.setdefault(table, {})[column.lower()] = (kind, nullable)
     for (view,) in views:
         if tables.pop(view, None) and view == root:
-            raise TableRefused(f"{dataset}.{root} is a view, not a table; {WAY_OUT}")
+            raise TableRefused(f"{settings.dataset}.{root} is a view, not a table; {settings.hints.way_out}")
     # a table of another resource may begin with the same name; a child table names its parent
     found = {name: cols for name, cols in tables.items() if name == root or PARENT_ID in cols}
     for name, columns in found.items():
-        _refuse_foreign(f"{dataset}.{name}", columns, is_root=name == root)
+        _refuse_foreign(settings, name, columns, is_root=name == root)
     return found
 
 
@@ -123,13 +128,14 @@ def table_exists(connection: duckdb.DuckDBPyConnection, dataset: str, table: str
     )
 
 
-def _refuse_foreign(name: str, columns: Stored, *, is_root: bool) -> None:
+def _refuse_foreign(settings: WarehouseSettings, table: str, columns: Stored, *, is_root: bool) -> None:
+    name, way_out = f"{settings.dataset}.{table}", settings.hints.way_out
     missing = [c for c in ((ROW_ID, LOAD_ID) if is_root else (ROW_ID, ROOT_ID)) if c not in columns]
     if missing:
-        raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {WAY_OUT}")
+        raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {way_out}")
     variants = sorted(column for column in columns if VARIANT in column)
     if variants:
         raise TableRefused(
             f"the table {name} was written by plain dlt, which split values over variant columns "
-            f"({', '.join(variants)}), so its numbers are incomplete; {WAY_OUT}"
+            f"({', '.join(variants)}), so its numbers are incomplete; {way_out}"
         )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import duckdb
 
 from invoices_assets.load.duckdb.target import DuckDbTarget
+from invoices_assets.load.request import Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import LoadPlan, Stored
@@ -23,12 +24,12 @@ class Target(Protocol):
     """Whether the destination takes Parquet files as they are."""
 
     def open(
-        self, working_dir: Path, log: Callable[[str], None], *, whole: bool
+        self, working_dir: Path, log: Callable[[str], None], scope: Scope
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A DuckDB connection with the tables to compare with, in a transaction.
 
         Parameters:
-            whole: all of their rows are needed, not only those of the records of the sweep.
+            scope: for a part, only the rows of the records of the sweep are needed.
         """
         ...
 

@@ -1,15 +1,14 @@
-"""The types of columns, in Arrow, DuckDB and dlt, and which of them can become which without loss."""
+"""The types of columns, in Arrow and DuckDB, and which of them can become which without loss."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import pyarrow as pa
 
 VARCHAR = "VARCHAR"
-_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
+DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 # digits before the point that any value of these types can need
 _INTEGER_DIGITS = {
     "TINYINT": 3,
@@ -22,25 +21,6 @@ _INTEGER_DIGITS = {
     "UBIGINT": 20,
 }
 _STAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS"}
-_SCALARS: dict[str, dict[str, Any]] = {
-    "BOOLEAN": {"data_type": "bool"},
-    "BIGINT": {"data_type": "bigint"},
-    "DATE": {"data_type": "date"},
-    "TIME": {"data_type": "time"},
-    "DOUBLE": {"data_type": "double"},
-    "BLOB": {"data_type": "binary"},
-    "TIMESTAMP WITH TIME ZONE": {"data_type": "timestamp"},
-    "TIMESTAMP": {"data_type": "timestamp", "timezone": False},
-    "TIMESTAMP_MS": {"data_type": "timestamp", "timezone": False, "precision": 3},
-    "TIMESTAMP_S": {"data_type": "timestamp", "timezone": False, "precision": 0},
-    "TIMESTAMP_NS": {"data_type": "timestamp", "timezone": False, "precision": 9},
-    "JSON": {"data_type": "json"},
-    "HUGEINT": {"data_type": "bigint", "precision": 128},
-    "INTEGER": {"data_type": "bigint", "precision": 32},
-    "SMALLINT": {"data_type": "bigint", "precision": 16},
-    "TINYINT": {"data_type": "bigint", "precision": 8},
-    VARCHAR: {"data_type": "text"},
-}
 
 
 def duckdb_type(arrow: pa.DataType) -> str:
@@ -70,13 +50,6 @@ def duckdb_type(arrow: pa.DataType) -> str:
     raise ValueError(f"no warehouse type for the Arrow type {arrow}")
 
 
-def dlt_hints(db_type: str) -> dict[str, Any]:
-    """dlt's column hints for the DuckDB type `db_type`; text for a type dlt has no name for."""
-    if match := _DECIMAL.fullmatch(db_type):
-        return {"data_type": "decimal", "precision": int(match[1]), "scale": int(match[2])}
-    return dict(_SCALARS.get(db_type, _SCALARS[VARCHAR]))
-
-
 def common_type(types: Iterable[str]) -> str:
     """The type of a column that came with several `types`: one that holds all values as they are, or text."""
     found = set(types)
@@ -90,26 +63,26 @@ def common_type(types: Iterable[str]) -> str:
 
 def widens(old: str, new: str) -> bool:
     """Whether every value of `old` is the same value in the numeric type `new`."""
-    target = _DECIMAL.fullmatch(new)
+    target = DECIMAL.fullmatch(new)
     if target is None:
         return old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]
     before, scale = int(target[1]) - int(target[2]), int(target[2])
     if old in _INTEGER_DIGITS:
         return before >= _INTEGER_DIGITS[old]
-    source = _DECIMAL.fullmatch(old)
+    source = DECIMAL.fullmatch(old)
     return source is not None and before >= int(source[1]) - int(source[2]) and scale >= int(source[2])
 
 
 def can_become_text(old: str) -> bool:
     """Whether the values of `old` have one exact text. Not so DOUBLE: its digits are not those of the API."""
     return old in ("BOOLEAN", "JSON", "DATE", "TIMESTAMP WITH TIME ZONE", VARCHAR, "HUGEINT") or (
-        old in _INTEGER_DIGITS or _DECIMAL.fullmatch(old) is not None
+        old in _INTEGER_DIGITS or DECIMAL.fullmatch(old) is not None
     )
 
 
 def text_of(column: str, old: str) -> str:
     """SQL for the text of `column` of the type `old`; numbers as plain digits without trailing zeros."""
-    match = _DECIMAL.fullmatch(old)
+    match = DECIMAL.fullmatch(old)
     if match and int(match[2]) > 0:
         return f"rtrim(rtrim(CAST({column} AS VARCHAR), '0'), '.')"
     if old == "TIMESTAMP WITH TIME ZONE":

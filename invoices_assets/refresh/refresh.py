@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from invoices_assets.errors import IncompleteSweep
+from invoices_assets.errors import DeletionRefused, IncompleteSweep
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.dependent import sweep_dependent
 from invoices_assets.extract.http.client import HttpClient
@@ -18,12 +18,15 @@ from invoices_assets.extract.http.stats import HttpStats
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.sweep import SweepResult, sweep
 from invoices_assets.extract.watermark import Watermark
-from invoices_assets.load.inspect import ReliableState, has_live_rows, reliable_state
+from invoices_assets.load.diff.continuity import NotContinuous
+from invoices_assets.load.inspect import has_live_rows, known_state
 from invoices_assets.load.load import LoadResult, load_sweep
+from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
 from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
+from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
 from invoices_assets.source.resource import ResourceSpec
@@ -46,7 +49,7 @@ class RefreshResult:
 
 def refresh(
     spec: ResourceSpec,
-    specs: dict[str, ResourceSpec],
+    specs: Mapping[str, ResourceSpec],
     connection: Api,
     settings: WarehouseSettings,
     request: RefreshRequest,
@@ -68,50 +71,98 @@ def refresh(
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    trusted = reliable_state(settings, spec.name, tell) if spec.cursor is not None else ReliableState()
-    plan = RefreshPlan.of(spec, request, trusted)
-    with _http(connection, spec) as http, _Spools(spec, working_dir / f"spool_{spec.name}") as spools:
+    parent = specs[spec.parent] if spec.parent is not None else None
+    with _http(connection, spec) as http:
+        run = _Run(spec, parent, connection, http, settings, working_dir, tell)
+        plan = RefreshPlan.of(
+            spec, request, known_state(settings, spec.name, tell), Origin.of(spec, connection.address)
+        )
+        try:
+            return run.carry_out(plan)
+        except NotContinuous as found:
+            plan = plan.of_everything(found.known)
+            tell(*plan.remarks)
+            return run.carry_out(plan)
+
+
+@dataclass
+class _Run:
+    """The steps of one refresh: sweep, look twice at silence, load."""
+
+    spec: ResourceSpec
+    parent: ResourceSpec | None
+    api: Api
+    http: HttpClient
+    settings: WarehouseSettings
+    working_dir: Path
+    tell: Callable[[str], None]
+
+    def carry_out(self, plan: RefreshPlan) -> RefreshResult:
+        with _Spools(self.spec, self.working_dir / f"spool_{self.spec.name}") as spools:
+            swept = self._sweep(plan, spools)
+            spooled = spools.finish()
+            if swept.rows == 0 and swept.complete and (plan.start is not None or plan.request.dates is not None):
+                self._prove_alive()
+            done = RefreshResult(
+                swept=swept,
+                stats=self.http.stats,
+                loaded=None,
+                cursor_before=plan.before,
+                cursor_after=plan.before,
+                remarks=[*_remarks(self.spec, swept), *plan.remarks, *self.api.redactor.remarks()],
+                seconds={"sweep": swept.seconds},
+            )
+            if not plan.request.dry_run:
+                done.cursor_after = plan.cursor_after(swept)
+                done.loaded = self._load(plan, plan.load_request(done.cursor_after, swept), spooled)
+                done.remarks = [*done.loaded.remarks, *done.remarks]
+                done.seconds |= done.loaded.seconds
+            return done
+
+    def _sweep(self, plan: RefreshPlan, spools: _Spools) -> SweepResult:
         common: Any = {
             "start": plan.start,
-            "limit": request.limit,
-            "window": connection.window,
-            "progress": Progress(spec.name, tell),
+            "limit": plan.request.limit,
+            "window": self.api.window,
+            "progress": Progress(self.spec.name, self.tell),
         }
-        if spec.parent is None:
-            swept = sweep(spec, connection.endpoint(http, spec), spools, dates=request.dates, **common)
-        else:
-            swept = sweep_dependent(spec, specs[spec.parent], connection, http, spools, **common)
-        spooled = spools.finish()
-        if swept.rows == 0 and swept.complete and (plan.start is not None or request.dates is not None):
-            _prove_alive(spec, specs, connection, http, settings)
-        done = RefreshResult(
-            swept=swept,
-            stats=http.stats,
-            loaded=None,
-            cursor_before=plan.before,
-            cursor_after=plan.before,
-            remarks=[*_remarks(spec, swept), *_doubts(trusted), *connection.redactor.remarks()],
-            seconds={"sweep": swept.seconds},
-        )
-        if request.dry_run:
-            return done
-        everything = swept.complete and plan.covers_everything
-        done.cursor_after = plan.cursor_after(swept)
-        done.loaded = load_sweep(
-            spooled,
-            settings=settings,
-            spec=spec,
-            complete=everything and request.mode == "reconcile",
-            everything=everything,
-            watermark=plan.watermark if everything else None,
-            state_update=plan.state(done.cursor_after, swept),
-            working_dir=working_dir,
-            max_deleted_share=request.max_deleted_share,
-            log=tell,
-        )
-        done.remarks = [*done.loaded.remarks, *done.remarks]
-        done.seconds |= done.loaded.seconds
-        return done
+        if self.parent is not None:
+            return sweep_dependent(self.spec, self.parent, self.api, self.http, spools, **common)
+        endpoint = self.api.endpoint(self.http, self.spec)
+        return sweep(self.spec, endpoint, spools, dates=plan.request.dates, **common)
+
+    def _load(self, plan: RefreshPlan, request: LoadRequest, spooled: SpooledSweep) -> LoadResult:
+        try:
+            return load_sweep(spooled, self.spec, self.settings, request, self.working_dir, self.tell)
+        except DeletionRefused as error:
+            if plan.missing is None:
+                raise
+            raise DeletionRefused(
+                f"{plan.discontinuity}, so this may be another API or another account, and a sweep of everything does "
+                f"not know the rows either: {error}"
+            ) from None
+
+    def _prove_alive(self) -> None:
+        """An answer without a record to a question for some of them may be the answer to a refused key.
+
+        Raises:
+            IncompleteSweep: the API shows nothing at all, though there are rows in the warehouse.
+        """
+        shown = self.parent or self.spec
+        initial = shown.cursor.initial_value if shown.cursor is not None else None
+        swept = sweep(shown, self.api.endpoint(self.http, shown), _Nowhere(), start=initial, window=1, limit=1)
+        if swept.rows == 0 and has_live_rows(self.settings, self.spec.name):
+            raise IncompleteSweep(
+                f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "
+                "a key without rights. Nothing was changed."
+            )
+
+
+class _Nowhere:
+    """A sink that keeps nothing."""
+
+    def start_over(self) -> None: ...
+    def add(self, page: Page) -> None: ...
 
 
 class _Spools:
@@ -154,37 +205,6 @@ def _http(connection: Api, spec: ResourceSpec) -> Iterator[HttpClient]:
         yield http
     finally:
         http.close()
-
-
-def _prove_alive(
-    spec: ResourceSpec,
-    specs: dict[str, ResourceSpec],
-    connection: Api,
-    http: HttpClient,
-    settings: WarehouseSettings,
-) -> None:
-    """An answer without a record to a question for some of them may be the answer to a refused key.
-
-    Raises:
-        IncompleteSweep: the API shows nothing at all, though there are rows in the warehouse.
-    """
-
-    class Nowhere:
-        def start_over(self) -> None: ...
-        def add(self, page: Page) -> None: ...
-
-    shown = specs[spec.parent] if spec.parent is not None else spec
-    initial = shown.cursor.initial_value if shown.cursor is not None else None
-    swept = sweep(shown, connection.endpoint(http, shown), Nowhere(), start=initial, window=1, limit=1)
-    if swept.rows == 0 and has_live_rows(settings, spec.name):
-        raise IncompleteSweep(
-            f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "
-            "a key without rights. Nothing was changed."
-        )
-
-
-def _doubts(trusted: ReliableState) -> list[str]:
-    return [f"the stored cursor was not relied on: {trusted.doubt}"] if trusted.doubt else []
 
 
 def _remarks(spec: ResourceSpec, swept: SweepResult) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import DeletionRefused
+from invoices_assets.load.request import Scope
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
 
 
@@ -34,21 +35,21 @@ def test_a_marked_record_is_not_marked_again(loader: Loader) -> None:
     assert loader.column("SELECT deleted_at FROM {d}.invoices WHERE id = 'i9'") == [NOW]
 
 
-@pytest.mark.parametrize("complete", [True, False], ids=["complete sweep", "incremental"])
-def test_a_record_that_returns_is_live_again(loader: Loader, complete: bool) -> None:
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING_MARK_DELETED, Scope.PART])
+def test_a_record_that_returns_is_live_again(loader: Loader, scope: Scope) -> None:
     loader.load(invoice(n) for n in range(9))
-    returning = range(10) if complete else [9]
-    result = loader.load((invoice(n) for n in returning), complete=complete)
+    returning = range(10) if scope.is_everything else [9]
+    result = loader.load((invoice(n) for n in returning), scope=scope)
     assert (result.returned, result.changed, result.deleted, result.live_rows) == (1, 0, 0, 10)
 
 
 def test_an_incremental_sweep_marks_nothing(loader: Loader) -> None:
-    result = loader.load([invoice(1)], complete=False)
+    result = loader.load([invoice(1)], scope=Scope.PART)
     assert (result.deleted, result.live_rows) == (0, 10)
 
 
 def test_a_sweep_of_everything_that_is_not_a_reconcile_marks_nothing(loader: Loader) -> None:
-    result = loader.load([invoice(1)], complete=False, everything=True)
+    result = loader.load([invoice(1)], scope=Scope.EVERYTHING)
     assert (result.deleted, result.live_rows) == (0, 10)
 
 
@@ -70,21 +71,21 @@ def test_a_refused_deletion_loads_nothing_else_either(loader: Loader) -> None:
     assert loader.rows("SELECT count(*) FROM {d}._dlt_loads") == [(1,)]
 
 
-@pytest.mark.parametrize(("complete", "everything"), [(True, True), (False, True)])
-def test_nothing_where_rows_were_is_an_error(loader: Loader, complete: bool, everything: bool) -> None:
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING_MARK_DELETED, Scope.EVERYTHING])
+def test_nothing_where_rows_were_is_an_error(loader: Loader, scope: Scope) -> None:
     with pytest.raises(DeletionRefused, match="the API shows no records though the warehouse has 10"):
-        loader.load([], complete=complete, everything=everything, max_deleted_share=1.0)
+        loader.load([], scope=scope, max_deleted_share=1.0)
     assert loader.rows("SELECT count(*) FROM {d}.invoices WHERE deleted_at IS NULL") == [(10,)]
 
 
 def test_nothing_where_nothing_was_is_no_error(tmp_path: Path) -> None:
     loader = Loader(tmp_path / "empty.duckdb")
-    result = loader.load([], complete=True, everything=True)
+    result = loader.load([], scope=Scope.EVERYTHING_MARK_DELETED)
     assert (result.new, result.load_id, result.table_rows) == (0, None, 0)
 
 
 def test_nothing_new_is_no_error(loader: Loader) -> None:
-    assert loader.load([], complete=False).load_id is None
+    assert loader.load([], scope=Scope.PART).load_id is None
 
 
 def test_a_rejected_record_has_not_vanished(loader: Loader) -> None:
@@ -119,6 +120,6 @@ def test_one_id_in_another_notation_has_not_vanished(stored: Any, rejected: Any,
         0,
         ["7"],
     )
-    again = loader.load([invoice(0, id=rejected)], complete=False)
+    again = loader.load([invoice(0, id=rejected)], scope=Scope.PART)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 1)
     assert loader.column("SELECT count(*) FROM {d}.invoices_rejected") == [0]

@@ -63,7 +63,7 @@ def test_values_split_over_variant_columns_are_refused(loader: Loader) -> None:
     loader.columns["paid"] = {"data_type": "decimal"}
     records = [{"id": "a", "paid": 10}, {"id": "b", "paid": 10.5}]
     write_plainly(loader, records, write_disposition="merge")
-    with pytest.raises(TableRefused, match=r"invoicing\.invoices .*paid__v_double.*INVOICES_DUCKDB_PATH"):
+    with pytest.raises(TableRefused, match=r"invoicing\.invoices .*paid__v_double.*duckdb_path"):
         loader.load([invoice(1)])
 
 

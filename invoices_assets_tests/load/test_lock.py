@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "invoices.duckdb"
     with (
-        pytest.raises(WarehouseUnusable, match="INVOICES_DUCKDB_PATH"),
+        pytest.raises(WarehouseUnusable, match="duckdb_path"),
         warehouse_lock(path, limit_seconds=1, log=quiet),
     ):
         pytest.fail("locked")
@@ -141,6 +141,6 @@ def test_what_cannot_be_written_is_one_sentence(what: str) -> None:
         run = PROCESSES.Process(target=lock_without_rights, args=(path, said))
         run.start()
         assert f"the {what} " in (sentence := said.get(timeout=60))
-        assert "INVOICES_DUCKDB_PATH" in sentence
+        assert "duckdb_path" in sentence
         run.join(60)
         folder.chmod(0o755)

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
-from invoices_assets.load.inspect import has_live_rows, open_rejections, read_state, reliable_state
+from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections, read_state
+from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.source.resource import ResourceSpec
@@ -114,12 +115,12 @@ def test_rows_arrive_exactly_and_a_second_load_writes_nothing(loader: PostgresLo
     assert loader.rows("SELECT count(*) FROM {d}._dlt_loads") == [(1,)]
 
 
-@pytest.mark.parametrize("complete", [True, False], ids=["complete sweep", "incremental"])
-def test_changes_replace_rows_and_their_child_rows(loader: PostgresLoader, complete: bool) -> None:
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING_MARK_DELETED, Scope.PART])
+def test_changes_replace_rows_and_their_child_rows(loader: PostgresLoader, scope: Scope) -> None:
     first = loader.load(invoice(n, lines=3) for n in range(6))
     changes = [invoice(0, lines=1), invoice(1, lines=3, total=77), invoice(6)]
-    others = [invoice(n, lines=3) for n in range(2, 6)] if complete else []
-    second = loader.load([*changes, *others], complete=complete)
+    others = [invoice(n, lines=3) for n in range(2, 6)] if scope.is_everything else []
+    second = loader.load([*changes, *others], scope=scope)
     assert (second.new, second.changed, second.unchanged) == (1, 2, len(others))
     assert loader.rows("SELECT _dlt_load_id, count(*) FROM {d}.invoices GROUP BY 1 ORDER BY 1") == [
         (first.load_id, 4),
@@ -132,38 +133,38 @@ def test_what_vanishes_is_marked_and_what_returns_is_not(loader: PostgresLoader)
     loader.load(invoice(n) for n in range(10))
     assert loader.load(invoice(n) for n in range(9)).deleted == 1
     assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [("i9", NOW)]
-    assert loader.load([invoice(9)], complete=False).returned == 1
+    assert loader.load([invoice(9)], scope=Scope.PART).returned == 1
     with pytest.raises(DeletionRefused):
         loader.load([invoice(1)])
 
 
 def test_the_state_comes_back(loader: PostgresLoader) -> None:
-    assert reliable_state(loader.settings, "invoices").state == {}
+    assert known_state(loader.settings, "invoices").state == {}
     assert not has_live_rows(loader.settings, "invoices")
     state = cursor_state("updated_at", "2020", "2026")
     loader.load([invoice(1)], state=state)
     assert read_state(loader.settings, "invoices") == state
-    assert reliable_state(loader.settings, "invoices").state == state
+    assert known_state(loader.settings, "invoices").state == state
     assert has_live_rows(loader.settings, "invoices")
 
 
 def test_rejections_are_kept_and_settled(loader: PostgresLoader) -> None:
     loader.load([invoice(1), invoice(2, total="a lot")])
     assert open_rejections(loader.settings, "invoices").count == 1
-    loader.load([invoice(2)], complete=False)
+    loader.load([invoice(2)], scope=Scope.PART)
     assert open_rejections(loader.settings, "invoices").count == 0
 
 
 def test_a_new_column_is_added(loader: PostgresLoader) -> None:
     loader.load([invoice(1)])
-    loader.load([invoice(2, note="late")], complete=False)
+    loader.load([invoice(2, note="late")], scope=Scope.PART)
     assert loader.rows("SELECT id, note FROM {d}.invoices ORDER BY 1") == [("i1", None), ("i2", "late")]
 
 
 def test_a_column_that_would_have_to_be_widened_is_refused(loader: PostgresLoader) -> None:
     loader.load([invoice(1, ref=5)])
     with pytest.raises(TableRefused, match=r"invoices\.ref would have to be widened .*only the destination duckdb"):
-        loader.load([invoice(2, ref="A-7")], complete=False)
+        loader.load([invoice(2, ref="A-7")], scope=Scope.PART)
 
 
 def test_history_is_kept(loader: PostgresLoader) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from invoices_assets.load.request import Scope
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
 
 
@@ -39,7 +40,7 @@ def test_a_second_load_of_the_same_records_writes_nothing(loader: Loader) -> Non
 
 def test_only_changed_records_get_a_new_load_id(loader: Loader) -> None:
     first = loader.load(invoice(n) for n in range(50))
-    second = loader.load([invoice(3, total=Decimal(9)), invoice(4)], complete=False)
+    second = loader.load([invoice(3, total=Decimal(9)), invoice(4)], scope=Scope.PART)
     assert (second.changed, second.unchanged) == (1, 1)
     assert loader.rows("SELECT _dlt_load_id, count(*) FROM {d}.invoices GROUP BY 1 ORDER BY 1") == [
         (first.load_id, 49),
@@ -51,7 +52,7 @@ def test_only_changed_records_get_a_new_load_id(loader: Loader) -> None:
 @pytest.mark.parametrize("others", [0, 500], ids=["read as a whole", "looked up by record"])
 def test_child_rows_of_a_changed_record_are_replaced_as_a_whole(loader: Loader, others: int) -> None:
     loader.load(invoice(n, lines=3) for n in range(3 + others))
-    result = loader.load([invoice(0, lines=1), invoice(1, lines=3), invoice(2, lines=4)], complete=False)
+    result = loader.load([invoice(0, lines=1), invoice(1, lines=3), invoice(2, lines=4)], scope=Scope.PART)
     assert (result.changed, result.unchanged) == (2, 1)
     lines = (
         "SELECT id, list(sku ORDER BY _dlt_list_idx) FROM {d}.invoices JOIN {d}.invoices__line_items l "
@@ -66,7 +67,7 @@ def test_child_rows_of_a_changed_record_are_replaced_as_a_whole(loader: Loader, 
 
 def test_a_record_that_loses_all_child_rows_has_none(loader: Loader) -> None:
     loader.load(invoice(n) for n in range(3))
-    result = loader.load([invoice(1, lines=0)], complete=False)
+    result = loader.load([invoice(1, lines=0)], scope=Scope.PART)
     assert result.changed == 1
     assert loader.rows("SELECT count(*) FROM {d}.invoices__line_items") == [(4,)]
 
@@ -83,7 +84,7 @@ def test_a_child_row_that_alone_changed_makes_its_record_a_changed_one(loader: L
 def test_grandchildren_follow_their_record(loader: Loader) -> None:
     taxed = [{"sku": "a", "taxes": [{"rate": 7}, {"rate": 19}]}]
     loader.load([invoice(1, line_items=taxed), invoice(2, line_items=taxed)])
-    loader.load([invoice(1, line_items=[{"sku": "a", "taxes": [{"rate": 20}]}])], complete=False)
+    loader.load([invoice(1, line_items=[{"sku": "a", "taxes": [{"rate": 20}]}])], scope=Scope.PART)
     assert loader.rows("SELECT rate FROM {d}.invoices__line_items__taxes ORDER BY 1") == [(7,), (19,), (20,)]
 
 

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import TableRefused
+from invoices_assets.load.request import Scope
 from invoices_assets_tests.support.load_helpers import COLUMNS, Loader, invoice
 
 
@@ -34,7 +35,7 @@ def test_a_field_that_first_comes_on_the_last_page_becomes_a_column(loader: Load
 
 def test_a_field_that_first_comes_in_a_later_load_becomes_a_column(loader: Loader) -> None:
     loader.load([invoice(1), invoice(2)])
-    result = loader.load([invoice(1, note="late", line_items=[{"sku": "s0", "tax": 19}])], complete=False)
+    result = loader.load([invoice(1, note="late", line_items=[{"sku": "s0", "tax": 19}])], scope=Scope.PART)
     assert result.changed == 1
     assert loader.rows("SELECT id, note FROM {d}.invoices ORDER BY 1") == [("i1", "late"), ("i2", None)]
     assert loader.rows("SELECT max(tax), count(*) FROM {d}.invoices__line_items") == [(19, 3)]
@@ -70,7 +71,7 @@ def test_numbers_then_text_in_one_sweep_become_text_with_plain_digits(loader: Lo
 
 def test_numbers_in_the_table_and_text_in_a_later_load_become_text(loader: Loader) -> None:
     loader.load([invoice(1, ref=100), invoice(2, ref=Decimal("0.50"))])
-    result = loader.load([invoice(3, ref="A-7")], complete=False)
+    result = loader.load([invoice(3, ref="A-7")], scope=Scope.PART)
     assert kinds(loader)["ref"] == "VARCHAR"
     assert loader.column("SELECT ref FROM {d}.invoices ORDER BY id") == ["100", "0.5", "A-7"]
     assert "the column invoices.ref was widened from DECIMAL(38,9) to VARCHAR" in result.remarks
@@ -80,7 +81,7 @@ def test_text_in_the_table_and_numbers_in_a_later_load_stay_text_and_equal(loade
     loader.load([invoice(1, ref="A-7"), invoice(2, ref="12")])
     result = loader.load([invoice(1, ref="A-7"), invoice(2, ref=12)])
     assert result.unchanged == 2
-    loader.load([invoice(3, ref=Decimal("1.25")), invoice(4, ref=True)], complete=False)
+    loader.load([invoice(3, ref=Decimal("1.25")), invoice(4, ref=True)], scope=Scope.PART)
     assert loader.column("SELECT ref FROM {d}.invoices ORDER BY id") == ["A-7", "12", "1.25", "true"]
 
 
@@ -100,8 +101,8 @@ def test_a_declared_whole_number_that_becomes_a_decimal_widens_its_column(loader
     loader.columns["total"] = {"data_type": "bigint"}
     loader.load([invoice(1, total=7)])
     loader.columns["total"] = COLUMNS["total"]
-    assert loader.load([invoice(1, total=7)], complete=False).unchanged == 1
-    loader.load([invoice(2, total=Decimal("7.25"))], complete=False)
+    assert loader.load([invoice(1, total=7)], scope=Scope.PART).unchanged == 1
+    loader.load([invoice(2, total=Decimal("7.25"))], scope=Scope.PART)
     assert loader.column("SELECT total FROM {d}.invoices ORDER BY id") == [Decimal(7), Decimal("7.25")]
 
 
@@ -146,7 +147,7 @@ def test_a_change_of_declaration_is_stored_without_loss_or_refused(loader: Loade
     if old is None:
         loader.load([invoice(1, 2, **{column: value})])
     else:
-        with pytest.raises(TableRefused, match=f"{column} of invoicing.invoices .*{old}.*{new}.*reconcile"):
+        with pytest.raises(TableRefused, match=f"{column} of invoicing.invoices .*{old}.*{new}.*move the table away"):
             loader.load([invoice(1, 2, **{column: value})])
     assert kinds(loader) == stored
 

@@ -17,6 +17,7 @@ from invoices_assets.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.duckdb.destination import SessionSqlClient
 from invoices_assets.load.inspect import read_state
 from invoices_assets.load.lock import warehouse_lock
+from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets_tests.support.holding import held_open
@@ -207,7 +208,7 @@ def test_a_file_held_open_elsewhere_is_waited_for(loader: Loader) -> None:
             said.append(sentence)
             let_go()
 
-        assert loader.load([invoice(1, total=7)], complete=False, log=log).changed == 1
+        assert loader.load([invoice(1, total=7)], scope=Scope.PART, log=log).changed == 1
     assert "waiting for another process" in said[0]
 
 

@@ -29,7 +29,7 @@ def loader(tmp_path: Path, server: Vendor) -> Loader:
 
 def test_an_empty_window_of_an_api_that_shows_nothing_at_all_is_not_believed(tmp_path: Path, book: Book) -> None:
     with serve(book=book) as server:
-        loader = Loader(tmp_path, server.url, by_month())
+        loader = Loader(tmp_path, server.url, by_month(), has_fixed_address=False)
         loader.refresh(dates=month(1))
     with serve(book=book, contract=Contract(key=Key(wrong="empty")), key="another") as server:
         loader.url = server.url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ import duckdb
 from invoices_assets.extract.page import Page
 from invoices_assets.load.load import LoadResult, load_sweep
 from invoices_assets.load.lock import working_folder
+from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
 from invoices_assets.normalize.batches import Batches
@@ -89,26 +90,21 @@ class Loader:
         records: Iterable[dict[str, Any]],
         *,
         page: int = 1000,
-        complete: bool = True,
+        scope: Scope = Scope.EVERYTHING_MARK_DELETED,
         state: dict[str, Any] | None = None,
         now: datetime = NOW,
-        **options: Any,
+        max_deleted_share: float | None = 0.2,
+        log: Callable[[str], None] = print,
+        **request: Any,
     ) -> LoadResult:
-        """Load `records` as one sweep."""
+        """Load `records` as one sweep; `request` has further fields of `LoadRequest`."""
         source = iter(records)
         pages = iter(lambda: list(itertools.islice(source, page)), [])
         with working_folder(self.path) as folder:
             sweep = self.spool(folder, pages)
-            return load_sweep(
-                sweep,
-                settings=self.settings,
-                spec=self.resource,
-                complete=complete,
-                state_update=state,
-                working_dir=folder,
-                now=now,
-                **options,
-            )
+            share = max_deleted_share if scope is Scope.EVERYTHING_MARK_DELETED else None
+            todo = LoadRequest(scope, state, share, now=now, **request)
+            return load_sweep(sweep, self.resource, self.settings, todo, folder, log)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query over the finished warehouse; `{d}` in it stands for the dataset."""

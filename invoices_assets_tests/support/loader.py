@@ -52,6 +52,7 @@ class Loader:
         window: pages in flight together.
         key: the one it is asked with.
         clock: by which it waits.
+        has_fixed_address: False lets the API move to another port.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class Loader:
     window: int = 8
     key: str = SANDBOX_KEY
     clock: FakeClock = field(default_factory=FakeClock)
+    has_fixed_address: bool = True
     settings: WarehouseSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,14 @@ class Loader:
     def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
         """Runs `refresh` on `invoices`, in its turn; `request` has further fields of `RefreshRequest`."""
         source = Source(DEFAULT_SOURCE, self.content or config())
-        connection = ImpatientApi(self.url, self.key, Redactor([self.key]), self.window, clock=self.clock)
+        connection = ImpatientApi(
+            self.url,
+            self.key,
+            Redactor([self.key]),
+            self.window,
+            has_fixed_address=self.has_fixed_address,
+            clock=self.clock,
+        )
         specs = connection.resources(source)
         path = self.settings.path
         with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:

@@ -139,6 +139,8 @@ def _filled(count: int) -> bytes:
         pytest.MonkeyPatch.context() as patch,
         serve(Book.of(count)) as server,
     ):
+        # the API of the test is on another port
+        patch.setattr(api.Api, "address", None)
         project = Project(patch, Path(folder), server.url)
         assert project.run().success
         return project.warehouse.read_bytes()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 
-from invoices_assets.load.diff.deletions import find_deleted, refuse_empty_sweep
 from invoices_assets.load.diff.schema_evolution import spooled_select
 from invoices_assets.load.spool import SEQ, SpooledSweep
 from invoices_assets.load.sql import ident, literal
@@ -31,6 +30,7 @@ from invoices_assets.source.naming import rejected_table
 UNCHANGED, NEW, CHANGED, RETURNED = range(4)
 IDS = "temp.main._delta_ids"
 GONE = "temp.main._delta_gone"
+"""Filled by `deletions`."""
 LAST = "temp.main._delta_last"
 REJECTED = "temp.main._delta_rejected"
 # below this share of a table, child rows are looked up by their record instead of read as a whole
@@ -68,12 +68,13 @@ class Delta:
 
     Parameters:
         connection: the warehouse, in the transaction of the load.
+        sweep: proven, spooled.
         plan: the tables as they will be; already widened.
         primary_key: columns of the main table.
         now: the time for `deleted_at` and `rejected_at`.
 
     After `compare`, `counts` says how many records are what; `all_new`, whether the main table was empty;
-    `doubles`, whether ids came more than once; the tables IDS, GONE and REJECTED, which they are.
+    `doubles`, whether ids came more than once; the tables IDS and REJECTED, which they are.
     """
 
     def __init__(
@@ -89,46 +90,24 @@ class Delta:
         self.dataset = dataset
         self.sweep = sweep
         self.plan = plan
-        self._key = primary_key
-        self.now = f"CAST({literal(now.astimezone(UTC).isoformat())} AS {TIMESTAMPTZ})"
+        self.key = primary_key
+        self.now = f"CAST({literal(now.isoformat())} AS {TIMESTAMPTZ})"
         self.all_new = False
         self.doubles = False
         self.counts = Counts()
 
-    def compare(self, *, complete: bool, everything: bool, max_deleted_share: float) -> Counts:
-        """Find out what is new, changed, returned and, when the sweep is `complete`, gone.
-
-        Parameters:
-            complete: what is missing from the sweep is gone.
-            everything: nothing is missing from the sweep, but what is gone is left alone.
-
-        Raises:
-            DeletionRefused: more than `max_deleted_share` of the live rows would vanish, or the sweep of
-                everything is empty.
-        """
+    def compare(self) -> Counts:
+        """Find out what is new, changed, returned or unchanged."""
         self._view_spool()
         root = self.plan.root
-        if root.exists and self._count(f"SELECT count(*) FROM {self._table(root)}"):
+        if root.exists and self.count(f"SELECT count(*) FROM {self.table(root)}"):
             self._compare_root()
             for child in self.plan.children:
                 self._compare_child(child)
             self._tally()
-            if complete or everything:
-                refuse_empty_sweep(self.connection, self.dataset, self.sweep, root)
-            if complete:
-                self.counts.deleted = find_deleted(
-                    self.connection,
-                    self.dataset,
-                    self.sweep,
-                    root,
-                    self._key,
-                    spool=spool_view(root),
-                    into=GONE,
-                    limit=max_deleted_share,
-                )
         else:
             self.all_new = True
-            self.counts.new = self._count(f"SELECT count(*) FROM {spool_view(root)}")
+            self.counts.new = self.count(f"SELECT count(*) FROM {spool_view(root)}")
         if self.counts.new:
             self._drop_orphans()
         self.counts.rejected_new = self._compare_rejected()
@@ -143,7 +122,7 @@ class Delta:
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {_raw(table)} AS {select}")
         if root.columns:
             query = f"SELECT count(*) > count(DISTINCT {row_id}) FROM {_raw(root)}"
-            self.doubles = bool(self._count(query))
+            self.doubles = bool(self.count(query))
         if self.doubles:
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {LAST} AS "
@@ -160,17 +139,17 @@ class Delta:
     def _compare_root(self) -> None:
         root = self.plan.root
         row_id = ident(ROW_ID)
-        on = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self._key)
+        on = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self.key)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT s.{row_id} AS id, "
             f"CASE WHEN e.{row_id} IS NULL THEN {NEW} WHEN e.{ident(DELETED_AT)} IS NOT NULL THEN {RETURNED} "
             f"WHEN s.{row_id} <> e.{row_id} OR {_differs(root)} THEN {CHANGED} ELSE {UNCHANGED} END AS kind, "
             f"s.{row_id} <> e.{row_id} AS rekeyed "
-            f"FROM ({self._spooled(root, *self._key)}) s "
-            f"LEFT JOIN ({self._stored(root, *self._key, DELETED_AT)}) e ON {on}"
+            f"FROM ({self._spooled(root, *self.key)}) s "
+            f"LEFT JOIN ({self._stored(root, *self.key, DELETED_AT)}) e ON {on}"
         )
         # a table that plain dlt appended to may hold an id more than once; one row is to remain
-        if self._count(f"SELECT count(*) > count(DISTINCT id) FROM {IDS}"):
+        if self.count(f"SELECT count(*) > count(DISTINCT id) FROM {IDS}"):
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT id, bool_or(rekeyed) AS rekeyed, "
                 f"CASE WHEN count(*) > 1 THEN {CHANGED} ELSE max(kind) END AS kind FROM {IDS} GROUP BY id"
@@ -178,7 +157,7 @@ class Delta:
 
     def _compare_child(self, child: TablePlan) -> None:
         """A record whose child rows differ in any way is changed."""
-        if not self._count(f"SELECT count(*) FROM {IDS} WHERE kind = {UNCHANGED}"):
+        if not self.count(f"SELECT count(*) FROM {IDS} WHERE kind = {UNCHANGED}"):
             return
         root_id, row_id = ident(ROOT_ID), ident(ROW_ID)
         if child.exists:
@@ -199,18 +178,18 @@ class Delta:
         return _comparable(table, spool_view(table), table.columns, keys)
 
     def _stored(self, table: TablePlan, *keys: str) -> str:
-        return _comparable(table, self._table(table), table.existing, keys)
+        return _comparable(table, self.table(table), table.existing, keys)
 
     def _drop_orphans(self) -> None:
         """Child rows of new records are left over from main rows that somebody has removed by hand."""
         for child in self.plan.children:
             if child.exists:
                 new = f" WHERE {ident(ROOT_ID)} IN (SELECT id FROM {IDS} WHERE kind = {NEW})"
-                self.connection.execute(f"DELETE FROM {self._table(child)}{'' if self.all_new else new}")
+                self.connection.execute(f"DELETE FROM {self.table(child)}{'' if self.all_new else new}")
 
     def _is_small(self) -> bool:
-        stored = self._count(f"SELECT count(*) FROM {self._table(self.plan.root)}")
-        return self._count(f"SELECT count(*) FROM {IDS}") < LOOKUP_SHARE * stored
+        stored = self.count(f"SELECT count(*) FROM {self.table(self.plan.root)}")
+        return self.count(f"SELECT count(*) FROM {IDS}") < LOOKUP_SHARE * stored
 
     def _tally(self) -> None:
         query = f"SELECT kind, count(*), count(*) FILTER (WHERE rekeyed) FROM {IDS} GROUP BY 1"
@@ -232,13 +211,15 @@ class Delta:
             f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS "
             f"SELECT DISTINCT *, {self.now} AS rejected_at FROM read_parquet([{files}]){fresh}"
         )
-        return self._count(f"SELECT count(*) FROM {REJECTED}")
+        return self.count(f"SELECT count(*) FROM {REJECTED}")
 
-    def _count(self, query: str) -> int:
-        row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+    def count(self, query: str) -> int:
+        """The number that a query gives."""
+        # a result that is not read to its end would keep the connection busy
+        return int(self.connection.execute(query).fetchall()[0][0])
 
-    def _table(self, table: TablePlan) -> str:
+    def table(self, table: TablePlan) -> str:
+        """A table in the warehouse, as SQL."""
         return qualified(self.dataset, table.name)
 
 

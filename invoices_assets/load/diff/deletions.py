@@ -2,56 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.errors import DeletionRefused
-from invoices_assets.load.spool import SpooledSweep
+from invoices_assets.load.diff.changes import GONE, Delta, spool_view
+from invoices_assets.load.request import Stretch, bound
+from invoices_assets.load.settings import Hints
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, ROW_ID, TablePlan, qualified
+from invoices_assets.load.tables import DELETED_AT, ROW_ID
 from invoices_assets.source.record_key import parts_of
 
 
-def refuse_empty_sweep(
-    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, root: TablePlan
-) -> None:
+def refuse_empty_sweep(delta: Delta) -> None:
     """A sweep of everything that is empty, where rows are, is an error: the key may have lost its rights.
 
     Raises:
         DeletionRefused: in that case.
     """
-    if sweep.rows or sweep.rejected:
+    if delta.sweep.rows or delta.sweep.rejected or not delta.plan.root.exists:
         return
-    total = _live(connection, dataset, root)
+    total = delta.count(f"SELECT count(*) FROM {delta.table(delta.plan.root)} e WHERE {live(delta)}")
     if total:
         raise DeletionRefused(
-            f"the API shows no records though the warehouse has {total:,} in {dataset}.{root.name}; "
+            f"the API shows no records though the warehouse has {total:,} in {_name(delta)}; "
             "nothing was changed, for some APIs answer a wrong key with an empty list"
         )
 
 
-def find_deleted(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: str,
-    sweep: SpooledSweep,
-    root: TablePlan,
-    key: Sequence[str],
-    *,
-    spool: str,
-    into: str,
-    limit: float,
-) -> int:
-    """Put the row ids of the live records that a complete sweep does not have into the table `into`.
-
-    Records of the sweep that were rejected are there, though not as rows, and so not gone.
+def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -> int:
+    """Put the row ids of the live records that a sweep of everything does not have into the table GONE.
 
     Parameters:
-        spool: the view of the sweep's rows.
+        delta: compared.
         limit: the largest believable share of the live rows, 0 to 1.
+        asked: only rows in it were asked for; None for all.
+        hints: for the refusal.
 
     Returns:
         How many they are.
@@ -59,60 +48,75 @@ def find_deleted(
     Raises:
         DeletionRefused: they are more than `limit`.
     """
-    live = f"e.{ident(DELETED_AT)} IS NULL" if DELETED_AT in root.existing else "true"
-    same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in key)
-    keys = chain.from_iterable(pq.read_table(f, columns=["key"])["key"].to_pylist() for f in sweep.rejected_files)
-    rejected = key_table(connection, keys, root, key)
-    kept = f"AND NOT EXISTS (SELECT 1 FROM {rejected} s WHERE {same})" if rejected else ""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
-        f"FROM {qualified(dataset, root.name)} e "
-        f"WHERE {live} AND NOT EXISTS (SELECT 1 FROM {spool} s WHERE {same}) {kept}"
+    if delta.all_new:
+        return 0
+    within = _in_stretch(delta, asked) if asked is not None else "true"
+    judged = f"{delta.table(delta.plan.root)} e WHERE {live(delta)} AND {within}"
+    delta.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
+        f"FROM {judged} AND NOT {in_sweep(delta)}"
     )
-    gone = _count(connection, f"SELECT count(*) FROM {into}")
-    total = _live(connection, dataset, root) if gone else 0
+    gone = delta.count(f"SELECT count(*) FROM {GONE}")
+    total = delta.count(f"SELECT count(*) FROM {judged}") if gone else 0
     if gone > limit * total:
         raise DeletionRefused(
-            f"{gone:,} of {total:,} records in {dataset}.{root.name} ({gone / total:.0%}) are missing from "
+            f"{gone:,} of {total:,} records in {_name(delta)} ({gone / total:.0%}) are missing from "
             f"the API, more than the limit of {limit:.0%}; nothing was marked as deleted; "
-            "if it is right, raise max_deleted_share in the run config"
+            f"if it is right, {hints.accept_deletions}"
         )
     return gone
 
 
-def key_table(
-    connection: duckdb.DuckDBPyConnection, keys: Iterable[str | None], root: TablePlan, names: Sequence[str]
-) -> str | None:
+def _in_stretch(delta: Delta, asked: Stretch) -> str:
+    """SQL that tells whether a stored row `e` was asked for; none was for sure where stamps cannot be compared."""
+    root = delta.plan.root
+    kind = root.columns.get(asked.column, "") if asked.column in root.existing else ""
+    start = bound(asked.start, kind)
+    if start is None:
+        return "false"
+    unstamped = f" OR e.{ident(asked.column)} IS NULL" if asked.unstamped else ""
+    return f"(e.{ident(asked.column)} >= {start}{unstamped})"
+
+
+def in_sweep(delta: Delta) -> str:
+    """SQL that tells whether a stored row `e` is in the sweep: also one that was rejected there, and so is no row."""
+    root, key = delta.plan.root, delta.key
+    same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in key)
+    found = f"EXISTS (SELECT 1 FROM {spool_view(root)} s WHERE {same})"
+    files = delta.sweep.rejected_files
+    keys = chain.from_iterable(pq.read_table(file, columns=["key"])["key"].to_pylist() for file in files)
+    rejected = key_table(delta, keys)
+    return found if rejected is None else f"({found} OR EXISTS (SELECT 1 FROM {rejected} s WHERE {same}))"
+
+
+def key_table(delta: Delta, keys: Iterable[str | None]) -> str | None:
     """A table of the keys of rejected records, as texts in `key` and by their parts in the columns' own types.
 
     Parameters:
         keys: as `invoices_rejected.key` has them.
-        names: the columns of the primary key, and of the result.
 
     Returns:
         its name; None when no record has a key.
     """
+    names, columns = delta.key, delta.plan.root.columns
     split = {key: parts_of(key, len(names)) for key in keys if key is not None}
     split = {key: parts for key, parts in split.items() if len(parts) == len(names)}
-    if not split or not root.columns:
+    if not split or not columns:
         return None
-    texts = {
-        f"k{index}": pa.array([parts[index] for parts in split.values()], pa.string()) for index in range(len(names))
-    }
-    cast = [f"TRY_CAST(k{index} AS {root.columns[name]}) AS {ident(name)}" for index, name in enumerate(names)]
-    connection.register("_delta_keys_arrow", pa.table({"key": pa.array(split, pa.string()), **texts}))
-    connection.execute(
+    texts = {f"k{i}": pa.array([parts[i] for parts in split.values()], pa.string()) for i in range(len(names))}
+    cast = [f"TRY_CAST(k{i} AS {columns[name]}) AS {ident(name)}" for i, name in enumerate(names)]
+    delta.connection.register("_delta_keys_arrow", pa.table({"key": pa.array(split, pa.string()), **texts}))
+    delta.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _delta_keys AS SELECT key, {', '.join(cast)} FROM _delta_keys_arrow"
     )
-    connection.unregister("_delta_keys_arrow")
+    delta.connection.unregister("_delta_keys_arrow")
     return "temp.main._delta_keys"
 
 
-def _live(connection: duckdb.DuckDBPyConnection, dataset: str, root: TablePlan) -> int:
-    live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in root.existing else ""
-    return _count(connection, f"SELECT count(*) FROM {qualified(dataset, root.name)}{live}")
+def live(delta: Delta) -> str:
+    """SQL that tells whether a stored row `e` is not marked as deleted."""
+    return f"e.{ident(DELETED_AT)} IS NULL" if DELETED_AT in delta.plan.root.existing else "true"
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+def _name(delta: Delta) -> str:
+    return f"{delta.dataset}.{delta.plan.root.name}"

@@ -19,12 +19,12 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.diff.changed_rows import rows_to_load
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.schema_evolution import merged
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
     LOAD_ID,
     ROW_ID,
     TIMESTAMPTZ,
-    WAY_OUT,
     LoadPlan,
     TablePlan,
     qualified,
@@ -40,7 +40,7 @@ STATE = "history"
 
 
 def plan_history(
-    connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, resource: ResourceSpec
+    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, plan: LoadPlan, resource: ResourceSpec
 ) -> TablePlan | None:
     """The history table as it will be, with the columns of the main table; None where it is not asked for.
 
@@ -57,11 +57,14 @@ def plan_history(
                 f"in the source YAML, for example `columns: {{api_{column}: {{x-from: {column}}}}}`"
             )
     name = history_table(root.name)
-    stored = stored_tables(connection, dataset, name).get(name, {})
+    stored = stored_tables(connection, settings, name).get(name, {})
     if stored and VALID_TO not in stored:
-        raise TableRefused(f"the table {dataset}.{name} has no column {VALID_TO} and so is no history; {WAY_OUT}")
+        raise TableRefused(
+            f"the table {settings.dataset}.{name} has no column {VALID_TO} and so is no history; "
+            f"{settings.hints.way_out}"
+        )
     came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
-    history = merged(dataset, name, stored, came, resource.columns, [])
+    history = merged(settings, name, stored, came, resource.columns, [])
     history.columns |= {VALID_FROM: TIMESTAMPTZ, VALID_TO: TIMESTAMPTZ, ROW_ID: VARCHAR}
     if len(resource.primary_key) > 1:
         history.columns[RECORD_KEY] = VARCHAR
@@ -88,11 +91,10 @@ def is_behind(connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPla
     return last is not None and (known is None or known < last)
 
 
-def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: bool) -> str:
+def versions_to_load(delta: Delta, load_id: str, *, behind: bool) -> str:
     """SQL for the rows that may be new versions.
 
     Parameters:
-        key: the primary key.
         behind: take every row of the main table, not only what the load changes.
     """
     root, history = delta.plan.root, delta.plan.history
@@ -102,24 +104,24 @@ def versions_to_load(delta: Delta, key: Sequence[str], load_id: str, *, behind: 
     if delta.counts.main:
         parts.append(f"SELECT {_list(columns)} FROM ({rows_to_load(delta, root, load_id)})")
     if behind:
-        parts.append(_other_rows(delta, key, columns, parts))
+        parts.append(_other_rows(delta, columns, parts))
     kinds = {column: root.columns[column] for column in columns}
     selected = [f"CAST({ident(c)} AS {history.columns[c]}) AS {ident(c)}" for c in columns]
     selected += [f"{literal(load_id)} AS {ident(LOAD_ID)}", f"{_hash(kinds)} AS {ident(ROW_ID)}"]
     if RECORD_KEY in history.columns:
-        selected.append(f"{_hash({column: kinds[column] for column in key})} AS {ident(RECORD_KEY)}")
+        selected.append(f"{_hash({column: kinds[column] for column in delta.key})} AS {ident(RECORD_KEY)}")
     return f"SELECT {', '.join(selected)} FROM ({' UNION ALL '.join(parts)})"
 
 
-def _other_rows(delta: Delta, key: Sequence[str], columns: Sequence[str], fed: Sequence[str]) -> str:
+def _other_rows(delta: Delta, columns: Sequence[str], fed: Sequence[str]) -> str:
     """The stored rows that the load does not touch; one of each id, for plain dlt may append several."""
     root = delta.plan.root
     stored = [ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns]
-    same = " AND ".join(f"f.{ident(k)} = e.{ident(k)}" for k in key)
+    same = " AND ".join(f"f.{ident(k)} = e.{ident(k)}" for k in delta.key)
     untouched = "".join(f" WHERE NOT EXISTS (SELECT 1 FROM ({select}) f WHERE {same})" for select in fed)
     return (
         f"SELECT {', '.join(stored)} FROM {qualified(delta.dataset, root.name)} e{untouched} "
-        f"QUALIFY row_number() OVER (PARTITION BY {_list(key)} ORDER BY {ident(LOAD_ID)} DESC) = 1"
+        f"QUALIFY row_number() OVER (PARTITION BY {_list(delta.key)} ORDER BY {ident(LOAD_ID)} DESC) = 1"
     )
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from invoices_assets.load.diff.changes import Delta, spool_view
 from invoices_assets.load.diff.deletions import key_table
+from invoices_assets.load.request import Scope
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import ROW_ID, qualified, table_exists
 from invoices_assets.source.naming import rejected_table
 
 
-def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> int:
+def settle_rejections(delta: Delta, scope: Scope) -> int:
     """Remove, in the transaction of a load, the rejections of records that its sweep brought otherwise.
 
     Parameters:
         delta: compared.
-        key: the columns of the primary key.
-        everything: the sweep has every record of the API, so what it did not reject is settled, also a record
-            without a key.
+        scope: what a sweep of everything did not reject is settled, also a record without a key.
 
     Returns:
         How many were removed.
@@ -27,23 +24,22 @@ def settle_rejections(delta: Delta, key: Sequence[str], *, everything: bool) -> 
     if not table_exists(connection, delta.dataset, table):
         return 0
     name = qualified(delta.dataset, table)
-    settled = "true" if everything else f"key IN ({_swept_keys(delta, key, name)})"
+    settled = "true" if scope.is_everything else f"key IN ({_swept_keys(delta, name)})"
     if delta.sweep.rejected_files:
         files = ", ".join(literal(str(path)) for path in delta.sweep.rejected_files)
         rejected = f"read_parquet([{files}])"
-        if not everything:
+        if not scope.is_everything:
             settled = f"({settled} OR key IN (SELECT key FROM {rejected}))"
         settled += f" AND {ident(ROW_ID)} NOT IN (SELECT {ident(ROW_ID)} FROM {rejected})"
     row = connection.execute(f"DELETE FROM {name} WHERE {settled}").fetchone()
     return int(row[0]) if row else 0
 
 
-def _swept_keys(delta: Delta, key: Sequence[str], rejections: str) -> str:
+def _swept_keys(delta: Delta, rejections: str) -> str:
     """SQL for the keys of rejections whose records the sweep has as rows."""
     known = delta.connection.execute(f"SELECT DISTINCT key FROM {rejections} WHERE key IS NOT NULL").fetchall()
-    root = delta.plan.root
-    waiting = key_table(delta.connection, (text for (text,) in known), root, key)
+    waiting = key_table(delta, (text for (text,) in known))
     if waiting is None:
         return "SELECT NULL WHERE false"
-    same = " AND ".join(f"w.{ident(name)} = s.{ident(name)}" for name in key)
-    return f"SELECT w.key FROM {waiting} w JOIN {spool_view(root)} s ON {same}"
+    same = " AND ".join(f"w.{ident(name)} = s.{ident(name)}" for name in delta.key)
+    return f"SELECT w.key FROM {waiting} w JOIN {spool_view(delta.plan.root)} s ON {same}"

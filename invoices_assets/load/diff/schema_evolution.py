@@ -11,13 +11,13 @@ from collections.abc import Mapping
 import duckdb
 
 from invoices_assets.errors import TableRefused
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
     DELETED_AT,
     LOAD_ID,
     TIMESTAMPTZ,
-    WAY_OUT,
     LoadPlan,
     Stored,
     TablePlan,
@@ -32,7 +32,7 @@ JSON = "JSON"
 
 
 def plan_tables(
-    connection: duckdb.DuckDBPyConnection, dataset: str, sweep: SpooledSweep, resource: ResourceSpec
+    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, sweep: SpooledSweep, resource: ResourceSpec
 ) -> LoadPlan:
     """Compare the columns of `sweep` with the tables of the warehouse.
 
@@ -42,7 +42,7 @@ def plan_tables(
     Raises:
         TableRefused: a table cannot take the rows without loss; one sentence with the way out.
     """
-    stored = stored_tables(connection, dataset, sweep.root)
+    stored = stored_tables(connection, settings, sweep.root)
     plan = LoadPlan({}, [])
     spooled = sweep.columns
     if DELETED_AT in spooled.get(sweep.root, {}):
@@ -60,8 +60,9 @@ def plan_tables(
             if len(set(types)) > 1:
                 names = " and as ".join(dict.fromkeys(types))
                 plan.remarks.append(f"{name}.{column} came as {names}; it is stored as {came[column]}")
-        plan.tables[name] = merged(dataset, name, stored.get(name, {}), came, hints, plan.remarks)
-    _add_own_columns(dataset, plan, resource)
+        plan.tables[name] = merged(settings, name, stored.get(name, {}), came, hints, plan.remarks)
+    plan.root.is_root = True
+    _add_own_columns(settings, plan, resource)
     return plan
 
 
@@ -94,7 +95,7 @@ def _declared_type(came: str, hint: Column | None) -> str:
 
 
 def merged(
-    dataset: str,
+    settings: WarehouseSettings,
     table: str,
     stored: Stored,
     came: Mapping[str, str],
@@ -108,15 +109,14 @@ def merged(
         final = _resolved(old, new, bool(hint and hint.kind) or column.startswith("_dlt_"))
         if final is None:
             raise TableRefused(
-                f"the column {column} of {dataset}.{table} has the type {old}, but its values now come as "
-                f"{new}, and turning one into the other could change them; {WAY_OUT}"
+                f"the column {column} of {settings.dataset}.{table} has the type {old}, but its values now come as "
+                f"{new}, and turning one into the other could change them; {settings.hints.way_out}"
             )
         plan.columns[column] = final
         if final != old:
             using = text_of(ident(column), old) if final == VARCHAR else f"CAST({ident(column)} AS {final})"
-            plan.widening.append(
-                f"ALTER TABLE {qualified(dataset, table)} ALTER COLUMN {ident(column)} TYPE {final} USING {using}"
-            )
+            name = qualified(settings.dataset, table)
+            plan.widening.append(f"ALTER TABLE {name} ALTER COLUMN {ident(column)} TYPE {final} USING {using}")
             remarks.append(f"the column {table}.{column} was widened from {old} to {final}")
         elif final == VARCHAR != new:
             remarks.append(f"{table}.{column} came as {new}; it is stored as {final}, as before")
@@ -136,7 +136,7 @@ def _resolved(old: str, new: str, declared: bool) -> str | None:
     return None
 
 
-def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceSpec) -> None:
+def _add_own_columns(settings: WarehouseSettings, plan: LoadPlan, resource: ResourceSpec) -> None:
     root = plan.root
     if not root.columns:
         return
@@ -144,12 +144,15 @@ def _add_own_columns(dataset: str, plan: LoadPlan, resource: ResourceSpec) -> No
     root.columns.setdefault(LOAD_ID, VARCHAR)
     if root.columns[DELETED_AT] != TIMESTAMPTZ:
         raise TableRefused(
-            f"{dataset}.{root.name} has a column {DELETED_AT} of the type {root.columns[DELETED_AT]}, "
-            f"but the loader needs {TIMESTAMPTZ} there; {WAY_OUT}"
+            f"{settings.dataset}.{root.name} has a column {DELETED_AT} of the type {root.columns[DELETED_AT]}, "
+            f"but the loader needs {TIMESTAMPTZ} there; {settings.hints.way_out}"
         )
     for column in resource.primary_key:
         if root.exists and column not in root.existing:
-            raise TableRefused(f"the table {dataset}.{root.name} has no column {column}, the primary key; {WAY_OUT}")
+            raise TableRefused(
+                f"the table {settings.dataset}.{root.name} has no column {column}, the primary key; "
+                f"{settings.hints.way_out}"
+            )
 
 
 def _as(column: str, kind: str | None, final: str) -> str:

@@ -78,7 +78,7 @@ def _attach(
             return
         except duckdb.Error as error:
             if not _is_lock_conflict(error):
-                raise explain(error, path) from error
+                raise explain(error, path, settings.hints) from error
             waited = time.monotonic() - started
             if waited >= limit:
                 raise WarehouseBusy(

@@ -11,6 +11,7 @@ import duckdb
 
 from invoices_assets.load.duckdb.connection import open_warehouse
 from invoices_assets.load.error_messages import explain
+from invoices_assets.load.request import Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, qualified, stored_tables, widen
 
@@ -24,9 +25,7 @@ class DuckDbTarget:
         self._settings = settings
 
     @contextlib.contextmanager
-    def open(
-        self, working_dir: Path, log: Callable[[str], None], *, whole: bool
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(self, working_dir: Path, log: Callable[[str], None], scope: Scope) -> Iterator[duckdb.DuckDBPyConnection]:
         with open_warehouse(self._settings, working_dir=working_dir, log=log) as connection:
             connection.begin()
             yield connection
@@ -48,7 +47,9 @@ class DuckDbTarget:
         except Exception as error:
             cause = innermost(error)
             # dlt wraps an interrupt like any error
-            raise explain(cause, self._settings.path) if isinstance(cause, Exception) else cause from error
+            if not isinstance(cause, Exception):
+                raise cause from error
+            raise explain(cause, self._settings.path, self._settings.hints) from error
 
     def end(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.commit()
@@ -60,7 +61,7 @@ class DuckDbTarget:
 
     def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         dataset = self._settings.dataset
-        tables = dict(stored_tables(connection, dataset, root))
+        tables = dict(stored_tables(connection, self._settings, root))
         if root not in tables:
             return tables, 0, 0
         live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"

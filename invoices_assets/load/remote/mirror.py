@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.load.remote.client import KEYS_AT_ONCE, Remote, open_remote
+from invoices_assets.load.request import Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import CATALOG, ident, literal
@@ -89,13 +90,13 @@ class Mirror:
             if DELETED_AT in columns:
                 self._copy(table, f" ORDER BY {self._remote.name(DELETED_AT)} IS NOT NULL LIMIT 1")
 
-    def copy_rows(self, sweep: SpooledSweep, resource: ResourceSpec, *, whole: bool) -> None:
+    def copy_rows(self, sweep: SpooledSweep, resource: ResourceSpec, scope: Scope) -> None:
         """What the sweep is compared with.
 
         Parameters:
-            whole: all rows, also those of records that are not in the sweep.
+            scope: for a part, only the rows of records of the sweep.
         """
-        keys = None if whole or resource.history else _keys(sweep, resource.primary_key)
+        keys = None if scope.is_everything or resource.history else _keys(sweep, resource.primary_key)
         if keys is None:
             for table in self._columns:
                 if table == self._root or ROOT_ID in self._columns[table]:

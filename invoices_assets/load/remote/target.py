@@ -18,6 +18,7 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.error_messages import plain_remote_errors
 from invoices_assets.load.remote.client import open_remote, remote_destination
 from invoices_assets.load.remote.mirror import Mirror, empty_mirror
+from invoices_assets.load.request import Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROW_ID, LoadPlan, Stored, qualified, table_exists
@@ -44,15 +45,13 @@ class RemoteTarget:
         self._rejections: set[str] = set()
 
     @contextlib.contextmanager
-    def open(
-        self, working_dir: Path, log: Callable[[str], None], *, whole: bool
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(self, working_dir: Path, log: Callable[[str], None], scope: Scope) -> Iterator[duckdb.DuckDBPyConnection]:
         self._run = working_dir.name
         with empty_mirror(self._settings, working_dir) as connection:
             with open_remote(self._settings) as remote:
                 mirror = Mirror(connection, remote, self._settings.dataset, self._sweep.root)
                 mirror.copy_state()
-                mirror.copy_rows(self._sweep, self._resource, whole=whole)
+                mirror.copy_rows(self._sweep, self._resource, scope)
             self._rejections = self._rejected(connection)
             connection.begin()
             yield connection
@@ -63,7 +62,8 @@ class RemoteTarget:
             remark = next(remark for remark in plan.remarks if " was widened " in remark)
             raise TableRefused(
                 f"{remark.replace(' was ', ' would have to be ')}, which only the destination duckdb can; "
-                "change the column by hand, or move the table away and run reconcile_invoices to fill it anew"
+                "change the column by hand, or move the table away and run "
+                f"{self._settings.hints.reconcile} to fill it anew"
             )
 
     def destination(self, connection: duckdb.DuckDBPyConnection, working_dir: Path) -> Any:

@@ -1,0 +1,98 @@
+"""What a cursor was made with: the address of the API, and what the declaration says of its rows.
+
+Rows and cursor of one API mean nothing for another, and those of one declaration little for the next: another filter
+shows other records, another hint makes other values. So both are kept in dlt's state beside the cursor, in dlt's
+`resource_state`, as for example:
+
+    {"incremental": {...}, "loaded_from": {"address": "api.vendor.example/v2", "columns": "1f0c...", ...}}
+
+Nothing of the key is in it. Of the declaration it has a hash for each part, so that a change can be named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from invoices_assets.source.incremental import CursorSpec, DateWindowSpec
+from invoices_assets.source.resource import ResourceSpec
+
+STATE = "loaded_from"
+ADDRESS = "address"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where and how a resource is read.
+
+    Parameters:
+        address: of the API; None for one that does not count, such as a sandbox on a free port.
+        parts: the parts of the declaration that decide which rows come, and as what -> hash.
+    """
+
+    address: str | None
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, spec: ResourceSpec, address: str | None) -> Origin:
+        """The origin of a resource as it is declared now."""
+        parent = [(param.param_name, param.resolve_config) for param in spec.resolved_params]
+        declared = {
+            "path": [spec.method, spec.path, spec.parent, parent, spec.include_from_parent, spec.ignored],
+            "params": [spec.params, spec.client_headers, spec.headers, spec.json, spec.data],
+            "data_selector": spec.data_selector,
+            "columns": {
+                name: column.model_dump(exclude_defaults=True, exclude={"description"})
+                for name, column in spec.columns.items()
+            },
+            "primary_key": [spec.primary_key, spec.key_fields],
+            "incremental": _without_lag(spec.cursor),
+            "window": _without_lag(spec.window),
+        }
+        return cls(_plain(address), {part: _hash(value) for part, value in declared.items()})
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """As it is kept in dlt's state."""
+        return {STATE: {**self.parts, **({ADDRESS: self.address} if self.address else {})}}
+
+    def is_known_to(self, state: Mapping[str, Any]) -> bool:
+        """Whether a state tells what it was made with."""
+        return STATE in state and (self.address is None or ADDRESS in state[STATE])
+
+    def other_address(self, state: Mapping[str, Any]) -> str | None:
+        """The address that a state was made with, where it is another one.
+
+        A state that names none is of an older version of this project, or of plain dlt, and is believed once:
+        there is nothing to hold it against, and asking for everything would prove as little.
+        """
+        before = state.get(STATE, {}).get(ADDRESS)
+        return before if before and self.address and before != self.address else None
+
+    def changed_parts(self, state: Mapping[str, Any]) -> list[str]:
+        """The parts of the declaration that are others than those a state was made with, as far as it knows them."""
+        known = state.get(STATE, {})
+        return [part for part, value in self.parts.items() if known.get(part, value) != value]
+
+
+def _without_lag(spec: CursorSpec | DateWindowSpec | None) -> dict[str, Any]:
+    """How far a question reaches back changes neither rows nor cursor."""
+    return {name: value for name, value in (asdict(spec) if spec else {}).items() if name != "lag"}
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _plain(address: str | None) -> str | None:
+    """Host, port and path of an address. The scheme is no part of it: an API that begins to speak TLS is the same."""
+    if address is None:
+        return None
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host + parts.path.rstrip("/")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 
-from invoices_assets.errors import ApiStatusError, ApiUnreachable, RequestFailed
+from invoices_assets.errors import ApiStatusError, ApiUnreachable, RequestFailed, SourceError
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.http_helpers import (
     KEY,
@@ -144,10 +147,75 @@ def test_a_server_that_speaks_no_tls_is_not_tried_again(api: FakeApi) -> None:
     assert clock.sleeps == []
 
 
-def test_a_certificate_bundle_of_the_environment_is_trusted(trusted_api: FakeApi) -> None:
-    trusted_api.route("/v1/invoices", OK)
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_certificate_bundle_of_the_environment_is_trusted(
+    tls_api: tuple[FakeApi, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, certificate = tls_api
+    for bundle in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(bundle, raising=False)
+    monkeypatch.setenv(name, str(certificate))
+    api.route("/v1/invoices", OK)
 
-    assert client().send(get(trusted_api)).json() == {"data": []}
+    assert client().send(get(api)).json() == {"data": []}
+
+
+def test_a_certificate_bundle_that_is_not_there_is_named(tls_api: tuple[FakeApi, Path], monkeypatch: Any) -> None:
+    api, _ = tls_api
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem")
+
+    with pytest.raises(SourceError, match="the certificates that REQUESTS_CA_BUNDLE names cannot be read: /no/such"):
+        client().send(get(api))
+
+
+# Proxies
+
+
+def test_a_host_that_is_excepted_from_the_proxy_is_asked_directly(api: FakeApi, monkeypatch: Any) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    api.route("/v1/invoices", OK)
+
+    assert client().send(get(api)).json() == {"data": []}
+
+
+def test_a_proxy_sees_the_whole_address_and_its_own_password(api: FakeApi, monkeypatch: Any) -> None:
+    monkeypatch.setenv("http_proxy", f"http://ann:p%40ss@127.0.0.1:{api.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    api.route("/v1/invoices", OK)
+
+    client().send(requests.Request("GET", "http://behind.invalid/v1/invoices"))
+
+    assert api.asked[0].headers["host"] == "behind.invalid"
+    assert api.asked[0].headers["proxy-authorization"] == "Basic YW5uOnBAc3M="
+
+
+def test_a_proxy_of_https_sees_nothing_of_the_request(trusted_api: FakeApi, monkeypatch: Any) -> None:
+    trusted_api.route("/v1/invoices", OK)
+    seen: list[bytes] = []
+
+    def tunnel(listening: socket.socket) -> None:
+        here, _ = listening.accept()
+        seen.append(here.recv(65536))
+        there = socket.create_connection(("127.0.0.1", trusted_api.port))
+        here.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=pass_on, args=(there, here), daemon=True).start()
+        pass_on(here, there)
+
+    def pass_on(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=tunnel, args=(listening,), daemon=True).start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        assert client().send(get(trusted_api)).json() == {"data": []}
+
+    assert seen[0].startswith(f"CONNECT 127.0.0.1:{trusted_api.port} ".encode())
+    assert b"invoices" not in b"".join(seen)
 
 
 # Redirects

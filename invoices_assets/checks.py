@@ -10,6 +10,7 @@ from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
 
 NOTHING_MISSED = "nothing_missed_by_incremental"
+COMPLETE = "complete"
 LOOK_BACK = 100
 """How many loads a check looks back for a complete sweep."""
 
@@ -19,7 +20,11 @@ def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]
     return [
         check
         for name in source.resource_names
-        for check in (_no_rejected_records(name, dataset), _nothing_missed(name, dataset))
+        for check in (
+            _no_rejected_records(name, dataset),
+            _nothing_missed(name, dataset),
+            _complete(name, dataset),
+        )
     ]
 
 
@@ -63,6 +68,27 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
         )
 
     return nothing_missed_by_incremental
+
+
+def _complete(name: str, dataset: str) -> dg.AssetChecksDefinition:
+    key = dg.AssetKey([dataset, name])
+
+    @dg.asset_check(
+        asset=key,
+        name=COMPLETE,
+        description="Something that the API said proves that the last load has all that was asked for.",
+    )
+    def complete(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        loads = context.instance.fetch_materializations(key, limit=1).records
+        told = loads[0].asset_materialization if loads else None
+        end, proven = (told.metadata.get(name) if told else None for name in ("end", "end_proven"))
+        return dg.AssetCheckResult(
+            passed=proven is None or bool(proven.value),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=str(end.value) if end is not None else "Nothing was loaded yet.",
+        )
+
+    return complete
 
 
 def _missed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:

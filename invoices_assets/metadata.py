@@ -91,6 +91,8 @@ def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
         "bytes": stats.bytes_received,
         "api_total": swept.total,
         "complete": swept.complete,
+        "end": swept.end,
+        "end_proven": swept.proven,
         "cursor_before": done.cursor_before,
         "cursor_after": done.cursor_after,
         "seconds": {stage: round(value, 3) for stage, value in done.seconds.items()},

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import build_parent_record, collect_resolved_values
 
-from invoices_assets.errors import BadAnswer
+from invoices_assets.errors import BadAnswer, IncompleteSweep
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.sweep import Progress, Sink, SweepResult, sweep
+from invoices_assets.extract.sweep import EVERYTHING, Progress, Sink, SweepRequest, SweepResult, sweep
+from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -54,42 +56,91 @@ class _Passed:
         self.pages.append(page)
 
 
+class _Distinct:
+    """The keys over all parents: each has to be one record."""
+
+    def __init__(self, spec: ResourceSpec) -> None:
+        self._spec = spec
+        self._identities = keys_of(spec)
+        self._keys: set[int] = set()
+
+    def add(self, pages: Sequence[Page]) -> None:
+        """Takes the records of one parent.
+
+        Raises:
+            IncompleteSweep: a key came under another parent already.
+        """
+        keys = {hash(key) for page in pages for key in self._identities(page.outline) if key is not None}
+        if not self._keys.isdisjoint(keys):
+            parent = self._spec.parent
+            fields = list(self._spec.include_from_parent) or ["id"]
+            raise IncompleteSweep(
+                f"The same key of `{self._spec.name}` comes under several `{parent}`, so it identifies a record only "
+                f"together with its parent: add the parent's field to the key, `include_from_parent: [{fields[0]}]` "
+                f"and `primary_key: [_{parent}_{fields[0]}, {', '.join(self._spec.key_fields)}]`."
+            )
+        self._keys |= keys
+
+
 def sweep_dependent(
     spec: ResourceSpec,
     parent: ResourceSpec,
     connection: Api,
     http: HttpClient,
     sink: Sink,
+    asked: SweepRequest = EVERYTHING,
     *,
-    start: Any = None,
-    window: int = 8,
-    limit: int | None = None,
     progress: Progress | None = None,
 ) -> SweepResult:
     """Sweeps the parent, and then the resource once for each parent record; complete if all of them are.
 
-    Parameters and errors are those of `sweep`.
+    Parameters and errors are those of `sweep`; a key that comes under two parents is an `IncompleteSweep`.
     """
     began = time.monotonic()
     parents = _Collected(spec)
     parent_http = connection.client(parent)
+    window = connection.window
     try:
-        parent_swept = sweep(parent, connection.endpoint(parent_http, parent), parents, window=window)
+        endpoint = connection.endpoint(parent_http, parent)
+        swept = sweep(parent, endpoint, parents, SweepRequest(confirm=asked.confirm), window=window)
     finally:
         parent_http.close()
     endpoint = connection.endpoint(http, spec)
     sink.start_over()
-    swept = SweepResult(passes=1, complete=parent_swept.complete)
+    swept = SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)
+    distinct, alone = _Distinct(spec), _without_parent(spec)
     for values, inherited in parents.values:
         passed = _Passed(inherited)
-        part = sweep(spec, endpoint, passed, start=start, window=window, progress=progress, parent_values=values)
+        part = sweep(
+            alone, endpoint, passed, replace(asked, limit=None, parent_values=values), window=window, progress=progress
+        )
+        distinct.add(passed.pages)
         for page in passed.pages:
             sink.add(page)
-        swept.rows += part.rows
-        swept.distinct += part.distinct
-        swept.pages += part.pages
-        if limit is not None and swept.rows >= limit:
+        _add(swept, part)
+        if asked.limit is not None and swept.rows >= asked.limit:
             swept.complete = False
             break
     swept.seconds = time.monotonic() - began
     return swept
+
+
+def _add(swept: SweepResult, part: SweepResult) -> None:
+    swept.rows += part.rows
+    swept.distinct += part.distinct
+    swept.pages += part.pages
+    if swept.proven:
+        swept.proven, swept.end = part.proven, part.end
+    swept.remarks = list(dict.fromkeys((*swept.remarks, *part.remarks)))
+
+
+def _without_parent(spec: ResourceSpec) -> ResourceSpec:
+    """The resource as one parent shows it: the fields of the key that come from the parent are not in its records."""
+    inherited = {f"_{spec.parent}_{field}" for field in spec.include_from_parent}
+    own = [
+        (name, field) for name, field in zip(spec.primary_key, spec.key_fields, strict=True) if field not in inherited
+    ]
+    if not own:
+        return spec
+    names, fields = zip(*own, strict=True)
+    return replace(spec, primary_key=names, key_fields=fields)

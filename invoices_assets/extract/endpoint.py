@@ -26,7 +26,7 @@ from invoices_assets.extract.http.retry import Attempts
 from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.extract.projection import Projection
-from invoices_assets.source.paths import plain_keys, spelled
+from invoices_assets.source.paths import plain_keys
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat
 
@@ -107,9 +107,7 @@ class Endpoint:
         self._http = http
         self._spec = spec
         self._base_url = base_url
-        total_path = getattr(spec.paginator, "total_path", None)
-        self._total_path = None if total_path is None else spelled(total_path)
-        self._outline = _outline_of(spec, self._total_path)
+        self._outline = _outline_of(spec)
 
     @property
     def auth_parameter(self) -> str | None:
@@ -164,19 +162,6 @@ class Endpoint:
         """The page that a request brings; see `PageRequest.get`."""
         return self.page(request).get(contradiction)
 
-    def get_filled_page(self, ask: Callable[[], Page], missing: str) -> Page:
-        """Asks again for a page that is empty although it cannot be, within the retry budget.
-
-        Raises:
-            IncompleteSweep: it stays empty.
-        """
-        for attempt in range(self._http.policy.retries):
-            self._http.wait_before_retry(attempt, f"{self._name()}: {missing}")
-            page = ask()
-            if page.outline:
-                return page
-        raise IncompleteSweep(f"{self._name()}: {missing}, also when asked {self._http.policy.retries} times more.")
-
     def is_ignored(self, error: ApiStatusError) -> bool:
         """Whether the source's `response_actions` say that this status is no error."""
         return any(str(error.status) == str(action["status_code"]) for action in self._spec.ignored)
@@ -189,7 +174,8 @@ class Endpoint:
                 response.content,
                 response.headers,
                 data_selector=self._spec.data_selector,
-                total_path=self._total_path,
+                total_path=self._spec.total_path,
+                totals=self._spec.has_totals,
                 outline=self._outline,
             )
         except UnreadableBody:
@@ -201,17 +187,17 @@ class Endpoint:
         return f"{self._spec.method} {self._spec.path}"
 
 
-def _outline_of(spec: ResourceSpec, total_path: str | None) -> Projection | None:
+def _outline_of(spec: ResourceSpec) -> Projection | None:
     """What a walk looks at in each answer; None where it must look at everything."""
     stamps = [spec.cursor.path] if spec.cursor is not None else []
     stamps += [spec.window.path] if spec.window is not None else []
     places = plain_keys(spec.data_selector or "$")
-    totals = plain_keys(total_path) if total_path is not None else []
+    totals = plain_keys(spec.total_path) if spec.total_path is not None else []
     if not places or not all(key.isidentifier() for key in (*spec.key_fields, *stamps)):
         return None
     if () in places:
         totals = []  # a list has nothing beside it
-    elif total_path is not None and not totals:
+    elif spec.total_path is not None and not totals:
         return None
     try:
         return Projection(spec.key_fields, stamps, places, totals)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from invoices_assets.errors import BadAnswer, UnreadableBody
+from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source import exact_json
 from invoices_assets.source.paths import MISSING, at_keys, plain_keys, reader_of, spelled
 
-TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
-"""Headers in which running APIs give the number of records, asked in this order."""
+Shape = Literal["list", "object", "null"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,15 @@ class Page:
     Parameters:
         outline: the records, at least with the fields that a walk looks at; numbers are `int` or `Decimal`,
             never `float`.
-        total: the number the API gives as its total; None where it gives none.
+        total: the number that the API gives as its total, where the source file names the place or in a header.
         size: bytes of the body.
         raw: where the records stand in the bytes; None where they are not one list there, or where the bytes hold
             what other parsers cannot read.
         document: the JSON document; None where only the outline was read.
+        claims: what else the answer says of the whole.
+        headers: of the answer, case-insensitive.
+        shape: what stands where a list of records is due.
+        skipped: how many records at the front of the answer are left out, for the page before has them.
     """
 
     outline: list[Any]
@@ -51,6 +54,14 @@ class Page:
     size: int = 0
     raw: Raw | None = None
     document: Any = None
+    claims: Claims = NOTHING
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    shape: Shape = "list"
+    skipped: int = 0
+
+    def without_first(self) -> Page:
+        """The same page without its first record."""
+        return replace(self, outline=self.outline[1:], skipped=self.skipped + 1)
 
     @cached_property
     def body(self) -> Any:
@@ -75,7 +86,7 @@ class Page:
         found = self.body
         for key in self.raw.keys:
             found = found[key]
-        return cast(list[Any], found)
+        return cast(list[Any], found)[self.skipped :]
 
 
 def read_json(body: bytes, content_type: str) -> tuple[Any, bool]:
@@ -97,6 +108,7 @@ def read_page(
     *,
     data_selector: str | None,
     total_path: Any = None,
+    totals: bool = True,
     outline: Projection | None = None,
 ) -> Page:
     """Reads an answer.
@@ -106,45 +118,63 @@ def read_page(
         headers: of the answer, case-insensitive.
         data_selector: where the records are: a key, a JSONPath, or `$` for a bare array.
         total_path: where the total is: a key or a JSONPath, compiled or not; None where there is none.
+        totals: False where no total of this API is one, neither in the body nor in a header.
         outline: what is enough to read of it at first; None for everything.
 
     Raises:
         UnreadableBody: the body is not JSON.
-        BadAnswer: the selected data is not there; the message has the keys that are, never their values.
+        BadAnswer: the selected data is not there, or the answer says that it failed; the message has the keys that
+            are there, never their values.
     """
     content_type = headers.get("Content-Type", "")
-    if outline is not None:
-        document = outline.read(body)
-        try:
-            records, keys = _records(document, data_selector)
-        except BadAnswer:
-            pass  # the whole document tells why
-        else:
-            if keys is not None and outline.is_enough(records):
-                return Page(records, _total(document, total_path, headers), len(body), Raw(body, keys, content_type))
-    document, is_plain = read_json(body, content_type)
-    records, keys = _records(document, data_selector)
-    raw = Raw(body, keys, content_type) if keys is not None and is_plain else None
-    return Page(records, _total(document, total_path, headers), len(body), raw, document)
+    document = outline.read(body) if outline is not None else None
+    try:
+        records, shape, keys = _records(document, data_selector)
+        enough = outline is not None and shape == "list" and keys is not None and outline.is_enough(records)
+    except BadAnswer:
+        enough = False  # the whole document tells why
+    whole, is_plain = (None, True) if enough else read_json(body, content_type)
+    if not enough:
+        document = whole
+        records, shape, keys = _records(document, data_selector)
+    claims = claims_of(document, ("",) if keys is None else keys, headers, totals=totals)
+    if claims.error or (shape == "object" and _says_error(records[0])):
+        raise BadAnswer(f"the answer says that it failed, in its `{claims.error or 'error'}`; it is {_shape(document)}")
+    return Page(
+        records,
+        total=_total(document, total_path, headers) if totals else None,
+        size=len(body),
+        raw=Raw(body, keys, content_type) if shape == "list" and keys is not None and is_plain else None,
+        document=whole,
+        claims=claims,
+        headers=headers,
+        shape=shape,
+    )
 
 
-def _records(document: Any, selector: str | None) -> tuple[list[Any], tuple[str, ...] | None]:
-    """The records, and the keys that lead to them where they are one list."""
+def _records(document: Any, selector: str | None) -> tuple[list[Any], Shape, tuple[str, ...] | None]:
+    """The records, what stands in their place, and the keys that lead there; None where a JSONPath does."""
     if selector is None:
         if isinstance(document, list):
-            return document, ()
+            return document, "list", ()
         raise BadAnswer(f"the answer is {_shape(document)}, and the source names no `data_selector` for its records")
     selected = document if selector == "$" else reader_of(selector)(document)
     if selected is MISSING:
         raise BadAnswer(f"the answer has no `{selector}`; it is {_shape(document)}")
+    # a JSONPath may gather records from many places
+    keys = next((keys for keys in plain_keys(selector) if at_keys(document, keys) is selected), None)
     if selected is None:
-        return [], None
+        return [], "null", keys
     if isinstance(selected, dict):
-        return [selected], None
+        return [selected], "object", keys
     if not isinstance(selected, list):
         raise BadAnswer(f"`{selector}` is neither a list nor an object in the answer")
-    # a JSONPath may gather records from many places
-    return selected, next((keys for keys in plain_keys(selector) if at_keys(document, keys) is selected), None)
+    return selected, "list", keys
+
+
+def _says_error(record: Mapping[str, Any]) -> bool:
+    """Whether what stands where the one record is due is the word of a failure."""
+    return any(is_error(record.get(name)) for name in ("error", "errors"))
 
 
 def _shape(document: Any) -> str:
@@ -156,26 +186,9 @@ def _shape(document: Any) -> str:
 
 def _total(document: Any, path: Any, headers: Mapping[str, str]) -> int | None:
     value = MISSING if path is None else reader_of(spelled(path))(document)
-    total = None if value is MISSING else _count(value)
+    total = None if value is MISSING else count_of(value)
     if total is None:
-        total = next((_count(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
+        total = next((count_of(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
     if total is None and "Content-Range" in headers:
-        total = _count(headers["Content-Range"].rpartition("/")[2])
+        total = count_of(headers["Content-Range"].rpartition("/")[2])
     return total
-
-
-def _count(value: Any) -> int | None:
-    """A total as a number or a numeric text; a negative one means that the API does not know it."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        value = value.strip()
-        if not value.isdecimal():
-            return None
-    if isinstance(value, Decimal) and (value.adjusted() > 18 or value != int(value)):
-        return None
-    try:
-        count = int(value)
-    except (TypeError, ValueError):
-        return None
-    return count if count >= 0 else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypedDict
 
 import msgspec
+
+from invoices_assets.extract.claims import WORDS
 
 
 class Projection:
@@ -18,6 +20,8 @@ class Projection:
         places: where the list of records may be: keys that lead to it, none for the document itself.
         others: keys that lead to other values of the document, such as the total.
 
+    What `extract.claims` looks at is read besides, around each place.
+
     Raises:
         ValueError: one of the places is within another one.
     """
@@ -26,12 +30,12 @@ class Projection:
         self,
         keys: Iterable[str],
         stamps: Iterable[str],
-        places: Iterable[tuple[str, ...]],
+        places: Sequence[tuple[str, ...]],
         others: Iterable[tuple[str, ...]],
     ) -> None:
         self._keys = tuple(keys)
         record = _typed("Record", dict.fromkeys([*self._keys, *stamps], Any))
-        wanted: dict[tuple[str, ...], Any] = dict.fromkeys(others, Any)
+        wanted: dict[tuple[str, ...], Any] = dict.fromkeys(_outermost([*others, *_words_around(places)]), Any)
         # a type that is made at run time is none to a type checker
         wanted |= dict.fromkeys(places, list[record])  # type: ignore[valid-type]
         self._decode = msgspec.json.Decoder(_nested(wanted), float_hook=Decimal).decode
@@ -52,6 +56,21 @@ class Projection:
 def _typed(name: str, fields: Mapping[str, Any]) -> Any:
     # a TypedDict is read into a plain dict, and what it does not name is skipped
     return TypedDict(name, dict(fields), total=False)  # type: ignore[operator]
+
+
+def _words_around(places: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Where the answer may say something of the whole: beside each key that leads to the records."""
+    for place in places:
+        for depth in range(len(place)):
+            around = place[:depth]
+            taken = {other[depth] for other in places if len(other) > depth and other[:depth] == around}
+            yield from ((*around, word) for word in WORDS if word not in taken)
+
+
+def _outermost(paths: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The paths that do not lead into the value of another one."""
+    every = set(paths)
+    return [path for path in paths if not any(path[:depth] in every for depth in range(1, len(path)))]
 
 
 def _nested(wanted: Mapping[tuple[str, ...], Any]) -> Any:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from invoices_assets.errors import IncompleteSweep
-from invoices_assets.extract.completeness import PassCount, RecordsMoved
+import requests
+
+from invoices_assets.errors import IncompleteSweep, NotFound
+from invoices_assets.extract.completeness import PassCount, RecordsMoved, believe_end
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.pagination.walk import walk
+from invoices_assets.extract.pagination.style import Style
+from invoices_assets.extract.pagination.walk import walk_of
 from invoices_assets.extract.partition import DateReader, DateWindow
-from invoices_assets.extract.watermark import Watermark
+from invoices_assets.extract.watermark import Watermark, stamp_of
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 
 PASSES = 5
 """How often a resource is read anew while its records move, before the run gives up."""
+
+UNSEEN_MOVES = "its pages cannot overlap, so a move of records while they are read that keeps the total cannot be seen"
+PAGE_SIZES = ("limit", "per_page", "perpage", "page_size", "pagesize", "size", "take", "top", "first", "rows")
+"""Parameters that ask for the size of a page, in lower case and without `$` and `_` in front."""
 
 _log = logging.getLogger("invoices_assets")
 
@@ -34,6 +42,29 @@ class Sink(Protocol):
         """Takes the records of one page."""
 
 
+@dataclass(frozen=True)
+class SweepRequest:
+    """What of a resource is asked for.
+
+    Parameters:
+        start: where the cursor starts, in the API's notation; None for everything.
+        dates: the stretch of time to ask for; None for all of it.
+        limit: stop after about this many records; the sweep then is not complete.
+        confirm: what is missing will be marked as deleted, so where a pass cannot see every move, a second one has to
+            bring the same records.
+        parent_values: values of `{resources.…}` placeholders.
+    """
+
+    start: Any = None
+    dates: DateWindow | None = None
+    limit: int | None = None
+    confirm: bool = False
+    parent_values: Mapping[str, Any] | None = None
+
+
+EVERYTHING = SweepRequest()
+
+
 @dataclass
 class SweepResult:
     """What a sweep brought.
@@ -41,10 +72,13 @@ class SweepResult:
     Parameters:
         rows: records received in the pass that counted.
         distinct: distinct records among them.
-        pages: pages with records in that pass.
+        pages: pages with new records in that pass.
         passes: passes that were needed.
-        total: the API's total; None where it gives none.
-        complete: whether the pass was read to its proven end; False for a trial with a limit.
+        total: the API's total of records; None where it gives none.
+        complete: whether the pass was read to its end; False for a trial with a limit.
+        proven: whether something proves that nothing lies behind that end.
+        end: what proves it, or why nothing does, in a sentence.
+        remarks: what the sweep could not see.
         seconds: wall time.
         cursor: what was read of the change stamps.
         outside: records outside of the date window that was asked for.
@@ -56,6 +90,9 @@ class SweepResult:
     passes: int = 0
     total: int | None = None
     complete: bool = False
+    proven: bool = False
+    end: str = ""
+    remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
     cursor: Watermark | None = field(default=None, repr=False)
     outside: int = 0
@@ -69,13 +106,10 @@ def sweep(
     spec: ResourceSpec,
     endpoint: Endpoint,
     sink: Sink,
+    asked: SweepRequest = EVERYTHING,
     *,
-    start: Any = None,
-    dates: DateWindow | None = None,
     window: int = 8,
-    limit: int | None = None,
     progress: Progress | None = None,
-    parent_values: dict[str, Any] | None = None,
 ) -> SweepResult:
     """Reads a resource until a pass adds up.
 
@@ -83,50 +117,112 @@ def sweep(
         spec: the resource.
         endpoint: asks for its pages.
         sink: gets the records, page by page; after an error it holds an unfinished pass.
-        start: where the cursor starts, in the API's notation; None for everything.
-        dates: the stretch of time to ask for; None for all of it.
+        asked: what of it is asked for.
         window: pages in flight together, for counted paging.
-        limit: stop after about this many records; the sweep then is not complete.
         progress: told after each page.
-        parent_values: values of `{resources.…}` placeholders.
 
     Raises:
         IncompleteSweep: no pass added up.
         RequestFailed: a page cannot be had.
     """
     began = time.monotonic()
-    identities = keys_of(spec)
-    position = getattr(spec.paginator, "param_name", None) or "the page's position"
-    request = endpoint.request(start, parent_values, dates)
-    moved = ""
+    request = endpoint.request(asked.start, asked.parent_values, asked.dates)
+    before: PassCount | None = None
+    most, moved = 0, ""
     for number in range(1, PASSES + 1):
-        count = PassCount(identities, position)
-        cursor, moments = Watermark(spec, start), DateReader(spec, dates)
+        walk = walk_of(endpoint, spec.paginator, request)
+        one = _Pass(spec, asked, walk, _count_of(spec, request, walk))
         sink.start_over()
         try:
-            for page in walk(endpoint, spec.paginator, request, count, window):
-                cursor.read(page.outline)
-                moments.read(page.outline)
+            for page in one.pages(window):
                 sink.add(page)
                 if progress is not None:
-                    progress(count, time.monotonic() - began)
-                if limit is not None and count.rows >= limit:
-                    break
-            return SweepResult(
-                rows=count.rows,
-                distinct=count.distinct,
-                pages=count.pages,
-                passes=number,
-                total=count.total,
-                complete=limit is None or count.rows < limit,
-                seconds=time.monotonic() - began,
-                cursor=cursor,
-                outside=moments.outside,
-            )
+                    progress(one.count, time.monotonic() - began)
+            swept = one.result()
+            if most > 0 == swept.rows:
+                raise RecordsMoved(f"no record came, after {most} in a pass before")
+            if asked.confirm and swept.complete and not walk.is_held:
+                _confirm(before, one.count)
+                swept.remarks.remove(UNSEEN_MOVES)
+            swept.passes, swept.seconds = number, time.monotonic() - began
+            return swept
         except RecordsMoved as error:
-            moved = str(error)
-            _log.warning("%s: records moved during pass %d of %d: %s", spec.name, number, PASSES, moved)
+            before, most, moved = one.count, max(most, one.count.rows), str(error)
+            _log.warning("%s: pass %d of %d is not the last: %s", spec.name, number, PASSES, moved)
     raise IncompleteSweep(
         f"No pass over `{spec.name}` added up in {PASSES} attempts: {moved}. Its records move while they are "
         "read, or its pages overlap: give a stable sort in `params`, if the API has one."
     )
+
+
+class _Pass:
+    """One walk over the pages, and what is read of them on the way."""
+
+    def __init__(self, spec: ResourceSpec, asked: SweepRequest, walk: Style, count: PassCount) -> None:
+        self._spec, self._asked, self._walk = spec, asked, walk
+        self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
+        self.count = count
+
+    def pages(self, window: int) -> Iterator[Page]:
+        """The pages with new records, up to the end or to the limit."""
+        limit = self._asked.limit
+        try:
+            for page in self._walk.pages(self.count, window):
+                self._cursor.read(page.outline)
+                self._moments.read(page.outline)
+                yield page
+                if limit is not None and self.count.rows >= limit:
+                    return
+        except NotFound as error:
+            if self.count.pages:
+                raise
+            hint = (
+                f"is `path: {self._spec.path}` right, and may the key see it? Some APIs say 404 to a key without rights"
+            )
+            raise NotFound(error.status, f"{error} ({hint})") from None
+
+    def result(self) -> SweepResult:
+        """What the pass brought.
+
+        Raises:
+            IncompleteSweep, RecordsMoved: its end is not to be believed.
+        """
+        count, walk = self.count, self._walk
+        result = SweepResult(
+            rows=count.rows,
+            distinct=count.distinct,
+            pages=count.pages,
+            total=walk.expected(count),
+            cursor=self._cursor,
+            outside=self._moments.outside,
+        )
+        if walk.end is None or (self._asked.limit is not None and count.rows >= self._asked.limit):
+            result.end = "the reading stopped at the limit of a trial"
+            return result
+        end = believe_end(count, walk.end, walk.expected(count), is_one_page=walk.is_one_page)
+        result.complete, result.proven, result.end = True, bool(end.proven), end.sentence
+        result.remarks = [UNSEEN_MOVES] if not walk.is_held else []
+        return result
+
+
+def _confirm(before: PassCount | None, count: PassCount) -> None:
+    """Raises unless the pass before brought the same records."""
+    if before is None or not count.has_same_records(before):
+        raise RecordsMoved("its pages cannot overlap, and only a second pass that agrees shows which records are gone")
+
+
+def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style) -> PassCount:
+    stamp = partial(stamp_of, path=spec.cursor.path) if spec.cursor is not None and walk.shows_changes_again else None
+    return PassCount(keys_of(spec), walk.parameter, _page_size(spec, request), stamp)
+
+
+def _page_size(spec: ResourceSpec, request: requests.Request) -> int | None:
+    """How many records a page is asked to have, if that can be told."""
+    limit = getattr(spec.paginator, "limit", None)
+    if limit is not None:
+        return int(limit)
+    sent: dict[str, Any] = {**(request.json if isinstance(request.json, dict) else {}), **request.params}  # type: ignore[dict-item]
+    for name, value in sent.items():
+        if name.lower().lstrip("$_").rpartition("[")[2].rstrip("]") in PAGE_SIZES and str(value).isdecimal():
+            return int(value)
+    return None

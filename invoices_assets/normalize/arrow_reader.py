@@ -105,8 +105,9 @@ class ArrowReader:
         if len(raws) < len(pages):
             raise NoLayout
         records = _records(layout, raws)
-        if len(records) != sum(len(page.outline) for page in pages):
+        if len(records) != sum(page.skipped + len(page.outline) for page in pages):
             raise NoLayout  # two parsers have read the bytes; what they do not agree on is not proven
+        records = _without_skipped(records, pages)
         tables: dict[str, pa.Table] = {}
         key = {name: self._declared.get(name, Column(name=name)) for name in self._primary_key}
         _Reader(self._table, key, tables).root(layout, records)
@@ -175,6 +176,17 @@ def _records(layout: Object, raws: Sequence[Raw]) -> pa.Array:
     if lists.type != wanted:
         raise NoLayout
     return _compute.list_flatten(lists)
+
+
+def _without_skipped(records: pa.Array, pages: Sequence[Page]) -> pa.Array:
+    """The records without those at the front of a page that the page before has."""
+    if not any(page.skipped for page in pages):
+        return records
+    parts, at = [], 0
+    for page in pages:
+        parts.append(records.slice(at + page.skipped, len(page.outline)))
+        at += page.skipped + len(page.outline)
+    return pa.concat_arrays(parts)
 
 
 def _parsed(text: bytes, keys: Sequence[str], kind: pa.DataType, *, others: str) -> pa.Array:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.partition import DateWindow
-from invoices_assets.extract.sweep import SweepResult
+from invoices_assets.extract.sweep import SweepRequest, SweepResult
 from invoices_assets.load.inspect import KnownState
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
@@ -108,6 +108,19 @@ class RefreshPlan:
         """What is missing from the overlap, as the beginning of a sentence."""
         return f"none of the {self.missing} known records that the API was asked for again came back"
 
+    def unproven(self, swept: SweepResult) -> list[str]:
+        """What a sweep could not prove, and what is left undone for that."""
+        if not swept.complete or swept.proven:
+            return swept.remarks
+        left = "; so no record was marked as deleted" if self.request.mode == "reconcile" else ""
+        return [*swept.remarks, f"{swept.end}{left}"]
+
+    @property
+    def sweep_request(self) -> SweepRequest:
+        """What the sweep is to ask for."""
+        request = self.request
+        return SweepRequest(self.start, request.dates, request.limit, confirm=request.mode == "reconcile")
+
     @property
     def covers_everything(self) -> bool:
         """Whether a complete sweep has every record of the API."""
@@ -138,7 +151,7 @@ class RefreshPlan:
         state = self._state(last_value, swept)
         if not (swept.complete and self.covers_everything):
             return LoadRequest(state=state, overlap=self._overlap(swept))
-        marks = self.request.mode == "reconcile"
+        marks = self.request.mode == "reconcile" and swept.proven
         return LoadRequest(
             scope=Scope.EVERYTHING_MARK_DELETED if marks else Scope.EVERYTHING,
             state=state,

@@ -16,7 +16,7 @@ from invoices_assets.extract.dependent import sweep_dependent
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.stats import HttpStats
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.sweep import SweepResult, sweep
+from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
 from invoices_assets.extract.watermark import Watermark
 from invoices_assets.load.diff.continuity import NotContinuous
 from invoices_assets.load.inspect import has_live_rows, known_state
@@ -109,7 +109,12 @@ class _Run:
                 loaded=None,
                 cursor_before=plan.before,
                 cursor_after=plan.before,
-                remarks=[*_remarks(self.spec, swept), *plan.remarks, *self.api.redactor.remarks()],
+                remarks=[
+                    *_remarks(self.spec, swept),
+                    *plan.remarks,
+                    *plan.unproven(swept),
+                    *self.api.redactor.remarks(),
+                ],
                 seconds={"sweep": swept.seconds},
             )
             if not plan.request.dry_run:
@@ -120,16 +125,13 @@ class _Run:
             return done
 
     def _sweep(self, plan: RefreshPlan, spools: _Spools) -> SweepResult:
-        common: Any = {
-            "start": plan.start,
-            "limit": plan.request.limit,
-            "window": self.api.window,
-            "progress": Progress(self.spec.name, self.tell),
-        }
+        progress = Progress(self.spec.name, self.tell)
         if self.parent is not None:
-            return sweep_dependent(self.spec, self.parent, self.api, self.http, spools, **common)
+            return sweep_dependent(
+                self.spec, self.parent, self.api, self.http, spools, plan.sweep_request, progress=progress
+            )
         endpoint = self.api.endpoint(self.http, self.spec)
-        return sweep(self.spec, endpoint, spools, dates=plan.request.dates, **common)
+        return sweep(self.spec, endpoint, spools, plan.sweep_request, window=self.api.window, progress=progress)
 
     def _load(self, plan: RefreshPlan, request: LoadRequest, spooled: SpooledSweep) -> LoadResult:
         try:
@@ -150,7 +152,7 @@ class _Run:
         """
         shown = self.parent or self.spec
         initial = shown.cursor.initial_value if shown.cursor is not None else None
-        swept = sweep(shown, self.api.endpoint(self.http, shown), _Nowhere(), start=initial, window=1, limit=1)
+        swept = sweep(shown, self.api.endpoint(self.http, shown), _Nowhere(), SweepRequest(initial, limit=1), window=1)
         if swept.rows == 0 and has_live_rows(self.settings, self.spec.name):
             raise IncompleteSweep(
                 f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "

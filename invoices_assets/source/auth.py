@@ -67,15 +67,16 @@ def with_placeholders(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     ready = deepcopy(dict(config))
     ready["client"] = {**(ready.get("client") or {}), "base_url": "http://unset.invalid"}
-    for owner in _owners_of_auth(ready):
+    for owner in owners_of("auth", ready):
         owner["auth"] = with_secret(read_auth(owner["auth"]) or {}, UNSET)
     return ready
 
 
-def _owners_of_auth(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def owners_of(key: str, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The client and each endpoint that say something of `auth` or `paginator`."""
     resources = config.get("resources") or []
     defaults = config.get("resource_defaults") or {}
     endpoints = [item.get("endpoint") for item in (defaults, *resources) if isinstance(item, dict)]
     for owner in (config["client"], *endpoints):
-        if isinstance(owner, dict) and owner.get("auth") is not None:
+        if isinstance(owner, dict) and owner.get(key) is not None:
             yield owner

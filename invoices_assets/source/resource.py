@@ -23,7 +23,7 @@ from invoices_assets.source.auth import read_auth, with_secret
 from invoices_assets.source.columns import Column, parse_columns
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec, read_cursor, read_window
 from invoices_assets.source.naming import NAMING, normalized
-from invoices_assets.source.paths import checked_path
+from invoices_assets.source.paths import checked_path, spelled
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class ResourceSpec:
         columns: normalized name -> Column.
         auth_config: what the YAML says of the auth, without the secret; None where there is no auth.
         auth: dlt's auth object, which holds the secret; None until `with_auth` has put it in.
+        total_path: where an answer has the API's total, as it is written; None where the source file names no place.
+        has_totals: False after `total_path: null`: no total in a body or a header is one of what was asked for.
         parent: the resource that this one hangs on, through `{resources.<parent>.<field>}`.
         ignored: dlt's `response_actions`.
         history: every version of a main row is kept, which dlt calls the merge strategy `scd2`.
@@ -58,6 +60,8 @@ class ResourceSpec:
     auth_config: Mapping[str, Any] | None
     cursor: CursorSpec | None
     window: DateWindowSpec | None = None
+    total_path: str | None = None
+    has_totals: bool = True
     ignored: tuple[Mapping[str, Any], ...] = ()
     parent: str | None = None
     resolved_params: tuple[ResolvedParam, ...] = ()
@@ -105,6 +109,7 @@ def resource_spec(
         SourceError: something that cannot be loaded completely or exactly.
     """
     endpoint = resource["endpoint"]
+    paginator, total_path, has_totals = _paginator(name, endpoint.get("paginator") or client.get("paginator"))
     columns, key = _columns(name, resource), _primary_key(name, resource)
     names = tuple(map(normalized, key))
     return ResourceSpec(
@@ -120,10 +125,12 @@ def resource_spec(
         json=endpoint.get("json"),
         data=endpoint.get("data"),
         data_selector=checked_path(endpoint.get("data_selector")),
-        paginator=_paginator(name, client, endpoint),
+        paginator=paginator,
         auth_config=read_auth(endpoint.get("auth", client.get("auth"))),
         cursor=read_cursor(name, endpoint),
         window=read_window(name, endpoint, depends=bool(resolved)),
+        total_path=total_path,
+        has_totals=has_totals,
         ignored=_ignored(name, endpoint),
         parent=resolved[0].resolve_config["resource"] if resolved else None,
         resolved_params=tuple(resolved),
@@ -176,19 +183,34 @@ def _history(name: str, resource: Mapping[str, Any]) -> bool:
     return strategy == "scd2"
 
 
-def _paginator(name: str, client: Mapping[str, Any], endpoint: Mapping[str, Any]) -> BasePaginator:
-    paginator = create_paginator(endpoint.get("paginator") or client.get("paginator"))
+def without_total_path(paginator: Any) -> Any:
+    """A paginator's configuration as dlt takes it: only those that count have a `total_path` there."""
+    if isinstance(paginator, dict) and paginator.get("type") not in ("offset", "page_number"):
+        return {key: value for key, value in paginator.items() if key != "total_path"}
+    return paginator
+
+
+def _paginator(name: str, config: Any) -> tuple[BasePaginator, str | None, bool]:
+    """dlt's paginator, the place of the total, and whether totals are to be believed.
+
+    Parameters:
+        config: as in the YAML, such as `{type: cursor, cursor_path: next, total_path: meta.total}`.
+    """
+    paginator = create_paginator(without_total_path(config))
     if paginator is None:
         raise SourceError(
             f"resource `{name}` names no paginator, and a guessed one could lose pages: "
-            "use offset, page_number, cursor, header_link, json_link or single_page."
+            "use offset, page_number, cursor, header_link, header_cursor, json_link or single_page."
         )
     if isinstance(paginator, RangePaginator) and type(paginator) not in (
         OffsetPaginator,
         PageNumberPaginator,
     ):
         raise SourceError(f"resource `{name}` has a paginator that is not known: {type(paginator).__name__}.")
-    return paginator
+    declared = config if isinstance(config, dict) else {}
+    path = getattr(paginator, "total_path", None)
+    place = declared.get("total_path") if path is None else spelled(path)
+    return paginator, checked_path(place), declared.get("total_path", "") is not None
 
 
 def _is_bound(param: Any) -> bool:

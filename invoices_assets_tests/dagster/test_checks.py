@@ -11,7 +11,7 @@ import pytest
 
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
-from invoices_assets_tests.vendor import Book, Raw, serve
+from invoices_assets_tests.vendor import Book, Contract, Paging, Raw, Total, serve
 
 
 def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:
@@ -48,9 +48,35 @@ def test_what_refreshes_missed_is_a_warning_until_the_next_complete_sweep(projec
         dg.AssetCheckSeverity.WARN,
         1,
     )
-    assert [one.check_name for one in project.run().get_asset_check_evaluations()] == ["no_rejected_records"]
+    assert missed not in {one.check_name for one in project.run().get_asset_check_evaluations()}
     assert not check(project.run("__ASSET_JOB"), missed).passed
     assert check(project.run("reconcile_invoices"), missed).passed
+
+
+def test_an_end_that_nothing_proves_is_a_remark_and_a_warning_and_marks_no_deletions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "nothing proves that these are all: the only answer has no `nxt`"
+    content = config(paginator={"type": "json_link", "next_url_path": "nxt"})
+    contract = Contract(paging=Paging(limit=None, size=1000, largest=1000), total=Total(None))
+    book = Book.of(60)
+    with serve(book, contract=contract) as server:
+        project = Project(monkeypatch, tmp_path, server.url, source=content)
+        result = project.run()
+        assert project.metadata(result)["remarks"] == [said]
+        found = check(result, "complete")
+        assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert found.description == said
+        book.delete("inv_0000003")
+        result = project.run("reconcile_invoices")
+        assert project.metadata(result)["rows_deleted"] == 0
+        assert project.metadata(result)["remarks"] == [f"{said}; so no record was marked as deleted"]
+
+
+def test_what_proves_an_end_is_in_the_metadata_and_passes_the_check(project: Project, book: Book) -> None:
+    result = project.run()
+    assert project.metadata(result)["end"] == f"the API's total of {len(book)} was reached"
+    assert check(result, "complete").passed
 
 
 def test_a_resource_whose_table_is_spelled_otherwise_tells_of_that_table(

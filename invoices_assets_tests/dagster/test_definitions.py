@@ -173,7 +173,7 @@ def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> 
         "reconcile_invoices_schedule",
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["invoices_changed_sensor"]
-    assert checks == {"no_rejected_records", "nothing_missed_by_incremental"}
+    assert checks == {"no_rejected_records", "nothing_missed_by_incremental", "complete"}
 
 
 def test_nothing_starts_by_itself(project: Project) -> None:

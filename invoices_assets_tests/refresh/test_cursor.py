@@ -59,7 +59,7 @@ def test_an_incomplete_sweep_leaves_the_cursor_where_it_was(tmp_path: Path) -> N
         loader.refresh()
         for at in range(150):
             book.update(f"{at:03}", total=11, updated_at=stamped(60))
-        switches.append(faults.status(503, on=faults.where(offset=100)))
+        switches.append(faults.status(503, on=faults.where(offset=99)))
         with pytest.raises(ExtractError):
             loader.refresh()
         assert loader.cursor == NOON

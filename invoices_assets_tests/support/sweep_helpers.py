@@ -10,7 +10,7 @@ import yaml
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.sweep import SweepResult, sweep
+from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 from invoices_assets.source.resource import ResourceSpec
@@ -67,10 +67,27 @@ def swept_from(
     limit: int | None = None,
 ) -> tuple[SweepResult, Records]:
     """Sweeps the vendor, with its own key unless told another; waits before retries take no time."""
-    spec = spec_of(content or config(), server.key if key is None else key)
-    http = HttpClient(auth=spec.auth, redactor=Redactor([server.key]), pool=window, clock=FakeClock())
+    key = server.key if key is None else key
+    return swept(server.url, content or config(), key=key, window=window, start=start, limit=limit)
+
+
+def swept(
+    url: str,
+    content: dict[str, Any],
+    *,
+    key: str = SANDBOX_KEY,
+    window: int = 1,
+    **asked: Any,
+) -> tuple[SweepResult, Records]:
+    """Sweeps `invoices` of whatever answers at an address; waits before retries take no time.
+
+    Parameters:
+        asked: what of the resource is asked for, see `SweepRequest`.
+    """
+    spec = spec_of(content, key)
+    http = HttpClient(auth=spec.auth, redactor=Redactor([key]), pool=window, clock=FakeClock())
     try:
         records = Records()
-        return sweep(spec, Endpoint(http, spec, server.url), records, window=window, start=start, limit=limit), records
+        return sweep(spec, Endpoint(http, spec, url), records, SweepRequest(**asked), window=window), records
     finally:
         http.close()

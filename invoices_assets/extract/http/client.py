@@ -97,10 +97,6 @@ class HttpClient:
         if self._tokens is not None:
             self._tokens.close()
 
-    def wait_before_retry(self, attempt: int, why: str) -> None:
-        """Waits as before the retry after a failed attempt, counted from 0."""
-        self._wait(AttemptResult(reason=why), "", attempt + 1)
-
     def send(
         self, request: requests.Request, usable: Check | None = None, spent: Attempts | None = None
     ) -> requests.Response:

@@ -1,201 +1,372 @@
-"""Walks over the pages of one resource, once. Each walk ends at a proven end, or raises.
+"""Pages that are counted: by an offset, or by their number.
 
-A walk takes its paging parameters from dlt's paginator, and where the paginator only counts (offset,
-page number) it counts by what was received: a server may cap its pages in silence.
+The stride follows what was received and not what was asked for: a server may cap its pages in silence.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from copy import copy, deepcopy
-from functools import partial
-from typing import Any
 
-import requests
 from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client.paginators import (
-    OffsetPaginator,
-    RangePaginator,
-)
+from dlt.sources.helpers.rest_client.paginators import OffsetPaginator, PageNumberPaginator
 
-from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep, NotFound
-from invoices_assets.extract.completeness import PassCount, RecordsMoved
-from invoices_assets.extract.endpoint import Endpoint
+from invoices_assets.errors import ApiStatusError, IncompleteSweep, KeyRefused, NotFound, RequestFailed
+from invoices_assets.extract.completeness import End, PassCount, RecordsMoved
+from invoices_assets.extract.endpoint import PageRequest
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.prefetch import Prefetch
-from invoices_assets.source.paths import select, spelled
+from invoices_assets.extract.pagination.style import IGNORED, Style
+from invoices_assets.source.paths import spelled
 
 PAST_END = (400, 416, 422)
 """What some APIs answer, instead of an empty page, to an offset that is not below their total."""
 
+_AGAIN = "though the last of them should have come again"
+EMPTY = End("an empty page came behind the last record")
 
-class _Range:
-    """Counted positions: an offset, or the number of a page."""
 
-    def __init__(self, endpoint: Endpoint, paginator: RangePaginator, request: requests.Request) -> None:
-        self.endpoint = endpoint
-        self.paginator = paginator
-        self.by_offset = isinstance(paginator, OffsetPaginator)
-        self._request = request
+class Counted(Style):
+    """Pages at positions that can be computed, so that several may be under way."""
 
-    @property
-    def parameter(self) -> str:
-        return str(self.paginator.param_name or self.paginator.param_body_path)
+    def first(self) -> PageRequest:
+        return self.at(self.paginator.initial_value)
 
-    def page(self, position: int) -> Page:
-        # requests allows its fields to be almost anything; here they are what `Endpoint.request` made
-        request: Any = copy(self._request)
-        request.params = dict(request.params)
-        request.json = deepcopy(self._request.json)
+    def at(self, position: int) -> PageRequest:
+        """The page at a position, to be had."""
+        request = self._copy_of_request()
         for name, body_path, value in self._values(position):
             if body_path:
                 request.json = request.json or {}
                 jsonpath.set_value_at_path(request.json, body_path, value)
             else:
                 request.params[name] = value
-        return self.endpoint.get_page(request).page
+        return self.endpoint.page(request)
 
+    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
+        with Prefetch(self.at, window) as prefetch:
+            while self.end is None:
+                page = self._next(prefetch, count)
+                if page is None:
+                    continue
+                count.add(page)
+                yield page
+                self.end = self._end_behind(page, count)
+                if self.end is None:
+                    prefetch.expect(self._positions(count))
+
+    @abstractmethod
     def position(self, count: PassCount) -> int:
-        return self.paginator.initial_value + (count.rows if self.by_offset else count.pages)
+        """Where the next page is."""
 
-    def next_positions(self, count: PassCount, received: int) -> Iterator[int]:
-        """Where the next pages should be if they are as long as the last one."""
-        step = received if self.by_offset else 1
-        position = self.position(count)
-        rows_ahead = None if count.total is None else count.total - count.rows
-        while rows_ahead is None or rows_ahead > 0:
-            yield position
-            position += step
-            rows_ahead = None if rows_ahead is None else rows_ahead - received
+    @abstractmethod
+    def _stride(self, count: PassCount) -> tuple[int, int]:
+        """How far the page behind the next one is from it, and how many new records the next one has.
 
-    def expected(self, count: PassCount) -> int | None:
-        """How many records make the pass complete, or None where the API gives no total of records.
-
-        dlt's `page_number` paginator reads a total of pages, while many APIs give one of records there.
+        Both if pages stay as long as the last one.
         """
-        total = count.total
-        return None if not self.by_offset and total == count.pages else total
 
-    def reached_end(self, page: Page, count: PassCount) -> bool:
-        if self.paginator.maximum_value is not None and self.position(count) >= self.paginator.maximum_value:
-            return self._reached_maximum(count)
-        if self._says_no_more(page) and (count.total is None or count.rows >= count.total):
-            return True
-        total = count.total
-        if total is None or count.total_may_be_a_page_count:
-            return False
-        # Behind a full page one more request tells: some APIs cut their total off, at 10,000 for example.
-        last_is_shorter = count.sizes[1] < count.sizes[0]
-        if self.by_offset:
-            return count.rows > total or (count.rows == total and last_is_shorter)
-        return count.pages == total or (count.rows == total and last_is_shorter)
+    @abstractmethod
+    def _lacks(self, count: PassCount) -> bool:
+        """Whether the API's total says that there is more."""
 
-    def _reached_maximum(self, count: PassCount) -> bool:
-        if count.total is None or count.total_may_be_a_page_count:
-            raise IncompleteSweep(
-                f"The source file ends the reading at the {self.paginator.param_name} "
-                f"{self.paginator.maximum_value}, after {count.rows} records, and nothing proves that these are all."
-            )
-        return True
-
-    def may_go_on(self, count: PassCount) -> bool:
-        """Whether an empty page contradicts what the API said of its total."""
-        total = count.total
-        if total is None:
-            return False
-        return count.rows < total if self.by_offset else count.rows != total and count.pages < total
-
-    def _says_no_more(self, page: Page) -> bool:
-        if self.paginator.has_more_path is None:
-            return False
-        try:
-            return str(select(page.body, spelled(self.paginator.has_more_path))).lower() in (
-                "false",
-                "0",
-                "no",
-            )
-        except KeyError:
-            raise BadAnswer(f"the answer has no `{self.paginator.has_more_path}`") from None
+    @abstractmethod
+    def _total_is_reached(self, count: PassCount) -> End | None:
+        """The end, where the API's total says so."""
 
     def _values(self, position: int) -> Iterator[tuple[str, str | None, int]]:
         yield str(self.paginator.param_name), self.paginator.param_body_path, position
-        if isinstance(self.paginator, OffsetPaginator):
-            yield str(self.paginator.limit_param), self.paginator.limit_body_path, self.paginator.limit
 
+    def _positions(self, count: PassCount) -> Iterator[int]:
+        position = self.position(count)
+        stride, rows = self._stride(count)
+        ahead = None if count.total is None else count.total - count.rows
+        while ahead is None or ahead > 0:
+            yield position
+            position += stride
+            ahead = None if ahead is None else ahead - rows
 
-def _walk_range(steps: _Range, count: PassCount, window: int) -> Iterator[Page]:
-    with Prefetch(steps.page, window) as prefetch:
-        while True:
-            position = steps.position(count)
-            page = _page_or_end(steps, prefetch, position, count)
-            if page is None:
-                break
-            count.note_total(page)
-            if not page.outline and steps.may_go_on(count):
-                page = steps.endpoint.get_filled_page(
-                    partial(steps.page, position),
-                    f"an empty page after {count.rows} of {count.total} records",
-                )
-                count.note_total(page)
-            if not page.outline and count.rows and count.total is None:
-                page = _page_or_end(steps, prefetch, position, count) or page
-            if not page.outline:
-                if page.total == 0 and count.total_may_be_a_page_count:
-                    _check_that_first_page_stands(steps, count)
-                break
-            if count.is_repetition(page):
-                _refuse_repetition(steps, page, count)
-                break
-            count.add(page)
-            yield page
-            if steps.reached_end(page, count):
-                break
-            prefetch.expect(steps.next_positions(count, len(page.outline)))
-    count.prove(steps.expected(count))
+    def _next(self, prefetch: Prefetch, count: PassCount) -> Page | None:
+        """The next page that has new records; None where there was none, or another position is to be tried."""
+        doubted: list[Page | ApiStatusError] = []
 
+        def contradiction(came: Page | ApiStatusError) -> str | None:
+            doubt = None if self.is_ignored(came) else self._contradiction(count, came)
+            doubted[:] = [came] if doubt else []
+            return doubt
 
-def _page_or_end(steps: _Range, prefetch: Prefetch, position: int, count: PassCount) -> Page | None:
-    try:
-        return prefetch.take(position)
-    except ApiStatusError as error:
-        may_be_past_the_end = count.pages > 0 and not steps.may_go_on(count)
-        at_total = count.total is not None and not count.total_may_be_a_page_count
-        if may_be_past_the_end and (isinstance(error, NotFound) or (at_total and error.status in PAST_END)):
+        try:
+            page = prefetch.take(self.position(count)).get(contradiction).page
+        except ApiStatusError as error:
+            self.end = IGNORED if self.is_ignored(error) else self._end_by(error, count)
             return None
-        if steps.endpoint.is_ignored(error):
+        except IncompleteSweep as error:
+            self.end = self._end_in_doubt(doubted, error, count)
             return None
-        raise
+        if page.outline and count.is_repetition(page):
+            self.end = self._end_by_repetition(page, count)
+            return None
+        count.note(page)
+        if not page.outline:
+            self.end = self._end_by_nothing(page, count)
+            return None
+        return page
 
+    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
+        """Why the next page cannot be what it seems, so that it is asked for again."""
+        of_total = f" of {count.total}" if self._lacks(count) else ""
+        if isinstance(came, Page) and not count.pages and came.total:
+            of_total = f" of {came.total}"
+        if isinstance(came, ApiStatusError):
+            doubted = isinstance(came, NotFound) and count.pages and (of_total or self._is_behind_full_page(count))
+            return f"{came}, after {count.rows}{of_total} records" if doubted else None
+        if came.outline or _has_another_total(came, count):
+            return None
+        if of_total or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
+            more = came.claims.more
+            said = f", and `{more[0]}` says that there is more" if more and more[1] else ""
+            return f"an empty page after {count.rows}{of_total} records{said}"
+        return None
 
-def _check_that_first_page_stands(steps: _Range, count: PassCount) -> None:
-    """Raises if the first page is another one by now.
+    def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
+        """The end that is left where a doubted answer came as often as it may be asked for; most are none."""
+        raise error
 
-    A total of 0 behind the only page is the count of that empty page, or all records were deleted meanwhile.
-    """
-    if not count.is_repetition(steps.page(steps.paginator.initial_value)):
-        raise RecordsMoved(f"the total went from {count.total} to 0")
+    def _is_behind_full_page(self, count: PassCount) -> bool:
+        return count.pages > 0 and count.total is None and not count.last_is_short
 
+    def _end_by(self, error: ApiStatusError, count: PassCount) -> End | None:
+        """The end that a status is; None where another position is to be tried.
 
-def _refuse_repetition(steps: _Range, page: Page, count: PassCount) -> None:
-    """Raises unless the repetition itself proves the end.
+        Raises:
+            ApiStatusError: it is none.
+        """
+        has_total = count.total is not None and not count.total_may_be_a_page_count
+        if not count.pages or self._lacks(count):
+            raise error
+        if has_total and (isinstance(error, NotFound) or error.status in PAST_END):
+            return _refused_behind_total(error.status, count)
+        if isinstance(error, NotFound):
+            return End(f"the API answered {error.status} behind a page that was not full")
+        raise error
 
-    An API that answers its last page once more past the end is at its end where the total is reached, or
-    where that page is shorter than the others.
-    """
-    if count.rows == count.total and (count.pages > 1 or _is_position_heeded(steps, page, count)):
-        return
-    if not count.is_last_page_again(page):
+    def _end_by_nothing(self, page: Page, count: PassCount) -> End:
+        if page.total == 0 and count.total_may_be_a_page_count:
+            self._check_that_first_page_stands(count)
+        return EMPTY
+
+    def _check_that_first_page_stands(self, count: PassCount) -> None:
+        """Raises if the first page is another one by now.
+
+        A total of 0 behind the only page is the count of that empty page, or all records were deleted meanwhile.
+        """
+        if not count.is_repetition(self.first().get().page):
+            raise RecordsMoved(f"the total went from {count.total} to 0")
+
+    def _end_by_repetition(self, page: Page, count: PassCount) -> End | None:
+        """The end that a repetition proves: of an API that answers its last page once more past the end.
+
+        Raises:
+            IncompleteSweep: it proves none.
+        """
+        if count.rows == count.total and (count.pages > 1 or len(page.outline) == 1):
+            return End("the last page came again, with the API's total reached")
+        if count.is_last_page_again(page):
+            return End("the last page came again, shorter than the others")
         raise count.repetition_error()
 
+    def _end_behind(self, page: Page, count: PassCount) -> End | None:
+        maximum = self.paginator.maximum_value
+        if maximum is not None and self.position(count) >= maximum:
+            if count.total is None or count.total_may_be_a_page_count:
+                raise IncompleteSweep(
+                    f"The source file ends the reading at the {self.paginator.param_name} {maximum}, after "
+                    f"{count.rows} records, and nothing proves that these are all."
+                )
+            return End("the source file ends the reading here")
+        reached = count.total is None or count.rows >= count.total
+        if self.paginator.has_more_path is not None and self.says_more(page) is False and reached:
+            return End(f"`{spelled(self.paginator.has_more_path)}` says that there is no more")
+        if count.total is None or count.total_may_be_a_page_count:
+            return None
+        return self._total_is_reached(count)
 
-def _is_position_heeded(steps: _Range, page: Page, count: PassCount) -> bool:
-    """Whether the only page came again because there is no other, and not because the offset is ignored.
 
-    Its count may be that of one page of many, so one request shows whether an offset of one moves it by one.
+class PageNumber(Counted):
+    """`?page=3`. Pages cannot overlap, so that a move of records that keeps the total cannot be seen."""
+
+    paginator_class = PageNumberPaginator
+
+    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
+        self._emptied = -1
+        yield from super().pages(count, window)
+        self.is_held = count.pages < 2
+        if count.pages and count.total is None:
+            self._check_that_nothing_is_before(count)
+
+    def position(self, count: PassCount) -> int:
+        return int(self.paginator.initial_value) + count.pages
+
+    def expected(self, count: PassCount) -> int | None:
+        """As many APIs give a total of records as of pages, which is what dlt's paginator reads."""
+        return None if count.total == count.pages else count.total
+
+    def _stride(self, count: PassCount) -> tuple[int, int]:
+        return 1, count.sizes[1]
+
+    def _lacks(self, count: PassCount) -> bool:
+        total = count.total
+        return total is not None and count.rows != total and count.pages < total
+
+    def _total_is_reached(self, count: PassCount) -> End | None:
+        if count.pages == count.total:
+            return End(f"it was the last of {count.pages} pages")
+        # behind a full page one more request tells: some APIs cut their total off, at 10,000 for example
+        is_last = count.rows == count.total and count.sizes[1] < count.sizes[0]
+        return End(f"the API's total of {count.total} was reached") if is_last else None
+
+    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
+        doubt = super()._contradiction(count, came)
+        is_empty = isinstance(came, Page) and not came.outline
+        if doubt is None and is_empty and count.rows and count.total is None and self._emptied != count.pages:
+            self._emptied = count.pages
+            return f"an empty page after {count.rows} records"
+        return doubt
+
+    def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
+        if not isinstance(doubted[0], NotFound) or not self._is_behind_full_page(count):
+            raise error
+        return End("behind a full page the API answers 404, also when it is asked again", proven=None)
+
+    def _check_that_nothing_is_before(self, count: PassCount) -> None:
+        """Raises if the page before the first one has records: then `base_page` is off by one.
+
+        Only a total would tell it otherwise. That an API has no such page, or shows its first one, is fine.
+        """
+        before = self.paginator.initial_value - 1
+        try:
+            page = self.at(before).get().page
+        except KeyRefused:
+            raise
+        except RequestFailed:
+            return
+        if page.outline and not count.knows_any_of(page):
+            raise IncompleteSweep(
+                f"Page {before} has records too, and they are not those of page {before + 1}: is `base_page` right?"
+            )
+
+
+class Offset(Counted):
+    """`?offset=200&limit=100`. Each page is asked for with the last record of the one before it.
+
+    If that record is not the first of the page, something moved. The overlap also makes an empty page, and a status
+    behind the last record, contradict what was shown before: past the end there is still that one record.
     """
-    if len(page.outline) == 1:
-        return True
-    if not steps.by_offset:
-        return False
-    moved = steps.page(steps.paginator.initial_value + 1).records
-    return bool(moved) and count.are_same(moved[0], page.records[1])
+
+    paginator_class = OffsetPaginator
+
+    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
+        self._can_overlap = self.paginator.maximum_value is None
+        yield from super().pages(count, window)
+        self.is_held = self._can_overlap or count.pages < 2
+
+    def position(self, count: PassCount) -> int:
+        return int(self.paginator.initial_value) + count.rows - self._overlaps(count)
+
+    def _overlaps(self, count: PassCount) -> bool:
+        """Whether the next page is to begin with a record that came already; a page of one record would end there."""
+        return self._can_overlap and count.pages > 0 and count.sizes[0] > 1
+
+    def _values(self, position: int) -> Iterator[tuple[str, str | None, int]]:
+        yield from super()._values(position)
+        yield str(self.paginator.limit_param), self.paginator.limit_body_path, self.paginator.limit
+
+    def _stride(self, count: PassCount) -> tuple[int, int]:
+        new = max(1, count.sizes[1] - self._overlaps(count))
+        return new, new
+
+    def _lacks(self, count: PassCount) -> bool:
+        return count.total is not None and count.rows < count.total
+
+    def _total_is_reached(self, count: PassCount) -> End | None:
+        total = count.total or 0
+        if count.rows < total:
+            return None
+        if count.rows == total and total % self.paginator.limit == 0:
+            return self._end_behind_round_total(count)
+        is_last = count.rows > total or count.sizes[1] < count.sizes[0]
+        return End(f"the API's total of {count.total} was reached") if is_last else None
+
+    def _end_behind_round_total(self, count: PassCount) -> End:
+        """Asks for what lies behind the total: some APIs cut theirs off, at 10,000 for example."""
+        try:
+            page = self.at(int(self.paginator.initial_value) + count.rows).get().page
+        except ApiStatusError as error:
+            return _refused_behind_total(error.status, count)
+        count.note(page)
+        if page.outline and not count.knows(page):
+            raise RecordsMoved(f"the API says {count.total} records, and there are more behind them")
+        return EMPTY
+
+    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
+        doubt = super()._contradiction(count, came)
+        if doubt or not self._overlaps(count):
+            return doubt
+        if isinstance(came, NotFound):
+            return f"{came}, after {count.rows} records, {_AGAIN}"
+        if isinstance(came, ApiStatusError) or _has_another_total(came, count):
+            return None
+        if not came.outline:
+            return f"an empty page after {count.rows} records, {_AGAIN} (does `{self.parameter}` count pages?)"
+        is_last_alone = len(came.outline) == 1 and count.begins_with_the_last(came)
+        if is_last_alone and (self._lacks(count) or self.says_more(came)):
+            of_total = f" of {count.total}" if self._lacks(count) else ""
+            return f"no new record after {count.rows}{of_total} records, though the API says that there is more"
+        return None
+
+    def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
+        if self._overlaps(count) and count.total is None and isinstance(doubted[0], Page):
+            raise RecordsMoved(str(error)) from None
+        raise error
+
+    def _next(self, prefetch: Prefetch, count: PassCount) -> Page | None:
+        page = super()._next(prefetch, count)
+        overlaps = self._overlaps(count)
+        if page is None or not overlaps:
+            return page
+        if not count.begins_with_the_last(page):
+            raise RecordsMoved(f"the record at {self.parameter} {self.position(count)} is another one than before")
+        page = page.without_first()
+        if page.outline:
+            return page
+        self.end = self._total_is_reached(count) if count.total else None
+        self.end = self.end or End("behind the last record no other one came")
+        return None
+
+    def _end_by(self, error: ApiStatusError, count: PassCount) -> End | None:
+        if self._overlaps(count) and error.status in PAST_END:
+            self._can_overlap = False  # some APIs take multiples of the limit only
+            return None
+        return super()._end_by(error, count)
+
+    def _end_by_nothing(self, page: Page, count: PassCount) -> End:
+        if self._overlaps(count):
+            raise RecordsMoved(f"an empty page came after {count.rows} records")
+        return super()._end_by_nothing(page, count)
+
+    def _end_by_repetition(self, page: Page, count: PassCount) -> End | None:
+        if self._overlaps(count) and count.pages == 1:
+            self._can_overlap = False  # some APIs round down to a multiple of the limit
+            return None
+        return super()._end_by_repetition(page, count)
+
+
+def _has_another_total(page: Page, count: PassCount) -> bool:
+    """Whether an empty page has another total than those before, so that something moved."""
+    return bool(page.total) and count.total is not None and page.total != count.total
+
+
+def _refused_behind_total(status: int, count: PassCount) -> End:
+    """A window of results looks like this: no total above so many, and no record behind them."""
+    why = f"the API refuses ({status}) to be asked for what lies behind its total of {count.total}, as one does that"
+    return End(f"{why} shows no more than so many", proven=False)

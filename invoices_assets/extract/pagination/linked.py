@@ -1,87 +1,232 @@
-"""Walks from page to page by what each answer says of the next one: a link or a cursor, read by dlt's paginator."""
+"""Pages that each answer leads on from: by a link or a cursor, in the body or in a header; and a single page."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from copy import copy
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
-from dlt.sources.helpers.rest_client.paginators import BasePaginator, BaseReferencePaginator
+from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.paginators import (
+    HeaderCursorPaginator,
+    HeaderLinkPaginator,
+    JSONLinkPaginator,
+    JSONResponseCursorPaginator,
+    SinglePagePaginator,
+)
 
 from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep
-from invoices_assets.extract.completeness import PassCount
-from invoices_assets.extract.endpoint import Answer, Endpoint
+from invoices_assets.extract.completeness import End, PassCount
+from invoices_assets.extract.endpoint import PageRequest
+from invoices_assets.extract.http.link_header import links_of
 from invoices_assets.extract.page import Page
-from invoices_assets.source.paths import spelled
+from invoices_assets.extract.pagination.style import IGNORED, Style
+from invoices_assets.source.paths import MISSING, reader_of, spelled
+
+_POSITIONS = frozenset(
+    ("offset", "skip", "$skip", "start", "startindex", "startat", "page", "pageno", "page_number", "pagenumber")
+)
+"""Parameters of a link that count: such a link is an offset or a page number in disguise."""
 
 
-def walk_links(
-    endpoint: Endpoint, paginator: BasePaginator, first: requests.Request, count: PassCount
-) -> Iterator[Page]:
-    """Yields the pages that have records, each found by the answer before it.
+class Linked(Style):
+    """Pages found one after the other. A style says where an answer has the next one, and how to ask for it."""
 
-    Parameters and errors are those of `pagination.walk.walk`; the paginator is used up.
-    """
-    # requests allows its fields to be almost anything; here they are what `Endpoint.request` made
-    request: Any = copy(first)
-    origin = urlsplit(request.url)
-    request.params = dict(request.params)
-    paginator.init_request(request)
-    asked: set[str] = set()
-    while True:
-        asked.add(_spelled(request))
-        try:
-            answer = endpoint.get_page(request)
-        except ApiStatusError as error:
-            if endpoint.is_ignored(error):
-                break
-            raise
-        page = answer.page
-        count.note_total(page)
-        if page.outline:
-            if count.is_repetition(page):
-                raise count.repetition_error()
-            count.add(page)
-            yield page
-        if answer.response.status_code == requests.codes.not_modified:
-            break
-        _read_reference(paginator, answer)
-        if not paginator.has_next_page:
-            break
-        paginator.update_request(request)
-        _stay_with(origin, request, endpoint.auth_parameter)
-        if _spelled(request) in asked:
-            raise IncompleteSweep(f"The API's next page, after {count.rows} records, is one that was read before.")
-    count.prove(count.total)
+    shows_changes_again = True
+    place: str
+    """Where the next page stands in an answer, for sentences."""
+
+    @abstractmethod
+    def reference(self, page: Page) -> Any:
+        """What leads to the next page; None where its place says that there is none, MISSING where that is absent."""
+
+    @abstractmethod
+    def follow(self, request: Any, reference: Any) -> None:
+        """Makes the request one for the next page.
+
+        Raises:
+            BadAnswer: the reference leads nowhere.
+        """
+
+    def first(self) -> PageRequest:
+        return self.endpoint.page(self._copy_of_request())
+
+    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
+        request = self._copy_of_request()
+        asked: set[str] = set()
+        while True:
+            asked.add(_spelled(request))
+            try:
+                answer = self.endpoint.get_page(request, self._contradiction)
+            except ApiStatusError as error:
+                if not self.is_ignored(error):
+                    raise
+                self.end = IGNORED
+                return
+            page = answer.page
+            count.note(page)
+            if page.outline:
+                if count.is_repetition(page):
+                    raise count.repetition_error()
+                count.add(page)
+                yield page
+            reference = self._next_of(page)
+            if answer.response.status_code == requests.codes.not_modified:
+                self.end = End("the API says that nothing changed")
+            elif reference is None or reference is MISSING:
+                self.end = self._end(reference, count)
+            if self.end is not None:
+                return
+            request = self._request_for(reference)
+            if _spelled(request) in asked:
+                raise IncompleteSweep(f"The API's next page, after {count.rows} records, is one that was read before.")
+
+    def _next_of(self, page: Page) -> Any:
+        """The reference of a page, unless the answer itself says that nothing follows."""
+        if getattr(self.paginator, "stop_after_empty_page", False) and not page.outline:
+            return None
+        if getattr(self.paginator, "has_more_path", None) is not None and not self.says_more(page):
+            return None
+        reference = self.reference(page)
+        return reference if reference is MISSING else reference or None
+
+    def _contradiction(self, came: Page | ApiStatusError) -> str | None:
+        if isinstance(came, ApiStatusError) or not self.says_more(came) or self.is_one_page:
+            return None
+        if self._next_of(came) not in (None, MISSING):
+            return None
+        return f"{self.place} leads to no next page, though the API says that there is more"
+
+    def _end(self, reference: Any, count: PassCount) -> End:
+        if reference is None:
+            return End(f"{self.place} says that there is no next page")
+        if count.pages > 1:
+            return End(f"the last answer has no {self.place}, and those before had one")
+        return End(f"the only answer has no {self.place}", proven=None, next_is_unread=True)
+
+    def _request_for(self, reference: Any) -> Any:
+        request = self._copy_of_request()
+        self.follow(request, reference)
+        return request
+
+    def _follow_link(self, request: Any, link: Any) -> None:
+        if not isinstance(link, str):
+            raise BadAnswer(f"{self.place} is no address of a next page")
+        origin = urlsplit(request.url)
+        request.url = _stay_with(origin, urljoin(self._at or request.url, link), self.endpoint.auth_parameter)
+        request.params = {}
+        self._at = request.url
+        names = {name.lower() for name, _ in parse_qsl(urlsplit(request.url).query)}
+        self.is_held = self.is_held and not names & _POSITIONS
+
+    _at: str | None = None
+    """The address of the page before, which relative links start at."""
 
 
-def _read_reference(paginator: BasePaginator, answer: Answer) -> None:
-    """Lets dlt's paginator read where the next page is; also where its place is a key with dots or `@`.
+class SinglePage(Linked):
+    """One page holds everything; nothing leads on."""
 
-    dlt takes `@odata.nextLink` for a path of two keys, finds nothing, and would stop after the first page.
+    paginator_class = SinglePagePaginator
+    is_one_page = True
+    place = "`single_page`"
 
-    Raises:
-        BadAnswer: the answer does not say what the paginator must know.
-    """
-    try:
-        paginator.update_state(answer.response, answer.page.outline)
-    except (ValueError, TypeError, AttributeError):
-        # dlt's own sentence repeats the whole answer
-        raise BadAnswer("the answer does not tell where the next page is, or whether there is one") from None
-    if isinstance(paginator, BaseReferencePaginator) and not paginator._next_reference:
-        place = getattr(paginator, "next_url_path", None) or getattr(paginator, "cursor_path", None)
-        body = answer.page.body
-        found = body.get(spelled(place)) if place is not None and isinstance(body, dict) else None
-        paginator._next_reference = found or None
+    def reference(self, page: Page) -> Any:
+        return MISSING
+
+    def follow(self, request: Any, reference: Any) -> None:
+        raise AssertionError("a single page is the last one")
+
+    def _end(self, reference: Any, count: PassCount) -> End:
+        why = f"`single_page` reads one page only, and it has {count.rows} records, as many as a full page may have"
+        return End(why, proven=None, next_is_unread=True)
+
+
+class JsonLink(Linked):
+    """`"next": "https://api.vendor.example/v1/invoices?page=2"` in the body."""
+
+    paginator_class = JSONLinkPaginator
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return f"`{spelled(self.paginator.next_url_path)}`"
+
+    def reference(self, page: Page) -> Any:
+        return reader_of(spelled(self.paginator.next_url_path))(page.body)
+
+    def follow(self, request: Any, reference: Any) -> None:
+        self._follow_link(request, reference)
+
+
+class HeaderLink(Linked):
+    """`Link: </v1/invoices?page=2>; rel="next"` in the headers."""
+
+    paginator_class = HeaderLinkPaginator
+    place = "`Link` header with a next page"
+
+    def reference(self, page: Page) -> Any:
+        links = links_of(page.headers.get("Link", ""))
+        return links.get(self.paginator.links_next_key.lower(), MISSING)
+
+    def follow(self, request: Any, reference: Any) -> None:
+        self._follow_link(request, reference)
+
+
+class Cursor(Linked):
+    """`"next": "aW52XzEwMA"` in the body, sent back as a parameter."""
+
+    paginator_class = JSONResponseCursorPaginator
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return f"`{spelled(self.paginator.cursor_path)}`"
+
+    @property
+    def parameter(self) -> str:
+        return str(self.paginator.cursor_param or self.paginator.cursor_body_path)
+
+    def reference(self, page: Page) -> Any:
+        return reader_of(spelled(self.paginator.cursor_path))(page.body)
+
+    def follow(self, request: Any, reference: Any) -> None:
+        if self.paginator.cursor_body_path:
+            request.json = request.json or {}
+            jsonpath.set_value_at_path(request.json, self.paginator.cursor_body_path, reference)
+        else:
+            request.params[self.paginator.cursor_param] = reference
+
+
+class HeaderCursor(Linked):
+    """`NextPageToken: 123456` in the headers, sent back as a parameter."""
+
+    paginator_class = HeaderCursorPaginator
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return f"`{self.paginator.cursor_key}` header"
+
+    @property
+    def parameter(self) -> str:
+        return str(self.paginator.cursor_param)
+
+    def reference(self, page: Page) -> Any:
+        return page.headers.get(self.paginator.cursor_key, MISSING)
+
+    def follow(self, request: Any, reference: Any) -> None:
+        if "://" in reference or reference.startswith(("/", "<")):
+            raise BadAnswer(
+                f"the header `{self.paginator.cursor_key}` holds an address and no cursor; `header_cursor` sends what "
+                "it holds as a parameter, `header_link` follows a `Link` header"
+            )
+        request.params[self.paginator.cursor_param] = reference
 
 
 def _spelled(request: Any) -> str:
     return repr((request.url, request.params, request.json))
 
 
-def _stay_with(origin: SplitResult, request: Any, auth_parameter: str | None) -> None:
+def _stay_with(origin: SplitResult, url: str, auth_parameter: str | None) -> str:
     """Keeps a next link on the host and scheme of the API: the key goes nowhere else.
 
     A link that carries the key itself loses it here, since every request gets it anyway.
@@ -89,11 +234,11 @@ def _stay_with(origin: SplitResult, request: Any, auth_parameter: str | None) ->
     Raises:
         IncompleteSweep: the link leads to another host.
     """
-    link = urlsplit(request.url)
+    link = urlsplit(url)
     if link.hostname != origin.hostname:
         raise IncompleteSweep(f"The API's next link leads to another host, {link.hostname}; the key is not sent there.")
     query = link.query
     if auth_parameter is not None:
         pairs = parse_qsl(query, keep_blank_values=True)
         query = urlencode([(name, value) for name, value in pairs if name != auth_parameter])
-    request.url = urlunsplit((origin.scheme, origin.netloc, link.path, query, ""))
+    return urlunsplit((origin.scheme, origin.netloc, link.path, query, ""))

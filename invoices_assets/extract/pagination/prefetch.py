@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
 
-from invoices_assets.extract.page import Page
+from invoices_assets.extract.endpoint import Answer, PageRequest
 
 
 class Prefetch:
@@ -17,14 +17,14 @@ class Prefetch:
     is never used.
 
     Parameters:
-        fetch: asks for the page at a position.
+        at: makes the request for the page at a position.
         window: how many requests may be under way at once; 1 is the plain walk.
     """
 
-    def __init__(self, fetch: Callable[[int], Page], window: int) -> None:
-        self._fetch = fetch
+    def __init__(self, at: Callable[[int], PageRequest], window: int) -> None:
+        self._at = at
         self._window = window
-        self._ahead: dict[int, Future[Page]] = {}
+        self._ahead: dict[int, tuple[PageRequest, Future[Answer]]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Prefetch:
@@ -36,10 +36,13 @@ class Prefetch:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def take(self, position: int) -> Page:
-        """The page at a position: fetched ahead, or fetched now."""
-        future = self._ahead.pop(position, None)
-        return future.result() if future is not None else self._fetch(position)
+    def take(self, position: int) -> PageRequest:
+        """The page at a position, to be had: fetched ahead already, or not yet asked for."""
+        if position not in self._ahead:
+            return self._at(position)
+        page, fetched = self._ahead.pop(position)
+        wait([fetched])  # what it raised, `page` raises again
+        return page
 
     def expect(self, positions: Iterable[int]) -> None:
         """Starts requests for the positions that will probably be asked for next, nearest first.
@@ -48,9 +51,10 @@ class Prefetch:
         """
         wanted = list(islice(positions, self._window)) if self._window > 1 else []
         for position in [started for started in self._ahead if started not in wanted]:
-            self._ahead.pop(position).cancel()
+            self._ahead.pop(position)[1].cancel()
         for position in wanted:
             if position not in self._ahead:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(self._window, thread_name_prefix="page")
-                self._ahead[position] = self._pool.submit(self._fetch, position)
+                page = self._at(position)
+                self._ahead[position] = page, self._pool.submit(page.get)

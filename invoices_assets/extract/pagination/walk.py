@@ -1,44 +1,32 @@
-"""Walks over the pages of a resource once, by the kind of dlt's paginator."""
+"""Which style of paging walks over the pages of a resource: that of dlt's paginator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import deepcopy
-
 import requests
-from dlt.sources.helpers.rest_client.paginators import (
-    BasePaginator,
-    RangePaginator,
-)
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from invoices_assets.extract.completeness import PassCount
+from invoices_assets.errors import SourceError
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.pagination.counted import _Range, _walk_range
-from invoices_assets.extract.pagination.linked import walk_links
+from invoices_assets.extract.pagination import counted, linked
+from invoices_assets.extract.pagination.style import Style
 
 
-def walk(
-    endpoint: Endpoint, paginator: BasePaginator, request: requests.Request, count: PassCount, window: int
-) -> Iterator[Page]:
-    """Yields the pages that have records, in order.
+def walk_of(endpoint: Endpoint, paginator: BasePaginator, request: requests.Request) -> Style:
+    """A walk by the style of a paginator; a style is a class in `counted` or `linked`.
 
     Parameters:
         endpoint: asks for pages.
         paginator: dlt's paginator as configured; it is left as it is.
         request: the request without paging parameters.
-        count: counts along; after the last page it can prove the pass.
-        window: pages in flight together, for counted paging.
 
     Raises:
-        IncompleteSweep: the end cannot be proven.
-        RecordsMoved: the totals contradict each other, or the records received.
-        RequestFailed: a page cannot be had.
+        SourceError: none of the styles serves this paginator.
     """
-    if isinstance(paginator, RangePaginator):
-        yield from _walk_range(_Range(endpoint, paginator, request), count, window)
-    else:
-        yield from walk_links(endpoint, deepcopy(paginator), request, count)
+    for style in (*counted.Counted.__subclasses__(), *linked.Linked.__subclasses__()):
+        if isinstance(paginator, style.paginator_class):
+            return style(endpoint, paginator, request)
+    raise SourceError(f"the paginator {type(paginator).__name__} is not known here.")
 
 
 def first_page(endpoint: Endpoint, paginator: BasePaginator, request: requests.Request) -> Page:
@@ -47,7 +35,4 @@ def first_page(endpoint: Endpoint, paginator: BasePaginator, request: requests.R
     Raises:
         RequestFailed: it cannot be had.
     """
-    if isinstance(paginator, RangePaginator):
-        return _Range(endpoint, paginator, request).page(paginator.initial_value)
-    deepcopy(paginator).init_request(request)
-    return endpoint.get_page(request).page
+    return walk_of(endpoint, paginator, request).first().get().page

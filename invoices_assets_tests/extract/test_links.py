@@ -1,0 +1,98 @@
+"""Links and cursors lead on wherever an answer has them, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from invoices_assets.errors import BadAnswer, IncompleteSweep
+from invoices_assets.extract.http.link_header import links_of
+from invoices_assets_tests.extract.test_end import PATH, number, read, rows
+from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
+
+HEADER_CURSOR = {"type": "header_cursor", "cursor_key": "NextPageToken", "cursor_param": "after"}
+TWO = "/v1/invoices?page=2"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f'<{TWO}>; rel="next"',
+        f'<{TWO}>; rel="Next"',
+        f'<{TWO}>; rel="next last"',
+        f'<{TWO}>; rel="last next"',
+        f"<{TWO}>; rel=next",
+        f"<{TWO}>;rel=next;title=two",
+        f'<{TWO}>; title="page 2, of 9; rel=no"; rel="next"',
+        f'<{TWO}>; title="a \\"quoted\\", title"; rel="next"',
+        f'<{TWO}> ; REL = "next"',
+        f"<{TWO}>; title*=UTF-8''zwei%2C; rel=\"next\"",
+        f'</v1/invoices?page=1>; rel="first", <{TWO}>; rel="next"',
+        f', <{TWO}>; rel="next",, </v1/invoices?page=9>; rel=last',
+        f'</v1/invoices?ids=1,2>; rel="self", <{TWO}>; rel="next"; rel="prev"',
+    ],
+)
+def test_a_link_header_is_read_by_the_rfc(api: FakeApi, header: str) -> None:
+    def answer(asked: Asked) -> Reply:
+        page = number(asked, "page", 1)
+        last = '</v1/invoices?page=1>; rel="prev"'
+        return Reply(body={"data": rows(10, 10 * page)}, headers={"Link": header if page == 1 else last})
+
+    assert links_of(header)["next"] == TWO
+    api.route(PATH)(answer)
+    assert read(api, "header_link")[1].ids == list(range(10, 30))
+
+
+@pytest.mark.parametrize("header", ["", "next", f"{TWO}; rel=next", "<unfinished", f"<{TWO}>", f"<{TWO}>; title=next"])
+def test_a_link_header_without_a_next_has_none(header: str) -> None:
+    assert "next" not in links_of(header)
+
+
+def test_a_link_header_without_a_readable_next_is_no_end_where_the_page_is_full(api: FakeApi) -> None:
+    api.route(PATH, Reply(body={"data": rows(10)}, headers={"Link": f"{TWO}; rel=next"}))
+    assert not read(api, "header_link")[0].proven
+
+
+def test_the_next_of_a_link_header_is_not_passed_over_by_another_name(api: FakeApi) -> None:
+    api.route(PATH, Reply(body={"data": rows(10)}, headers={"Link": f"<{TWO}>; rel=next"}))
+    with pytest.raises(IncompleteSweep, match="`Link` leads to a next page"):
+        read(api, {"type": "header_link", "links_next_key": "following"})
+
+
+def test_a_cursor_in_a_header_leads_through_all_pages(api: FakeApi) -> None:
+    def answer(asked: Asked) -> Reply:
+        start = number(asked, "after")
+        more = {"NextPageToken": str(start + 10)} if start < 20 else {}
+        return Reply(body={"data": rows(10, start)}, headers=more)
+
+    api.route(PATH)(answer)
+    swept, records = read(api, HEADER_CURSOR)
+    assert records.ids == list(range(30))
+    assert swept.end == "the last answer has no `NextPageToken` header, and those before had one"
+
+
+@pytest.mark.parametrize("value", ["https://elsewhere.invalid/x?page=2", "/v1/invoices?page=2", f"<{TWO}>; rel=next"])
+def test_an_address_in_the_header_of_a_cursor_is_refused(api: FakeApi, value: str) -> None:
+    api.route(PATH, Reply(body={"data": rows(10)}, headers={"NextPageToken": value}))
+    with pytest.raises(BadAnswer, match="holds an address and no cursor"):
+        read(api, HEADER_CURSOR)
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("value", [{"href": TWO}, 2])
+def test_a_next_link_that_is_no_text_is_refused(api: FakeApi, value: Any) -> None:
+    api.route(PATH, Reply(body={"data": rows(10), "next": value}))
+    with pytest.raises(BadAnswer, match="`next` is no address"):
+        read(api, {"type": "json_link", "next_url_path": "next"})
+
+
+def test_links_that_count_cannot_show_every_move_and_say_so(api: FakeApi) -> None:
+    def answer(asked: Asked) -> Reply:
+        start = number(asked, "offset")
+        more = f"{PATH}?offset={start + 10}" if start < 20 else None
+        return Reply(body={"data": rows(10, start), "next": more})
+
+    api.route(PATH)(answer)
+    found, _ = read(api, {"type": "json_link", "next_url_path": "next"})
+    assert ["keeps the total cannot be seen" in remark for remark in found.remarks] == [True]

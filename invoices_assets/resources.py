@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 import dagster as dg
@@ -33,6 +35,7 @@ SANDBOX = "sandbox"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 RECONCILE = "reconcile_invoices"
 
@@ -65,11 +68,38 @@ def accepting_deletions(dataset: str) -> str:
     return f"dagster job execute -m invoices_assets.definitions -j {RECONCILE} --config-json '{json.dumps(config)}'"
 
 
+class EnvironmentVariable(dg.Config):
+    """Names a variable of the environment, whose value is read when it is needed and never kept.
+
+    In run config that is what Dagster writes for an `EnvVar`; a value in its place is refused before the run is made:
+
+        resources: {api: {config: {api_key: {env: INVOICES_API_KEY}}}}
+    """
+
+    env: str = Field(description="The name of the variable, never its value.")
+
+    def read(self) -> str:
+        """The value; empty where the variable is not set.
+
+        Raises:
+            SourceError: this is no name of a variable. It is not repeated, for it may be the secret itself.
+        """
+        if not _VARIABLE.fullmatch(self.env):
+            raise SourceError("`env` of `api_key` must be the name of an environment variable, in capital letters.")
+        return os.environ.get(self.env, "")
+
+
 class InvoicesApi(dg.ConfigurableResource):
-    """The invoicing API: base URL, key, and how hard it may be asked. Without a base URL: the sandbox."""
+    """The invoicing API: base URL, key, and how hard it may be asked. Without a base URL: the sandbox.
+
+    The key cannot be given, only where it is: Dagster stores what is given, in plain text. For example
+    `InvoicesApi(base_url="https://api.vendor.example", api_key=dg.EnvVar("VENDOR_KEY"))`.
+    """
 
     base_url: str = Field(default="", description="With scheme. Empty: the embedded sandbox is the source.")
-    api_key: str = Field(default="", repr=False, description="The secret; never logged, never stored.")
+    api_key: EnvironmentVariable = Field(
+        default=EnvironmentVariable(env=API_KEY), description="Where the secret is; it is read when a run begins."
+    )
     window: int = Field(
         default=8,
         ge=1,
@@ -81,16 +111,21 @@ class InvoicesApi(dg.ConfigurableResource):
     answer_seconds: float = Field(default=600.0, gt=0, description="How long one answer may take as a whole.")
     answer_megabytes: float = Field(default=512.0, gt=0, description="How large one answer may be, also unpacked.")
 
+    def __init__(self, **fields: Any) -> None:
+        given = fields.get("api_key")
+        if isinstance(given, dg.EnvVar):
+            fields["api_key"] = EnvironmentVariable(env=given.env_var_name)
+        elif isinstance(given, str):
+            raise dg.DagsterInvalidDefinitionError(
+                '`api_key` is not the key but says where it is, as `EnvVar("NAME")`; '
+                f"without it the key is read from {API_KEY}."
+            )
+        super().__init__(**fields)
+
     @classmethod
     def from_environment(cls) -> InvoicesApi:
-        """The API that the environment names; the secret is read when a run needs it, not here.
-
-        A key that is not set stays empty, so that the run can say so in one sentence: an `EnvVar` without its
-        variable ends in an error of Dagster before the run begins.
-        """
-        if is_sandbox():
-            return cls()
-        return cls(base_url=dg.EnvVar(BASE_URL), api_key=dg.EnvVar(API_KEY) if API_KEY in os.environ else "")
+        """The API that the environment names."""
+        return cls() if is_sandbox() else cls(base_url=dg.EnvVar(BASE_URL))
 
     @contextmanager
     def connect(self, dataset: str) -> Iterator[Api]:
@@ -106,11 +141,11 @@ class InvoicesApi(dg.ConfigurableResource):
                 API is not that of the dataset: the base URL came or went since the code location was loaded.
         """
         base_url = self.base_url or os.environ.get(BASE_URL)
-        secret = self.api_key or os.environ.get(API_KEY)
+        secret, variable = self.api_key.read(), self.api_key.env
         if base_url and not secret:
-            raise SourceError(f"{API_KEY} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
+            raise SourceError(f"{variable} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
         if secret and not base_url:
-            raise SourceError(f"{BASE_URL} is not set, but {API_KEY} is: set both, or neither for the sandbox.")
+            raise SourceError(f"{BASE_URL} is not set, but {variable} is: set both, or neither for the sandbox.")
         if base_url and not is_address(base_url):
             raise SourceError(f"{BASE_URL} must start with http:// or https:// and name a host.")
         if bool(base_url) == (dataset == SANDBOX):

@@ -199,9 +199,28 @@ def test_the_reconcile_job_reconciles(project: Project) -> None:
     assert run_config == {"ops": {"invoicing_resources": {"config": {"mode": "reconcile"}}}}
 
 
-def test_the_repr_of_the_resource_has_no_secret() -> None:
-    api = InvoicesApi(base_url="https://api.vendor.example", api_key=SECRET)
-    assert SECRET not in repr(api) + str(api)
+def test_the_resource_does_not_take_the_key_itself() -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError) as refused:
+        InvoicesApi(base_url="https://api.vendor.example", api_key=SECRET)
+    assert str(refused.value) == (
+        '`api_key` is not the key but says where it is, as `EnvVar("NAME")`; '
+        "without it the key is read from INVOICES_API_KEY."
+    )
+
+
+def test_the_key_may_be_in_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_KEY", SECRET)
+    api = InvoicesApi(base_url="https://api.vendor.example", api_key=dg.EnvVar("VENDOR_KEY"))
+    with api.connect("invoicing") as connection:
+        assert connection.secret == SECRET
+    assert SECRET not in f"{api} {api!r} {connection!r}"
+
+
+def test_a_key_in_place_of_the_name_of_its_variable_is_not_repeated(project: Project) -> None:
+    result = project.run(api={"api_key": {"env": SECRET}})
+    assert project.failure(result) == (
+        "`env` of `api_key` must be the name of an environment variable, in capital letters."
+    )
 
 
 def test_what_dagster_serializes_has_no_secret(project: Project) -> None:

@@ -131,6 +131,13 @@ def test_no_second_run_follows_and_each_tick_is_skipped_with_its_reason(watched:
     assert not [tick for tick in watched.dev.ticks() if tick["error"]]
 
 
+def test_a_key_typed_into_the_launchpad_is_refused(watched: Deployment) -> None:
+    given = {"resources": {"api": {"config": {"api_key": SECRET}}}}
+    refused = watched.dev.asked_to_launch("refresh_invoices", given)
+    assert refused["__typename"] == "RunConfigValidationInvalid"
+    assert SECRET not in str(refused)
+
+
 def test_nothing_that_dagster_keeps_or_prints_has_the_secret(watched: Deployment) -> None:
     files = [path for path in watched.folder.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files)

@@ -203,6 +203,19 @@ def test_the_key_is_nowhere_after(kind: str, place: str, key: str, tmp_path: Pat
     assert betrayals(tmp_path, key) == []
 
 
+@pytest.mark.parametrize("key", [ODD, PLAIN])
+def test_a_key_in_run_config_is_refused_before_anything_is_stored(key: str, tmp_path: Path) -> None:
+    given = {"resources": {"api": {"config": {"api_key": key}}}}
+    with serve(Book.of(3), key=key) as server:
+        deployment = Deployment(tmp_path, server.url, key)
+        run = deployment.run(config=given)
+        assert server.requests == []
+    assert run.status == 1
+    assert "root:resources:api:config:api_key must be dict" in run.said
+    (tmp_path / "run_config.0.yaml").unlink()
+    assert betrayals(tmp_path, key) == []
+
+
 @pytest.mark.parametrize("written", [ODD, quote(ODD), base64.b64encode(f"user:{ODD}".encode()).decode()])
 def test_the_scan_finds_a_key_that_is_there(written: str, tmp_path: Path) -> None:
     (tmp_path / "some.log").write_text(f"asked for {written} twice")

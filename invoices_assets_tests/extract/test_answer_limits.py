@@ -126,8 +126,9 @@ def test_an_answer_may_be_as_large_as_the_limit(api: FakeApi) -> None:
     assert [http.send(get(api, path)).content for path in ("/plain", "/packed", "/plain")] == [body] * 3
 
 
-def test_the_limits_are_settings_of_the_api() -> None:
-    api = InvoicesApi(base_url="http://vendor.example", api_key="k3y-of-the-test", answer_seconds=5, answer_megabytes=7)
+def test_the_limits_are_settings_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOICES_API_KEY", "k3y-of-the-test")
+    api = InvoicesApi(base_url="http://vendor.example", answer_seconds=5, answer_megabytes=7)
 
     with api.connect("invoicing") as connection:
         assert connection.limits == AnswerLimits(seconds=5, megabytes=7)

@@ -56,10 +56,14 @@ class Dev:
         [value] = answer["data"].values()
         return value
 
+    def asked_to_launch(self, job: str, config: dict[str, Any]) -> Any:
+        """What Dagster answers to the UI's launchpad."""
+        params = {"selector": REPOSITORY | {"jobName": job}, "mode": "default", "runConfigData": config}
+        return self.ask(LAUNCH, params=params)
+
     def launch(self, job: str) -> str:
         """Starts a run as the UI's launchpad does; returns its id."""
-        params = {"selector": REPOSITORY | {"jobName": job}, "mode": "default", "runConfigData": {}}
-        started = self.ask(LAUNCH, params=params)
+        started = self.asked_to_launch(job, {})
         assert started["__typename"] == "LaunchRunSuccess", started
         return str(started["run"]["id"])
 

@@ -17,7 +17,7 @@ import pyarrow.compute
 import pyarrow.json
 
 from invoices_assets.extract.page import Page, Raw
-from invoices_assets.normalize.arrow_schema import Node, NoLayout, Object, Part, Rows, Value, layout_of
+from invoices_assets.normalize.arrow_schema import Node, NoLayout, Object, Part, Rows, Value, largest_scale, layout_of
 from invoices_assets.normalize.flatten import Move
 from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
@@ -29,6 +29,8 @@ from invoices_assets.source.record_key import key_values
 # around to another number, 1e-40 becomes 0, 1e-9999999 crashes the process. It also makes a number of the text "5".
 _EXPONENT = r'[\s:,\["][-+]?[0-9.]+[eE][-+]?[0-9]'
 _QUOTED = r'[\s:,\[]"[-+]?[0-9.]+"'
+# A few thousand levels of nesting crash the process, too, and Python 3.12 and later let msgspec pass them.
+_DEEP = r"(?:[\[{][^\[\]{}]*){100}"
 DECIMAL_DIGITS = 38
 PATIENCE = 5
 """After so many batches in a row that could not be read, no further one is tried."""
@@ -72,7 +74,7 @@ class ArrowReader:
         try:
             for page in pages:
                 self._met.learn(page.records)
-            self._layout = layout_of(self._met, self._declared, shapes, self._moves, self._primary_key)
+            self._layout = self._laid_out(shapes)
             read = self._read(self._layout, pages)
         except (NoLayout, pa.ArrowException):
             read = None
@@ -84,9 +86,12 @@ class ArrowReader:
         """Closes the way if a batch that could not be learnt from changed what a field becomes."""
         if self._layout is not None:
             try:
-                layout_of(self._met, self._declared, shapes, self._moves, self._primary_key)
+                self._laid_out(shapes)
             except NoLayout:
                 self._layout = None
+
+    def _laid_out(self, shapes: FieldTypes) -> Object:
+        return layout_of(self._met, self._declared, shapes, self._moves, self._primary_key)
 
     def read(self, pages: Sequence[Page]) -> dict[str, pa.Table] | None:
         """The tables of a batch, or None where its values need a closer look."""
@@ -164,7 +169,7 @@ def _records(layout: Object, raws: Sequence[Raw]) -> pa.Array:
     if len(places) != 1:
         raise NoLayout
     [keys] = places
-    longest = DECIMAL_DIGITS - layout.largest_scale
+    longest = DECIMAL_DIGITS - largest_scale(layout.read_as)
     if not are_plain(text, longest, unquoted=layout.numbers is not None):
         if layout.numbers is None or not are_plain(text, longest, unquoted=False):
             raise NoLayout
@@ -235,14 +240,14 @@ def _converted(value: Value, array: pa.Array) -> pa.Array:
 
 
 def are_plain(text: bytes, longest: int, *, unquoted: bool) -> bool:
-    """Whether no number has an exponent or more than so many digits; strings of digits count as numbers.
+    """Whether Arrow reads a text as it is: without an exponent, long numbers, or nesting; strings count as numbers.
 
     Parameters:
         text: JSON in UTF-8, in which something stands before each number.
         longest: digits and point of the longest number that is plain.
         unquoted: whether a plain number as a string, such as "5" or "-0.5", is not plain either.
     """
-    pattern = f"{_EXPONENT}|[0-9.]{{{longest + 1}}}" + (f"|{_QUOTED}" if unquoted else "")
+    pattern = f"{_EXPONENT}|{_DEEP}|[0-9.]{{{longest + 1}}}" + (f"|{_QUOTED}" if unquoted else "")
     # not `re`: this is as quick, and lets other threads work meanwhile
     found = _compute.match_substring_regex(pa.array([text], pa.large_binary()), pattern)
     return not found[0].as_py()

@@ -80,11 +80,6 @@ class Value:
     read_as: pa.DataType
 
     @property
-    def largest_scale(self) -> int:
-        """Digits after the point of the decimals within."""
-        return self.read_as.scale if pa.types.is_decimal(self.read_as) else 0
-
-    @property
     def numbers(self) -> pa.DataType | None:
         """A type that only takes numbers, where the values must be such; None elsewhere."""
         is_undeclared = self.column is UNDECLARED["a number"]
@@ -100,10 +95,6 @@ class Object:
     @cached_property
     def read_as(self) -> pa.DataType:
         return pa.struct([(key, part.read_as) for key, part in self.parts.items()])
-
-    @property
-    def largest_scale(self) -> int:
-        return max((part.largest_scale for part in self.parts.values()), default=0)
 
     @cached_property
     def numbers(self) -> pa.DataType | None:
@@ -126,10 +117,6 @@ class Rows:
     @cached_property
     def read_as(self) -> pa.DataType:
         return pa.list_(self.row.read_as)
-
-    @property
-    def largest_scale(self) -> int:
-        return self.row.largest_scale
 
     @cached_property
     def numbers(self) -> pa.DataType | None:
@@ -157,6 +144,13 @@ def layout_of(
     if root.types != {dict}:
         raise NoLayout
     return _Planner(declared, shapes, frozenset(keys)).of_object(root, "", "", moves)
+
+
+def largest_scale(kind: pa.DataType) -> int:
+    """The most digits after the point that a decimal within a type has."""
+    if pa.types.is_decimal(kind):
+        return int(kind.scale)
+    return max((largest_scale(kind.field(place).type) for place in range(kind.num_fields)), default=0)
 
 
 class _Planner:

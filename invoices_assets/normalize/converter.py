@@ -36,11 +36,10 @@ class Converter:
 
     def __init__(self, spec: ResourceSpec) -> None:
         self._spec = spec
-        self._table = normalized(spec.name)
         self._keys = keys_of(spec)
         self._moves = moves_of(spec.columns.values())
         self._shapes = FieldTypes()
-        self._vectorized = ArrowReader(self._table, spec.columns, spec.primary_key, self._moves)
+        self._vectorized = ArrowReader(normalized(spec.name), spec.columns, spec.primary_key, self._moves)
 
     def convert_pages(self, pages: Sequence[Page]) -> NormalizedBatch:
         """Converts the records of pages, without a look at single values where that is enough."""
@@ -64,7 +63,7 @@ class Converter:
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.
             rows = [row for row in range(len(records)) if row not in reasons]
-            batch = _Batch(self._table, self._spec.columns, self._spec.primary_key, self._shapes.for_next_batch())
+            batch = _Batch(self._spec, self._shapes.for_next_batch())
             tables = batch.tables([records[row] for row in rows], self._moves)
             if not batch.reasons:
                 break
@@ -79,21 +78,15 @@ class Converter:
 
 
 @dataclass
-class _Rows:
+class _Rows(Table):
     """Records on their way into one table, and where each comes from.
 
     Parameters:
-        path: normalized path from the root record, empty for the root table.
         roots: per row, the row number of its root record.
         parents: per row, the `_dlt_id` of its parent; empty in the root table.
         positions: per row, its index in the list.
     """
 
-    path: str
-    source: str
-    moves: Move | None
-    level: int
-    records: list[Any] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
     parents: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
@@ -102,19 +95,17 @@ class _Rows:
 class _Batch:
     """One attempt at a batch. `reasons` tells, by row number of the root, what must be rejected."""
 
-    def __init__(
-        self, table: str, columns: Mapping[str, Column], primary_key: Sequence[str], shapes: FieldTypes
-    ) -> None:
+    def __init__(self, spec: ResourceSpec, shapes: FieldTypes) -> None:
         self.shapes = shapes
         self.reasons: dict[int, str] = {}
-        self._table = table
-        self._declared = columns
-        self._primary_key = primary_key
+        self._table = normalized(spec.name)
+        self._declared = spec.columns
+        self._primary_key = spec.primary_key
         self._root_ids: list[str] = []
 
     def tables(self, records: list[dict[str, Any]], moves: Move) -> dict[str, pa.Table]:
         made: dict[str, pa.Table] = {}
-        root = _Rows("", "", moves, MAX_DEPTH, records, roots=list(range(len(records))))
+        root = _Rows("", "", moves, MAX_DEPTH, records, list(range(len(records))))
         waiting = {"": root} if records else {}
         while waiting:
             # The shortest first: the rows of a table all come from tables with shorter names.
@@ -124,31 +115,28 @@ class _Batch:
         return made
 
     def _table_of(self, name: str, rows: _Rows, waiting: dict[str, _Rows]) -> pa.Table:
-        kinds = set(map(type, rows.records))
-        records = rows.records if kinds == {dict} else _as_objects(rows.records)
-        table = Table(rows.path, rows.source, records, rows.moves, rows.level)
-        flat = flatten(table, self._declared, self.shapes, partial(self._reject, rows))
-        fields = {
-            column: merged(found, f"column `{column}`", partial(self._reject, rows))
-            for column, found in flat.columns.items()
-        }
+        if set(map(type, rows.records)) != {dict}:
+            rows.records = _as_objects(rows.records)
+        reject = partial(self._reject, rows)
+        flat = flatten(rows, self._declared, self.shapes, reject)
+        fields = {column: merged(found, f"column `{column}`", reject) for column, found in flat.columns.items()}
         if rows.path:
             ids = nested_ids(name, rows.parents, rows.positions)
-            arrays = self._arrays(rows, table, fields)
+            arrays = self._arrays(rows, fields)
             arrays["_dlt_root_id"] = pa.array([self._root_ids[root] for root in rows.roots], pa.string())
             arrays["_dlt_parent_id"] = pa.array(rows.parents, pa.string())
             arrays["_dlt_list_idx"] = pa.array(rows.positions, pa.int64())
         else:
             self._root_ids = ids = self._key_ids(rows, fields)
-            arrays = self._arrays(rows, table, fields)
+            arrays = self._arrays(rows, fields)
         arrays["_dlt_id"] = pa.array(ids, pa.string())
-        self._send_children(table, flat, rows, ids, waiting)
+        self._send_children(flat, rows, ids, waiting)
         return pa.table(arrays)
 
-    def _arrays(self, rows: _Rows, table: Table, fields: Mapping[str, Field]) -> dict[str, pa.Array]:
+    def _arrays(self, rows: _Rows, fields: Mapping[str, Field]) -> dict[str, pa.Array]:
         arrays: dict[str, pa.Array] = {}
-        for name in dict.fromkeys(chain(self._expected(table), fields)):
-            place = table.place(name)
+        for name in dict.fromkeys(chain(self._expected(rows), fields)):
+            place = rows.place(name)
             hint = self._declared.get(place)
             found = fields.get(name)
             if found is not None and found.types != {type(None)}:
@@ -198,13 +186,11 @@ class _Batch:
         hint = self._declared.get(place)
         return hint if hint and hint.kind else self.shapes.column(place, found.types)
 
-    def _send_children(self, table: Table, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]) -> None:
+    def _send_children(self, flat: Flat, rows: _Rows, ids: list[str], waiting: dict[str, _Rows]) -> None:
         for name, found in flat.lists.items():
-            place = table.place(name)
+            place = rows.place(name)
             lists = merged(found, f"table `{self._table}__{place}`", partial(self._reject, rows))
-            children = waiting.get(place)
-            if children is None:
-                children = _Rows(place, lists.path, lists.move, table.level - 1)
+            children = waiting.get(place) or _Rows(place, lists.path, lists.move, rows.level - 1)
             items = [value or () for value in lists.values]
             sizes = list(map(len, items))
             children.records.extend(chain.from_iterable(items))

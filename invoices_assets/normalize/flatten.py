@@ -67,23 +67,23 @@ class Flat:
     lists: dict[str, list[Field]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """Records that become the rows of one table.
 
     Parameters:
         path: normalized path from the root record, empty for the root table.
         source: the vendor's keys to it, joined by dots.
-        records: one object per row.
         moves: the step of `x-from` paths at which the records are.
-        level: how many levels of nesting may follow, as dlt counts them.
+        level: how many levels of nesting may follow.
+        records: one object per row.
     """
 
     path: str
     source: str
-    records: Sequence[dict[str, Any]]
     moves: Move | None
     level: int
+    records: list[Any] = field(default_factory=list)
 
     def place(self, name: str) -> str:
         """The path from the root record of a column of this table."""

@@ -7,7 +7,6 @@ null in the array and named among the unreadable ones.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
@@ -30,6 +29,7 @@ _TEXTS = {str, _NONE}
 # Arrow 26 casts a text of very many digits to a wrong number without an error, and crashes on 0E-9999999; at
 # most 28 digits without an exponent can do neither.
 _PLAIN_NUMBER = r"^[+-]?[0-9]{1,19}(\.[0-9]{0,9})?$"
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 Reader = Callable[[Any], Any]
 
 
@@ -179,48 +179,32 @@ def _double_reader(column: Column) -> Reader:
     return read
 
 
-def _flag_reader(column: Column) -> Reader:
-    readings = {"true": True, "false": False, "1": True, "0": False}
-
-    def read(value: Any) -> bool:
-        if type(value) in (bool, int, str):
-            reading = readings.get(value.strip() if type(value) is str else json_text(value))
-            if reading is not None:
-                return reading
-        raise Unreadable(f"is neither true nor false: {shown(value)}")
-
-    return read
+def _flag(value: Any) -> bool:
+    if type(value) in (bool, int, str):
+        flag = _FLAGS.get(value.strip() if type(value) is str else json_text(value))
+        if flag is not None:
+            return flag
+    raise Unreadable(f"is neither true nor false: {shown(value)}")
 
 
-def _text_reader(column: Column) -> Reader:
-    def read(value: Any) -> str:
-        if type(value) is not str:
-            return limited_json_text(value)
-        if not is_encodable(value):
-            raise Unreadable(NOT_UNICODE)
-        return value
-
-    return read
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        return limited_json_text(value)
+    if not is_encodable(value):
+        raise Unreadable(NOT_UNICODE)
+    return value
 
 
-def _json_reader(column: Column) -> Reader:
-    return limited_json_text
-
-
-def _binary_reader(column: Column) -> Reader:
+def _binary(value: Any) -> bytes:
     """Hexadecimal after `0x`, else base64, as dlt reads it (dlt.common.data_types.type_helpers)."""
-
-    def read(value: Any) -> bytes:
-        try:
-            if isinstance(value, str) and value.startswith("0x"):
-                return bytes.fromhex(value[2:])
-            if isinstance(value, str):
-                return base64.b64decode(value, validate=True)
-        except (ValueError, binascii.Error):
-            pass
-        raise Unreadable(f"is neither hexadecimal nor base64: {shown(value)}")
-
-    return read
+    try:
+        if isinstance(value, str) and value.startswith("0x"):
+            return bytes.fromhex(value[2:])
+        if isinstance(value, str):
+            return base64.b64decode(value, validate=True)
+    except ValueError:
+        pass
+    raise Unreadable(f"is neither hexadecimal nor base64: {shown(value)}")
 
 
 _AT_ONCE: dict[str, Callable[[Column, Sequence[Any], set[type]], pa.Array]] = {
@@ -237,10 +221,10 @@ _READERS: dict[str, Callable[[Column], Reader]] = {
     "wei": _decimal_reader,
     "bigint": _integer_reader,
     "double": _double_reader,
-    "text": _text_reader,
-    "bool": _flag_reader,
-    "json": _json_reader,
-    "binary": _binary_reader,
+    "text": lambda _: _text,
+    "bool": lambda _: _flag,
+    "json": lambda _: limited_json_text,
+    "binary": lambda _: _binary,
     "timestamp": dates.timestamp_reader,
     "date": dates.date_reader,
     "time": dates.time_reader,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.extract.page import read_page
-from invoices_assets.normalize.arrow_reader import PATIENCE, are_same
+from invoices_assets.normalize.arrow_reader import PATIENCE, are_plain, are_same
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
 from invoices_assets_tests.support.column_helpers import DECIMAL, declared, rows
@@ -256,3 +256,8 @@ def test_batches_of_any_records_become_the_same_tables(batches: list[list[dict[s
             texts = {"id": f'"{number}"', **record}
             records.append("{" + ",".join(f'"{key}": {text}' for key, text in texts.items()) + "}")
         lane.convert(page(*records))
+
+
+@pytest.mark.parametrize("value", ["[" * 3000 + "]" * 3000, '{"o": ' * 3000 + "1" + "}" * 3000])
+def test_nesting_that_crashes_arrow_is_kept_from_it(value: str) -> None:
+    assert not are_plain(f'{{"": {value}}}'.encode(), 38, unquoted=False)

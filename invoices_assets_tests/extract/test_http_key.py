@@ -18,6 +18,8 @@ from dlt.sources.helpers.rest_client.auth import (
 )
 
 from invoices_assets.errors import KeyRefused, RequestFailed
+from invoices_assets.extract.endpoint import Endpoint
+from invoices_assets.extract.sweep import sweep
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets_tests.support.http_helpers import (
     KEY,
@@ -27,6 +29,7 @@ from invoices_assets_tests.support.http_helpers import (
     everything_in,
     get,
 )
+from invoices_assets_tests.support.sweep_helpers import Records, config, spec_of
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 
@@ -206,3 +209,22 @@ def test_retries_are_logged_without_query_and_key(api: FakeApi, caplog: pytest.L
     assert caplog.messages == [
         f"GET {api.url}/***/invoices: 503 Service Unavailable; trying again in 2 s (attempt 2 of 4)"
     ]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        r"http://evil.invalid:1\@127.0.0.1:{port}/v1/invoices?page=2",
+        "http://ann:pass@127.0.0.1:{port}/v1/invoices?page=2",
+        "http://127.0.0.1:{port}\t/v1/invoices?page=2",
+    ],
+)
+def test_a_next_link_that_parsers_may_read_in_two_ways_is_not_followed(api: FakeApi, link: str) -> None:
+    page = {"data": [{"id": "1"}], "next": link.format(port=api.port)}
+    api.route("/v1/invoices", Reply(body=page), Reply(body={"data": [{"id": "2"}], "next": None}))
+    spec = spec_of(config(paginator={"type": "json_link", "next_url_path": "next"}))
+
+    with pytest.raises(RequestFailed, match="it is not followed"):
+        sweep(spec, Endpoint(client(None), spec, api.url), Records())
+
+    assert len(api.asked) == 1

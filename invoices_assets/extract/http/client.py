@@ -81,10 +81,6 @@ class HttpClient:
         return self._counter.snapshot()
 
     @property
-    def policy(self) -> RetryPolicy:
-        return self._policy
-
-    @property
     def window(self) -> int:
         """How many requests may be under way at this moment; less than at the start after a 429."""
         return self._gate.window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 from dlt.common import jsonpath
@@ -21,6 +21,7 @@ from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep
 from invoices_assets.extract.completeness import End, PassCount
 from invoices_assets.extract.endpoint import PageRequest
 from invoices_assets.extract.http.link_header import links_of
+from invoices_assets.extract.http.origins import linked
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.source.paths import MISSING, reader_of, spelled
@@ -115,7 +116,7 @@ class Linked(Style):
         if not isinstance(link, str):
             raise BadAnswer(f"{self.place} is no address of a next page")
         origin = urlsplit(request.url)
-        request.url = _stay_with(origin, urljoin(self._at or request.url, link), self.endpoint.auth_parameter)
+        request.url = _stay_with(origin, linked(self._at or request.url, link), self.endpoint.auth_parameter)
         request.params = {}
         self._at = request.url
         names = {name.lower() for name, _ in parse_qsl(urlsplit(request.url).query)}

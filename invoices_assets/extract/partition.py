@@ -32,9 +32,9 @@ class DateWindow:
         window = spec.window
         if window is None:
             raise SourceError(f"`{spec.name}` declares no `end_param`, so it has no partitions.")
-        notation = TimestampFormat(spec, window.path)
-        start = notation.stepped_back(notation.write(self.start, like=window.first), window.lag)
-        return {window.start_param: start, window.end_param: notation.write(self.end, like=window.first)}
+        timestamp_format = TimestampFormat(spec, window.path)
+        start = timestamp_format.stepped_back(timestamp_format.write(self.start, like=window.first), window.lag)
+        return {window.start_param: start, window.end_param: timestamp_format.write(self.end, like=window.first)}
 
 
 class DateReader:
@@ -42,7 +42,7 @@ class DateReader:
 
     def __init__(self, spec: ResourceSpec, dates: DateWindow | None) -> None:
         self._path = spec.window.path if spec.window is not None and dates is not None else None
-        self._notation = TimestampFormat(spec, self._path)
+        self._format = TimestampFormat(spec, self._path)
         self._dates = dates
         self.outside = 0
 
@@ -52,5 +52,5 @@ class DateReader:
             return
         first, last = self._dates.start - TOLERANCE, self._dates.end + TOLERANCE
         for record in records:
-            moment = self._notation.as_datetime(stamp_of(record, self._path))
+            moment = self._format.as_datetime(stamp_of(record, self._path))
             self.outside += moment is not None and not first <= moment <= last

@@ -83,6 +83,6 @@ def _first_page(connection: Api, spec: ResourceSpec, start: Any) -> Page:
 
 
 def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:
-    notation, reader = TimestampFormat(spec), Watermark(spec)
+    timestamp_format, reader = TimestampFormat(spec), Watermark(spec)
     reader.read(page.outline)
-    return is_later(notation.moment(reader.last_value), notation.moment(cursor))
+    return is_later(timestamp_format.moment(reader.last_value), timestamp_format.moment(cursor))

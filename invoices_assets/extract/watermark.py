@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from invoices_assets.source.paths import select
 from invoices_assets.source.resource import ResourceSpec
-from invoices_assets.source.timestamps import UTC, TimestampFormat, is_later
+from invoices_assets.source.timestamps import TimestampFormat, is_later
 
 
 class Watermark:
@@ -23,8 +23,8 @@ class Watermark:
 
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
         self._path = spec.cursor.path if spec.cursor is not None else None
-        self._notation = TimestampFormat(spec)
-        self._start = None if start is None else self._notation.moment(start)
+        self._format = TimestampFormat(spec)
+        self._start = None if start is None else self._format.moment(start)
         self._began = datetime.now(UTC)
         self._furthest: Any = None
         self.last_value: Any = None
@@ -38,16 +38,15 @@ class Watermark:
             return
         path = self._path
         stamps = [stamp_of(record, path) for record in records]
-        if self._notation.is_iso and _in_text_order(stamps) and self._in_bounds(extremes := (min(stamps), max(stamps))):
+        if self._format.is_iso and _in_text_order(stamps) and self._in_bounds(extremes := (min(stamps), max(stamps))):
             stamps = list(extremes)
         for stamp in dict.fromkeys(stamps):
-            moment = self._notation.moment(stamp)
+            moment = self._format.moment(stamp)
             if moment is None:
                 self.without_stamp += stamps.count(stamp)
                 continue
-            instant = moment if isinstance(moment, datetime) else self._notation.as_datetime(stamp)
-            if instant is not None and instant > self._began:
-                self.in_future += stamps.count(stamp) if instant > datetime.now(UTC) else 0
+            if isinstance(moment, datetime) and moment > self._began:
+                self.in_future += stamps.count(stamp) if moment > datetime.now(UTC) else 0
                 continue
             if is_later(self._start, moment):
                 self.before_start += stamps.count(stamp)
@@ -55,7 +54,7 @@ class Watermark:
                 self._furthest, self.last_value = moment, stamp
 
     def _in_bounds(self, extremes: tuple[str, str]) -> bool:
-        first, last = map(self._notation.moment, extremes)
+        first, last = map(self._format.moment, extremes)
         if not isinstance(first, datetime) or not isinstance(last, datetime) or last > self._began:
             return False
         return not is_later(self._start, first)

@@ -133,9 +133,9 @@ class RefreshPlan:
             return self.before
         if self.doubt and not self.covers_everything:
             return None
-        notation = TimestampFormat(self.spec)
+        timestamp_format = TimestampFormat(self.spec)
         furthest = swept.cursor.last_value if swept.cursor.last_value is not None else self._given_start()
-        reached, held, began = (notation.moment(value) for value in (furthest, self.before, self.start))
+        reached, held, began = (timestamp_format.moment(value) for value in (furthest, self.before, self.start))
         if reached is None:
             return self.before
         if held is not None and not is_later(reached, held):
@@ -199,10 +199,10 @@ class RefreshPlan:
     @property
     def _refreshed(self) -> Stretch | None:
         """What an incremental refresh would have asked for; None where that tells nothing."""
-        notation = TimestampFormat(self.spec)
-        if self.request.mode == "incremental" or notation.moment(self.before) is None:
+        timestamp_format = TimestampFormat(self.spec)
+        if self.request.mode == "incremental" or timestamp_format.moment(self.before) is None:
             return None
-        return self._stretch(notation.start_after(self.before))
+        return self._stretch(timestamp_format.start_after(self.before))
 
     def _stretch(self, start: Any) -> Stretch | None:
         """All that changed since `start`; None where the API is not asked by that, or it cannot be compared."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from invoices_assets.source.columns import NUMERIC, Column
+from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.naming import normalized
+from invoices_assets.source.numbers import exact_number
 from invoices_assets.source.paths import MISSING, at_keys
 from invoices_assets.source.resource import ResourceSpec
 
@@ -56,9 +58,9 @@ def key_text(value: Any, *, is_number: bool = False) -> str | None:
     Parameters:
         is_number: the column is one of numbers, so that the text `01` is the number 1.
     """
-    if is_number and type(value) is str and value.isascii() and "_" not in value:
-        with contextlib.suppress(InvalidOperation):
-            value = Decimal(value)
+    if is_number and type(value) is str:
+        with contextlib.suppress(Unreadable):
+            value = exact_number(value)
     if type(value) is str:
         return value or None
     if type(value) is bool:
@@ -132,15 +134,12 @@ def _fields(record: Mapping[str, Any], name: str) -> Iterator[tuple[tuple[str, .
 
 
 def _number(value: Any) -> Any:
-    text = key_text(value, is_number=True)
-    if text is None or type(value) is bool:
-        return None if text is None else value
-    if text.removeprefix("-").isdecimal():
-        return int(text)
     try:
-        return Decimal(text)
-    except InvalidOperation:
-        return value
+        text = _plain(exact_number(value))
+    except Unreadable:
+        return None if key_text(value) is None else value
+    is_whole = len(text) <= _MOST_DIGITS and text.removeprefix("-").isdecimal()
+    return int(text) if is_whole else Decimal(text)
 
 
 def _plain(number: Decimal) -> str:

@@ -1,15 +1,31 @@
-"""How an API writes its change stamps: reads them, compares them, and writes moments the same way."""
+"""Moments as APIs write them: read exactly, compared, stepped back, and written in the same way again."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns import EPOCHS, Column
+from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.numbers import exact_number, scaled, shown
 from invoices_assets.source.resource import ResourceSpec
+
+_MIDNIGHT = "1970-01-01T00:00:00Z"
+_EPOCH = datetime.fromisoformat(_MIDNIGHT)
+_ISO = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2}|\d{8}$)"
+    r"(?:(?P<separator>[Tt ])(?P<clock>\d{2}(?::\d{2}(?::\d{2}(?P<fraction>[.,]\d+)?)?)?)"
+    r"(?P<zone> ?(?:[Zz]|[+-]\d{2}(?::?[0-5]\d)?))?)?",
+    re.ASCII,
+)
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]", re.ASCII)
+# Written by servers that store "no date" as a zero date, as MySQL does, or as an empty text (Dolibarr).
+_NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
 
 
 def is_later(one: Any, other: Any) -> bool:
@@ -18,14 +34,74 @@ def is_later(one: Any, other: Any) -> bool:
     return one is not None and other is not None and are_comparable and bool(one > other)
 
 
-UTC = UTC
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""Of the calendar that Python has, the years 1 to 9999, in seconds since 1970."""
+def from_iso(text: str) -> datetime:
+    """Reads ISO 8601 as running APIs write it; what is finer than a microsecond is cut off.
 
-_DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}$")
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}(?::\d{2})?)(\.\d+)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")
+    Parameters:
+        text: `2026-01-31`, `20260131`, `2026-01-31T12:00:00.5+01:00`, `2026-01-31 12:00:00`, or with less of a time.
+
+    Raises:
+        Unreadable: it is something else, or no day or time that exists.
+    """
+    found = _ISO.fullmatch(text)
+    if found is None:
+        raise Unreadable(f"is not in {_named(None)}: {shown(text)}")
+    zone = (found["zone"] or "").strip().upper()
+    try:
+        if (found["clock"] or "").startswith("24"):
+            raise ValueError  # newer versions of Python take it for the next day
+        return datetime.fromisoformat(f"{found['day']}T{found['clock'] or '00'}{zone}")
+    except ValueError:
+        raise Unreadable(f"is not a day or time that exists: {shown(text)}") from None
+
+
+def stamp_reader(column: Column, *, exact: bool = True) -> Callable[[Any], datetime | None]:
+    """Returns what reads a value as written: a stamp with its zone, one without, or None for no date.
+
+    Parameters:
+        column: its `x_format` says how values are written; ISO 8601 without one.
+        exact: refuse what is finer than a microsecond, which is cut off otherwise.
+
+    Raises, when it reads:
+        Unreadable: the value is none.
+    """
+    form = column.x_format
+
+    def read(value: Any) -> datetime | None:
+        text = value.strip() if isinstance(value, str) else None
+        if text is not None and _NO_DATE.fullmatch(text):
+            return None
+        if form in EPOCHS:
+            return _from_epoch(value, EPOCHS[form], exact=exact)
+        if text is None:
+            raise Unreadable(f"is not a text in {_named(form)}: {shown(value)}")
+        if form is None:
+            if exact and _FINER.search(text):
+                raise Unreadable(f"is finer than a microsecond: {shown(value)}")
+            return from_iso(text)
+        try:
+            return datetime.strptime(text, form)
+        except (ValueError, OverflowError):
+            raise Unreadable(f"is not in {_named(form)}: {shown(value)}") from None
+
+    return read
+
+
+def instant(stamp: datetime, zone: tzinfo) -> datetime:
+    """A stamp in UTC, in which moments can be compared and shifted, summer time or not.
+
+    Parameters:
+        zone: of a stamp without one. An hour that it has twice is the first one.
+
+    Raises:
+        Unreadable: a local time that the zone skips, or beyond the years 1 to 9999.
+    """
+    if stamp.tzinfo is not None:
+        return moved(stamp, UTC)
+    moment = moved(stamp.replace(tzinfo=zone), UTC)
+    if moved(moment, zone).replace(tzinfo=None) != stamp:
+        raise Unreadable(f"is a local time that {zone} skips: {shown(stamp.isoformat())}")
+    return moment
 
 
 class CursorText(str):
@@ -44,7 +120,7 @@ class CursorText(str):
 
 
 class TimestampFormat:
-    """How an API writes the stamps of one field: ISO 8601, a `x-format` of its column, or a number.
+    """How an API writes the stamps of one field: ISO 8601, a `x-format` of its column, or a bare number.
 
     Parameters:
         spec: the resource.
@@ -52,53 +128,50 @@ class TimestampFormat:
     """
 
     def __init__(self, spec: ResourceSpec, path: str | None = None) -> None:
-        if path is None and spec.cursor is not None:
-            path = spec.cursor.path
+        cursor = spec.cursor
+        path = path or (cursor.path if cursor is not None else None)
         column = spec.column_of(path) if path is not None else Column(name="")
-        self._format = column.x_format
+        self._form = column.x_format or ""
         self._zone = column.zone or UTC
-        self._lag = spec.cursor.lag if spec.cursor is not None else 0.0
-        self._initial = spec.cursor.initial_value if spec.cursor is not None else None
+        self._read = stamp_reader(column, exact=False)
+        self._lag = cursor.lag if cursor is not None else 0.0
+        self._initial = cursor.initial_value if cursor is not None else None
 
     @property
     def is_iso(self) -> bool:
         """Whether stamps are ISO 8601, as far as the declaration says."""
-        return self._format is None
+        return not self._form
 
     def moment(self, value: Any) -> datetime | int | Decimal | None:
         """A stamp as something that can be compared; None if it cannot be read."""
-        if isinstance(value, bool) or value is None:
+        if value is None or isinstance(value, bool):
             return None
-        if self._format in _EPOCHS or isinstance(value, (int, Decimal)):
-            return self._number(value)
-        text = str(value).strip()
         try:
-            if self._format:
-                return self._in_zone(datetime.strptime(text, self._format))
-            if text.isdecimal() and not _DATE_ONLY.match(text):
-                return int(text)
-            return self._in_zone(_from_iso(text))
-        except (ValueError, OverflowError):
+            if not self._form:
+                if isinstance(value, int | Decimal):
+                    return value
+                if (text := str(value).strip()).isdecimal() and not _ISO.fullmatch(text):
+                    return int(text)
+            stamp = self._read(value)
+            return None if stamp is None else instant(stamp, self._zone)
+        except ValueError:
             return None
 
     def as_datetime(self, value: Any) -> datetime | None:
-        """A stamp as a moment, where its notation says which; a bare number is none."""
+        """A stamp as a moment; a bare number is none."""
         moment = self.moment(value)
-        if isinstance(moment, datetime) or moment is None:
-            return moment
-        unit = _EPOCHS.get(str(self._format))
-        return _EPOCH + timedelta(seconds=float(moment) / unit) if unit else None
+        return moment if isinstance(moment, datetime) else None
 
     def local(self, value: Any) -> datetime | int | Decimal | None:
         """A stamp as a moment in the zone of the API's stamps, so that its date is theirs; or as a number."""
-        moment = self.as_datetime(value)
-        return moment.astimezone(self._zone) if moment is not None else self.moment(value)
+        moment = self.moment(value)
+        return moment.astimezone(self._zone) if isinstance(moment, datetime) else moment
 
     def start_after(self, last: Any) -> Any:
         """Where the next sweep starts: the last stamp, less the overlap, in the API's notation.
 
-        The overlap is in the units of dlt's `lag`: seconds for stamps, days for dates, the number's own
-        unit for numbers; a declared epoch is taken as seconds.
+        The overlap is in the units of dlt's `lag`: seconds for stamps and declared epochs, days for dates, the
+        number's own unit for bare numbers.
         """
         if self.moment(last) is None:
             raise SourceError(
@@ -106,39 +179,42 @@ class TimestampFormat:
                 "a run with `mode: full` sets it anew."
             )
         start = self.stepped_back(last, self._lag)
-        return self.as_text(self._initial if self._crosses_initial_value(start) else start)
+        is_before_all = is_later(self.moment(self._initial), self.moment(start))
+        return self.as_text(self._initial if is_before_all else start)
 
     def stepped_back(self, value: Any, lag: float) -> Any:
-        """An earlier stamp, in the same notation; `lag` in the units of `start_after`."""
+        """A start that lies earlier, in the same notation; `lag` in the units of `start_after`."""
         moment = self.moment(value)
-        if not lag or moment is None:
+        if moment is None:
             return value
         if not isinstance(moment, datetime):
-            steps = int(lag * 1000 if self._format == "epoch_ms" else lag)
-            return type(value)(int(moment - steps))
+            return type(value)(int(moment - int(lag))) if lag else value
         if self._is_day(value):
-            return self.write(moment.astimezone(self._zone) - timedelta(days=lag), like=value)
-        return self.write(moment - timedelta(seconds=lag), like=value)
+            return self.write(moment.astimezone(self._zone) - timedelta(days=lag), like=value) if lag else value
+        start = moment - timedelta(seconds=lag)
+        return value if self._unambiguous(start, value) == moment else self.start_at(start, like=value)
+
+    def start_at(self, moment: datetime, like: Any) -> Any:
+        """As `write`, for the start of a question: early enough, whatever the API takes a doubled hour for."""
+        return self.write(self._unambiguous(moment, like), like)
 
     def write(self, moment: datetime, like: Any) -> Any:
         """A moment in the notation of another value of this API."""
-        if self._format == "epoch_ms":
-            return type(like)(int(moment.timestamp() * 1000))
-        if self._format == "epoch_s" or not isinstance(like, str):
-            return type(like)(int(moment.timestamp()))
+        if self._form in EPOCHS or not isinstance(like, str):
+            unit = timedelta(microseconds=10 ** (6 + EPOCHS.get(self._form, 0)))
+            return type(like)((moment - _EPOCH) // unit)
         local = moment.astimezone(self._zone)
-        if self._format:
-            return local.strftime(self._format)
-        if _DATE_ONLY.match(like):
+        if self._form:
+            return local.strftime(self._form)
+        found = _ISO.fullmatch(like) or _ISO.fullmatch(_MIDNIGHT)
+        assert found is not None
+        if not found["clock"]:
             return local.strftime("%Y-%m-%d" if "-" in like else "%Y%m%d")
-        parts = _ISO.match(like)
-        separator, fraction, zone = (parts[2], parts[4], parts[5]) if parts else ("T", None, "Z")
-        if zone and zone not in "Zz":
-            local = moment.astimezone(_from_iso(like).tzinfo)
-        elif zone:
-            local = moment.astimezone(UTC)
-        digits = f".{local.microsecond:06d}"[: len(fraction)] if fraction else ""
-        return f"{local:%Y-%m-%d}{separator}{local:%H:%M:%S}{digits}{zone or ''}"
+        zone, fraction = found["zone"] or "", found["fraction"]
+        if zone:
+            local = moment.astimezone(from_iso(found[0]).tzinfo)
+        digits = f"{fraction[0]}{local.microsecond:06d}"[: len(fraction)] if fraction else ""
+        return f"{local:%Y-%m-%d}{found['separator']}{local:%H:%M:%S}{digits}{zone}"
 
     def as_text(self, value: Any) -> Any:
         """A start that placeholders can also format as a moment; a number stays a number."""
@@ -148,51 +224,35 @@ class TimestampFormat:
         text.moment = self.as_datetime(value)
         return text
 
-    def _number(self, value: Any) -> int | Decimal | None:
-        try:
-            number = Decimal(str(value).strip())
-        except ArithmeticError:
-            return None
-        if not number.is_finite():
-            return None
-        unit = _EPOCHS.get(str(self._format))
-        if unit and not _FIRST_SECOND <= number / unit <= _LAST_SECOND:
-            return None
-        return int(number) if number == int(number) else number
+    def _unambiguous(self, moment: datetime, like: Any) -> datetime:
+        """The moment, or an hour before the first of two hours that clocks show alike when summer time ends.
+
+        Such an hour is written without a zone, so the API may take it for the second one, or compare texts.
+        """
+        if not self._is_local(like):
+            return moment
+        local = moment.astimezone(self._zone).replace(fold=0)
+        doubled = (local.utcoffset() or timedelta()) - (local.replace(fold=1).utcoffset() or timedelta())
+        return local.astimezone(UTC) - doubled if doubled > timedelta() else moment
+
+    def _is_local(self, like: Any) -> bool:
+        """Whether moments like this one are written by a clock on a wall, without a zone."""
+        if self._form:
+            return self._form not in EPOCHS and "z" not in re.findall("%(.)", self._form)
+        found = _ISO.fullmatch(like) if isinstance(like, str) else None
+        return found is not None and found["clock"] is not None and found["zone"] is None
 
     def _is_day(self, stamp: Any) -> bool:
         """Whether stamps like this one say no more than a day."""
-        if not isinstance(stamp, str):
-            return False
-        if self._format:
-            noon = datetime(2000, 1, 1, 12)
-            return datetime.strptime(noon.strftime(self._format), self._format) != noon
-        return _DATE_ONLY.match(stamp) is not None
+        if self._form:
+            return self._form_is_of_days
+        found = _ISO.fullmatch(stamp) if isinstance(stamp, str) else None
+        return found is not None and found["clock"] is None
 
-    def _crosses_initial_value(self, start: Any) -> bool:
-        first: Any = self.moment(self._initial)
-        begins: Any = self.moment(start)
-        if first is None or isinstance(first, datetime) != isinstance(begins, datetime):
-            return False
-        return bool(begins < first)
-
-    def _in_zone(self, moment: datetime) -> datetime:
-        # in UTC: datetimes of one zone are compared and shifted by their wall clock, summer time or not
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
-
-
-def _from_iso(text: str) -> datetime:
-    """ISO 8601 as running APIs write it; `datetime.fromisoformat` of Python 3.10 knows less."""
-    if _DATE_ONLY.match(text):
-        return datetime.strptime(text.replace("-", ""), "%Y%m%d")
-    parts = _ISO.match(text)
-    if parts is None:
-        raise ValueError(text)
-    day, _, clock, fraction, zone = parts.groups()
-    zone = "+00:00" if zone in ("Z", "z") else (zone or "")
-    if zone and ":" not in zone:
-        zone = f"{zone[:3]}:{zone[3:] or '00'}"
-    return datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{zone}")
+    @cached_property
+    def _form_is_of_days(self) -> bool:
+        noon = datetime(2000, 1, 1, 12, tzinfo=UTC)
+        return self._form not in EPOCHS and datetime.strptime(noon.strftime(self._form), self._form).hour != noon.hour
 
 
 def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
@@ -205,17 +265,38 @@ def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
     Raises:
         SourceError: it is no moment.
     """
-    notation = TimestampFormat(spec)
-    if notation.moment(since) is not None and not _DATE_ONLY.match(since) and not _ISO.match(since):
+    timestamp_format = TimestampFormat(spec)
+    since = since.strip()
+    if timestamp_format.moment(since) is not None and not _ISO.fullmatch(since):
         return since
     try:
-        moment = _from_iso(since.strip())
-    except ValueError:
-        raise SourceError(
-            f"`since` must be a moment in ISO 8601, such as 2026-01-31T00:00:00Z, not `{since}`."
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = instant(from_iso(since), UTC)
+    except Unreadable:
+        raise SourceError(f"`since` must be a moment in ISO 8601, such as {_MIDNIGHT}, not `{since}`.") from None
     if like is None and spec.cursor is not None:
-        like = "1970-01-01" if spec.column_of(spec.cursor.path).kind == "date" else "1970-01-01T00:00:00Z"
-    text = notation.write(moment, like)
-    return notation.as_text(text)
+        like = _MIDNIGHT[:10] if spec.column_of(spec.cursor.path).kind == "date" else _MIDNIGHT
+    return timestamp_format.as_text(timestamp_format.start_at(moment, like))
+
+
+def _from_epoch(value: Any, power: int, *, exact: bool) -> datetime:
+    micros = scaled(exact_number(value), 6 + power)
+    if micros.adjusted() > 18:
+        raise Unreadable(f"is outside the calendar: {shown(value)}")
+    if exact and micros != micros.to_integral_value():
+        raise Unreadable(f"is finer than a microsecond: {shown(value)}")
+    try:
+        return _EPOCH + timedelta(microseconds=int(micros))
+    except OverflowError:
+        raise Unreadable(f"is outside the calendar: {shown(value)}") from None
+
+
+def moved(stamp: datetime, zone: tzinfo) -> datetime:
+    """A moment in another zone; it raises `Unreadable` beyond the years 1 to 9999."""
+    try:
+        return stamp.astimezone(zone)
+    except OverflowError:
+        raise Unreadable(f"is outside the calendar: {shown(stamp.isoformat())}") from None
+
+
+def _named(form: str | None) -> str:
+    return f"the format {form}" if form else "ISO 8601 (a number of seconds needs `x-format`)"

@@ -161,6 +161,75 @@ def test_the_overlap_is_exact_in_every_notation(last: Any, lag: float, column: d
     assert TimestampFormat(cursor_spec(lag=lag, data_type="timestamp", **column)).start_after(last) == start
 
 
+BERLIN = {"x-timezone": "Europe/Berlin"}
+WALL = {**BERLIN, "x-format": "%d.%m.%Y %H:%M"}
+ZONED = {**BERLIN, "x-format": "%d.%m.%Y %H:%M %z"}
+
+
+@pytest.mark.parametrize(
+    ("last", "lag", "column", "start"),
+    [
+        ("2025-10-26T02:50:00", 600, BERLIN, "2025-10-26T01:40:00"),
+        ("2025-10-26T02:50:00", 0, BERLIN, "2025-10-26T01:50:00"),
+        ("2025-10-26T03:05:00", 600, BERLIN, "2025-10-26T01:55:00"),
+        ("2025-10-26T03:05:00", 4200, BERLIN, "2025-10-26T01:55:00"),
+        ("2025-10-26T03:10:00", 600, BERLIN, "2025-10-26T03:00:00"),
+        ("2025-10-26T01:59:00", 0, BERLIN, "2025-10-26T01:59:00"),
+        ("2025-04-06T01:45:00", 0, {"x-timezone": "Australia/Lord_Howe"}, "2025-04-06T01:15:00"),
+        ("26.10.2025 02:50", 600, WALL, "26.10.2025 01:40"),
+        ("26.10.2025 02:50 +0200", 600, ZONED, "26.10.2025 02:40 +0200"),
+        ("2025-10-26T02:50:00+02:00", 600, BERLIN, "2025-10-26T02:40:00+02:00"),
+        ("2025-10-26T02:50:00Z", 600, BERLIN, "2025-10-26T02:40:00Z"),
+        (1761439800, 600, {**BERLIN, "x-format": "epoch_s"}, 1761439200),
+        ("2025-10-26", 0, BERLIN, "2025-10-26"),
+    ],
+)
+def test_a_start_in_an_hour_that_comes_twice_lies_before_both(
+    last: Any, lag: float, column: dict[str, Any], start: Any
+) -> None:
+    assert TimestampFormat(cursor_spec(lag=lag, data_type="timestamp", **column)).start_after(last) == start
+
+
+def test_since_in_an_hour_that_comes_twice_is_asked_for_from_before_both() -> None:
+    spec = cursor_spec(data_type="timestamp", **BERLIN)
+    assert parse_since(spec, "2025-10-26T01:30:00Z", "2025-10-01T00:00:00") == "2025-10-26T01:30:00"
+
+
+def test_a_record_that_changes_in_the_second_of_two_hours_is_not_missed(tmp_path: Path) -> None:
+    rows = {"a": "2024-10-27 02:50:00"}
+    with FakeApi() as api:
+
+        @api.route("/v1/invoices")
+        def answer(asked: Asked) -> Reply:
+            since = asked.query.get("updated_since", [""])[0]
+            shown = [{"id": id, "updated_at": at} for id, at in rows.items() if at >= since]
+            return Reply(body={"data": shown[int(asked.query["offset"][0]) :], "total": len(shown)})
+
+        content = config()
+        content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", **BERLIN}
+        loader = Loader(tmp_path, api.url, content)
+        loader.refresh()
+        rows["b"] = "2024-10-27 02:10:00"
+        assert loader.load().new == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "like", "column", "written"),
+    [
+        ("2024-03-01T12:00:00.123Z", 1, {"x-format": "epoch_ms"}, 1709294400123),
+        ("2262-04-11T23:47:16.854Z", 1, {"x-format": "epoch_ms"}, 9223372036854),
+        ("1969-12-31T23:59:59.999Z", 1, {"x-format": "epoch_s"}, -1),
+        ("2024-03-01T12:00:00.5Z", "2024-01-01T00:00:00,000", {}, "2024-03-01T12:00:00,500"),
+        ("2024-03-01T12:00:00Z", "2024-01-01 00:00:00 +02", {}, "2024-03-01 14:00:00 +02"),
+    ],
+)
+def test_a_moment_is_written_to_the_digit_as_the_api_writes(
+    moment: str, like: Any, column: dict[str, Any], written: Any
+) -> None:
+    spec = cursor_spec(data_type="timestamp", **column)
+    assert TimestampFormat(spec).write(datetime.fromisoformat(moment), like) == written
+
+
 def test_the_overlap_does_not_cross_the_initial_value() -> None:
     spec = cursor_spec(initial_value="2024-03-01T11:59:00Z")
     assert TimestampFormat(spec).start_after(NOON) == "2024-03-01T11:59:00Z"

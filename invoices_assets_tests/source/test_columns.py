@@ -69,6 +69,10 @@ def test_each_data_type_has_the_arrow_type_that_dlt_gives_it(hints: dict[str, An
         ({"data_type": "date", "x_format": "%d-%m"}, "Column `total` has `x-format` '%d-%m'"),
         ({"data_type": "date", "x_format": "dd-mm-yyyy"}, "Column `total` has `x-format` 'dd-mm-yyyy'"),
         (
+            {"data_type": "timestamp", "x_format": "%Y-%m-%d %Z"},
+            "Column `total` has `x-format` '%Y-%m-%d %Z'; `%Z` reads",
+        ),
+        (
             {"data_type": "text", "x_format": "epoch_s"},
             "Column `total` has `x-format`, which needs the data type",
         ),

@@ -23,7 +23,7 @@ from invoices_assets.source.naming import history_table, normalized, rejected_ta
 from invoices_assets.source.resource import ResourceSpec, resource_spec, without_total_path
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
-"""The description of the default contract, used unless INVOICES_SOURCE names another file."""
+"""The description of the default contract, used unless the settings name another file."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,22 @@ class Source:
 
 def read_source(path: Path) -> Source:
     """Reads and checks a source file; sends nothing and needs no secret.
+
+    Parameters:
+        path: of a YAML file in dlt's REST API source format, without base URL and secret, for example
+
+            client:
+              auth: {type: api_key, name: X-Api-Key, location: header}
+            resources:
+              - name: invoices
+                primary_key: id
+                write_disposition: merge
+                columns: {total: {data_type: decimal}}
+                endpoint:
+                  path: /v1/invoices
+                  data_selector: data
+                  paginator: {type: offset, limit: 100}
+                  incremental: {cursor_path: updated_at, start_param: updated_since}
 
     Raises:
         SourceError: the file is missing, is not YAML, or is refused by dlt.

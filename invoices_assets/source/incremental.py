@@ -19,6 +19,10 @@ _ISO_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 class CursorSpec:
     """Where records carry their change stamp, and how to ask for changed ones only.
 
+    In the source file, as the `incremental` of an endpoint or of one of its `params`:
+
+        incremental: {cursor_path: updated_at, start_param: updated_since, initial_value: "2019-01-01", lag: 600}
+
     Parameters:
         path: JSONPath of the change stamp in a record, for example `updated_at`.
         start_param: query parameter that takes the start, or None where a placeholder takes it.
@@ -45,6 +49,10 @@ class CursorSpec:
 @dataclass(frozen=True)
 class DateWindowSpec:
     """A pair of parameters that selects by a stretch of time: dlt's `start_param` and `end_param`.
+
+    In the source file:
+
+        incremental: {cursor_path: created_at, start_param: from, end_param: to, initial_value: "2019-01-01"}
 
     Parameters:
         path: JSONPath of the moment by which the API selects, for example `created_at`.

@@ -12,6 +12,7 @@ from jsonpath_ng import Child, Fields
 from invoices_assets.errors import SourceError
 
 MISSING = object()
+"""Stands for a value that is not there, which null is."""
 
 
 def plain_keys(path: str) -> list[tuple[str, ...]]:
@@ -76,6 +77,7 @@ def reader_of(path: str) -> Callable[[Any], Any]:
 
 
 def at_keys(document: Any, keys: Iterable[str]) -> Any:
+    """The value that keys lead to, one after the other; `MISSING` if absent."""
     for key in keys:
         if not isinstance(document, dict) or key not in document:
             return MISSING

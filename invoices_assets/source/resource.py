@@ -97,13 +97,11 @@ class ResourceSpec:
 def resource_spec(
     name: str, client: Mapping[str, Any], resource: Mapping[str, Any], resolved: list[ResolvedParam]
 ) -> ResourceSpec:
-    """Reads one resource.
+    """Reads one resource, as dlt merged it with the `resource_defaults`.
 
     Parameters:
-        name: of the resource.
         client: `client` of the source file.
-        resource: as dlt merged it with the `resource_defaults`.
-        resolved: its parameters that come from a parent resource.
+        resolved: the parameters that come from a parent resource.
 
     Raises:
         SourceError: something that cannot be loaded completely or exactly.

@@ -17,6 +17,7 @@ from invoices_assets.source.resource import ResourceSpec
 
 _MIDNIGHT = "1970-01-01T00:00:00Z"
 _EPOCH = datetime.fromisoformat(_MIDNIGHT)
+_ISO_8601 = "ISO 8601 (a number of seconds needs `x-format`)"
 _ISO = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2}|\d{8}$)"
     r"(?:(?P<separator>[Tt ])(?P<clock>\d{2}(?::\d{2}(?::\d{2}(?P<fraction>[.,]\d+)?)?)?)"
@@ -45,7 +46,7 @@ def from_iso(text: str) -> datetime:
     """
     found = _ISO.fullmatch(text)
     if found is None:
-        raise Unreadable(f"is not in {_named(None)}: {shown(text)}")
+        raise Unreadable(f"is not in {_ISO_8601}: {shown(text)}")
     zone = (found["zone"] or "").strip().upper()
     try:
         if (found["clock"] or "").startswith("24"):
@@ -58,14 +59,14 @@ def from_iso(text: str) -> datetime:
 def stamp_reader(column: Column, *, exact: bool = True) -> Callable[[Any], datetime | None]:
     """Returns what reads a value as written: a stamp with its zone, one without, or None for no date.
 
+    It raises `Unreadable` for a value that is none of these.
+
     Parameters:
         column: its `x_format` says how values are written; ISO 8601 without one.
         exact: refuse what is finer than a microsecond, which is cut off otherwise.
-
-    Raises, when it reads:
-        Unreadable: the value is none.
     """
     form = column.x_format
+    wanted = f"the format {form}" if form else _ISO_8601
 
     def read(value: Any) -> datetime | None:
         text = value.strip() if isinstance(value, str) else None
@@ -74,7 +75,7 @@ def stamp_reader(column: Column, *, exact: bool = True) -> Callable[[Any], datet
         if form in EPOCHS:
             return _from_epoch(value, EPOCHS[form], exact=exact)
         if text is None:
-            raise Unreadable(f"is not a text in {_named(form)}: {shown(value)}")
+            raise Unreadable(f"is not a text in {wanted}: {shown(value)}")
         if form is None:
             if exact and _FINER.search(text):
                 raise Unreadable(f"is finer than a microsecond: {shown(value)}")
@@ -82,7 +83,7 @@ def stamp_reader(column: Column, *, exact: bool = True) -> Callable[[Any], datet
         try:
             return datetime.strptime(text, form)
         except (ValueError, OverflowError):
-            raise Unreadable(f"is not in {_named(form)}: {shown(value)}") from None
+            raise Unreadable(f"is not in {wanted}: {shown(value)}") from None
 
     return read
 
@@ -296,7 +297,3 @@ def moved(stamp: datetime, zone: tzinfo) -> datetime:
         return stamp.astimezone(zone)
     except OverflowError:
         raise Unreadable(f"is outside the calendar: {shown(stamp.isoformat())}") from None
-
-
-def _named(form: str | None) -> str:
-    return f"the format {form}" if form else "ISO 8601 (a number of seconds needs `x-format`)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import build_parent_record, collect_resolved_values
@@ -98,22 +99,14 @@ def sweep_dependent(
     """
     began = time.monotonic()
     parents = _Collected(spec)
-    parent_http = connection.client(parent)
-    window = connection.window
-    try:
-        endpoint = connection.endpoint(parent_http, parent)
-        swept = sweep(parent, endpoint, parents, SweepRequest(confirm=asked.confirm), window=window)
-    finally:
-        parent_http.close()
-    endpoint = connection.endpoint(http, spec)
-    sink.start_over()
-    swept = SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)
+    swept = _sweep_parents(parent, connection, parents, asked)
     distinct, alone = _Distinct(spec), _without_parent(spec)
+    endpoint = connection.endpoint(http, alone)
+    sink.start_over()
     for values, inherited in parents.values:
         passed = _Passed(inherited)
-        part = sweep(
-            alone, endpoint, passed, replace(asked, limit=None, parent_values=values), window=window, progress=progress
-        )
+        one = replace(asked, limit=None, parent_values=values)
+        part = sweep(alone, endpoint, passed, one, window=connection.window, progress=progress)
         distinct.add(passed.pages)
         for page in passed.pages:
             sink.add(page)
@@ -123,6 +116,17 @@ def sweep_dependent(
             break
     swept.seconds = time.monotonic() - began
     return swept
+
+
+def _sweep_parents(parent: ResourceSpec, connection: Api, sink: Sink, asked: SweepRequest) -> SweepResult:
+    """Reads the parents; what is known of their end is where that of the dependent resource begins."""
+    http = connection.client(parent)
+    try:
+        endpoint = connection.endpoint(http, parent)
+        swept = sweep(parent, endpoint, sink, SweepRequest(confirm=asked.confirm), window=connection.window)
+    finally:
+        http.close()
+    return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)
 
 
 def _add(swept: SweepResult, part: SweepResult) -> None:
@@ -137,10 +141,7 @@ def _add(swept: SweepResult, part: SweepResult) -> None:
 def _without_parent(spec: ResourceSpec) -> ResourceSpec:
     """The resource as one parent shows it: the fields of the key that come from the parent are not in its records."""
     inherited = {f"_{spec.parent}_{field}" for field in spec.include_from_parent}
-    own = [
-        (name, field) for name, field in zip(spec.primary_key, spec.key_fields, strict=True) if field not in inherited
-    ]
-    if not own:
-        return spec
-    names, fields = zip(*own, strict=True)
-    return replace(spec, primary_key=names, key_fields=fields)
+    own = [field not in inherited for field in spec.key_fields]
+    return replace(
+        spec, primary_key=tuple(compress(spec.primary_key, own)), key_fields=tuple(compress(spec.key_fields, own))
+    )

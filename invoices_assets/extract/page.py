@@ -126,34 +126,46 @@ def read_page(
         BadAnswer: the selected data is not there, or the answer says that it failed; the message has the keys that
             are there, never their values.
     """
-    content_type = headers.get("Content-Type", "")
-    document = outline.read(body) if outline is not None else None
-    try:
-        records, shape, keys = _records(document, data_selector)
-        enough = outline is not None and shape == "list" and keys is not None and outline.is_enough(records)
-    except BadAnswer:
-        enough = False  # the whole document tells why
-    whole, is_plain = (None, True) if enough else read_json(body, content_type)
-    if not enough:
-        document = whole
-        records, shape, keys = _records(document, data_selector)
+    document, found = _read_outline(body, data_selector, outline)
+    is_whole, is_plain = found is None, True
+    if found is None:
+        document, is_plain = read_json(body, headers.get("Content-Type", ""))
+        found = _records(document, data_selector)
+    records, shape, keys = found
     claims = claims_of(document, ("",) if keys is None else keys, headers, totals=totals)
     if claims.error or (shape == "object" and _says_error(records[0])):
         raise BadAnswer(f"the answer says that it failed, in its `{claims.error or 'error'}`; it is {_shape(document)}")
+    has_raw = shape == "list" and keys is not None and is_plain
     return Page(
         records,
         total=_total(document, total_path, headers) if totals else None,
         size=len(body),
-        raw=Raw(body, keys, content_type) if shape == "list" and keys is not None and is_plain else None,
-        document=whole,
+        raw=Raw(body, keys or (), headers.get("Content-Type", "")) if has_raw else None,
+        document=document if is_whole else None,
         claims=claims,
         headers=headers,
         shape=shape,
     )
 
 
-def _records(document: Any, selector: str | None) -> tuple[list[Any], Shape, tuple[str, ...] | None]:
-    """The records, what stands in their place, and the keys that lead there; None where a JSONPath does."""
+_Found = tuple[list[Any], Shape, tuple[str, ...] | None]
+"""The records, what stands in their place, and the keys that lead there; None where a JSONPath does."""
+
+
+def _read_outline(body: bytes, selector: str | None, outline: Projection | None) -> tuple[Any, _Found | None]:
+    """The document in outline and what was found there; None where only the whole document tells."""
+    if outline is None:
+        return None, None
+    document = outline.read(body)
+    try:
+        records, shape, keys = _records(document, selector)
+    except BadAnswer:
+        return None, None
+    is_enough = shape == "list" and keys is not None and outline.is_enough(records)
+    return (document, (records, shape, keys)) if is_enough else (None, None)
+
+
+def _records(document: Any, selector: str | None) -> _Found:
     if selector is None:
         if isinstance(document, list):
             return document, "list", ()

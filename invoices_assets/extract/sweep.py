@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import requests
 
 from invoices_assets.errors import IncompleteSweep, NotFound
-from invoices_assets.extract.completeness import PassCount, RecordsMoved, believe_end
+from invoices_assets.extract.completeness import believe_end
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import Style
 from invoices_assets.extract.pagination.walk import walk_of
 from invoices_assets.extract.partition import DateReader, DateWindow
+from invoices_assets.extract.pass_count import PassCount, RecordsMoved
 from invoices_assets.extract.watermark import Watermark, stamp_of
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
@@ -114,10 +115,8 @@ def sweep(
     """Reads a resource until a pass adds up.
 
     Parameters:
-        spec: the resource.
         endpoint: asks for its pages.
         sink: gets the records, page by page; after an error it holds an unfinished pass.
-        asked: what of it is asked for.
         window: pages in flight together, for counted paging.
         progress: told after each page.
 
@@ -127,28 +126,20 @@ def sweep(
     """
     began = time.monotonic()
     request = endpoint.request(asked.start, asked.parent_values, asked.dates)
-    before: PassCount | None = None
-    most, moved = 0, ""
-    for number in range(1, PASSES + 1):
-        walk = walk_of(endpoint, spec.paginator, request)
-        one = _Pass(spec, asked, walk, _count_of(spec, request, walk))
+    counts: list[PassCount] = []
+    moved = ""
+    while len(counts) < PASSES:
+        one = _Pass(spec, asked, walk_of(endpoint, spec.paginator, request), request)
         sink.start_over()
         try:
             for page in one.pages(window):
                 sink.add(page)
                 if progress is not None:
                     progress(one.count, time.monotonic() - began)
-            swept = one.result()
-            if most > 0 == swept.rows:
-                raise RecordsMoved(f"no record came, after {most} in a pass before")
-            if asked.confirm and swept.complete and not walk.is_held:
-                _confirm(before, one.count)
-                swept.remarks.remove(UNSEEN_MOVES)
-            swept.passes, swept.seconds = number, time.monotonic() - began
-            return swept
+            return replace(one.result(counts), passes=len(counts) + 1, seconds=time.monotonic() - began)
         except RecordsMoved as error:
-            before, most, moved = one.count, max(most, one.count.rows), str(error)
-            _log.warning("%s: pass %d of %d is not the last: %s", spec.name, number, PASSES, moved)
+            counts, moved = [*counts, one.count], str(error)
+            _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), PASSES, moved)
     raise IncompleteSweep(
         f"No pass over `{spec.name}` added up in {PASSES} attempts: {moved}. Its records move while they are "
         "read, or its pages overlap: give a stable sort in `params`, if the API has one."
@@ -158,10 +149,10 @@ def sweep(
 class _Pass:
     """One walk over the pages, and what is read of them on the way."""
 
-    def __init__(self, spec: ResourceSpec, asked: SweepRequest, walk: Style, count: PassCount) -> None:
+    def __init__(self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request) -> None:
         self._spec, self._asked, self._walk = spec, asked, walk
         self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
-        self.count = count
+        self.count = _count_of(spec, request, walk)
 
     def pages(self, window: int) -> Iterator[Page]:
         """The pages with new records, up to the end or to the limit."""
@@ -181,8 +172,11 @@ class _Pass:
             )
             raise NotFound(error.status, f"{error} ({hint})") from None
 
-    def result(self) -> SweepResult:
+    def result(self, before: Sequence[PassCount]) -> SweepResult:
         """What the pass brought.
+
+        Parameters:
+            before: the passes that did not count.
 
         Raises:
             IncompleteSweep, RecordsMoved: its end is not to be believed.
@@ -193,22 +187,22 @@ class _Pass:
             distinct=count.distinct,
             pages=count.pages,
             total=walk.expected(count),
+            end="the reading stopped at the limit of a trial",
             cursor=self._cursor,
             outside=self._moments.outside,
         )
+        most = max((other.rows for other in before), default=0)
+        if most and not count.rows:
+            raise RecordsMoved(f"no record came, after {most} in a pass before")
         if walk.end is None or (self._asked.limit is not None and count.rows >= self._asked.limit):
-            result.end = "the reading stopped at the limit of a trial"
             return result
         end = believe_end(count, walk.end, walk.expected(count), is_one_page=walk.is_one_page)
         result.complete, result.proven, result.end = True, bool(end.proven), end.sentence
-        result.remarks = [UNSEEN_MOVES] if not walk.is_held else []
+        if not walk.is_held and not self._asked.confirm:
+            result.remarks.append(UNSEEN_MOVES)
+        elif not walk.is_held and not (before and count.has_same_records(before[-1])):
+            raise RecordsMoved("its pages cannot overlap, and only a second pass that agrees shows which are gone")
         return result
-
-
-def _confirm(before: PassCount | None, count: PassCount) -> None:
-    """Raises unless the pass before brought the same records."""
-    if before is None or not count.has_same_records(before):
-        raise RecordsMoved("its pages cannot overlap, and only a second pass that agrees shows which records are gone")
 
 
 def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style) -> PassCount:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from invoices_assets.extract.completeness import PassCount
+from invoices_assets.extract.pass_count import PassCount
 
 PROGRESS_EVERY_SECONDS = 5.0
 

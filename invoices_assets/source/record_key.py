@@ -26,7 +26,8 @@ _MOST_DIGITS = 100
 def keys_of(spec: ResourceSpec) -> Callable[[Sequence[Any]], list[Any]]:
     """Returns a function that gives the key of each record of a page; None where a part is missing or empty.
 
-    The key of one column is its text, such as `inv_7`, `1` or `1.5`; one of several is a tuple of theirs.
+    The key of one column is its text, such as `inv_7`, `1` or `1.5`; one of several is a tuple of theirs. Without
+    a column all records have one key, the empty tuple.
     """
     readers = [
         _reader(spec, spec.columns.get(name, Column(name=name)), field)
@@ -37,6 +38,8 @@ def keys_of(spec: ResourceSpec) -> Callable[[Sequence[Any]], list[Any]]:
         parts = [read(records) for read in readers]
         if len(parts) == 1:
             return parts[0]
+        if not parts:
+            return [()] * len(records)
         return [None if None in key else key for key in zip(*parts, strict=True)]
 
     return keys

@@ -61,6 +61,19 @@ def test_a_key_that_is_unique_over_all_parents_is_enough(api: FakeApi) -> None:
     assert sweep_payments(api)[1].ids == list(range(12))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_key_of_nothing_but_the_parent_means_one_record_for_each(api: FakeApi, count: int) -> None:
+    api.route("/v1/invoices")(by_offset(rows(3), total=3))
+    for invoice in range(3):
+        api.route(PAYMENTS.format(invoice))(by_offset(rows(count), total=count))
+    key = {"include_from_parent": ["id"], "primary_key": ["_invoices_id"]}
+    if count == 1:
+        assert sweep_payments(api, **key)[0].distinct == 3
+    else:
+        with pytest.raises(IncompleteSweep):
+            sweep_payments(api, **key)
+
+
 def test_an_end_that_one_parent_does_not_prove_is_unproven(api: FakeApi) -> None:
     api.route("/v1/invoices")(by_offset(rows(2), total=2))
     api.route(PAYMENTS.format(0))(by_offset(rows(3), total=3))

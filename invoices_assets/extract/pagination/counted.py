@@ -9,20 +9,19 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client.paginators import OffsetPaginator, PageNumberPaginator
 
-from invoices_assets.errors import ApiStatusError, IncompleteSweep, KeyRefused, NotFound, RequestFailed
-from invoices_assets.extract.completeness import End, PassCount, RecordsMoved
+from invoices_assets.errors import ApiStatusError, IncompleteSweep, NotFound
+from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import PageRequest
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.prefetch import Prefetch
 from invoices_assets.extract.pagination.style import IGNORED, Style
+from invoices_assets.extract.pass_count import PassCount, RecordsMoved
 from invoices_assets.source.paths import spelled
 
 PAST_END = (400, 416, 422)
 """What some APIs answer, instead of an empty page, to an offset that is not below their total."""
 
-_AGAIN = "though the last of them should have come again"
 EMPTY = End("an empty page came behind the last record")
 
 
@@ -120,7 +119,7 @@ class Counted(Style):
         if isinstance(came, ApiStatusError):
             doubted = isinstance(came, NotFound) and count.pages and (of_total or self._is_behind_full_page(count))
             return f"{came}, after {count.rows}{of_total} records" if doubted else None
-        if came.outline or _has_another_total(came, count):
+        if came.outline or has_another_total(came, count):
             return None
         if of_total or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
             more = came.claims.more
@@ -145,7 +144,7 @@ class Counted(Style):
         if not count.pages or self._lacks(count):
             raise error
         if has_total and (isinstance(error, NotFound) or error.status in PAST_END):
-            return _refused_behind_total(error.status, count)
+            return refused_behind_total(error.status, count)
         if isinstance(error, NotFound):
             return End(f"the API answered {error.status} behind a page that was not full")
         raise error
@@ -192,181 +191,12 @@ class Counted(Style):
         return self._total_is_reached(count)
 
 
-class PageNumber(Counted):
-    """`?page=3`. Pages cannot overlap, so that a move of records that keeps the total cannot be seen."""
-
-    paginator_class = PageNumberPaginator
-
-    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
-        self._emptied = -1
-        yield from super().pages(count, window)
-        self.is_held = count.pages < 2
-        if count.pages and count.total is None:
-            self._check_that_nothing_is_before(count)
-
-    def position(self, count: PassCount) -> int:
-        return int(self.paginator.initial_value) + count.pages
-
-    def expected(self, count: PassCount) -> int | None:
-        """As many APIs give a total of records as of pages, which is what dlt's paginator reads."""
-        return None if count.total == count.pages else count.total
-
-    def _stride(self, count: PassCount) -> tuple[int, int]:
-        return 1, count.sizes[1]
-
-    def _lacks(self, count: PassCount) -> bool:
-        total = count.total
-        return total is not None and count.rows != total and count.pages < total
-
-    def _total_is_reached(self, count: PassCount) -> End | None:
-        if count.pages == count.total:
-            return End(f"it was the last of {count.pages} pages")
-        # behind a full page one more request tells: some APIs cut their total off, at 10,000 for example
-        is_last = count.rows == count.total and count.sizes[1] < count.sizes[0]
-        return End(f"the API's total of {count.total} was reached") if is_last else None
-
-    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
-        doubt = super()._contradiction(count, came)
-        is_empty = isinstance(came, Page) and not came.outline
-        if doubt is None and is_empty and count.rows and count.total is None and self._emptied != count.pages:
-            self._emptied = count.pages
-            return f"an empty page after {count.rows} records"
-        return doubt
-
-    def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
-        if not isinstance(doubted[0], NotFound) or not self._is_behind_full_page(count):
-            raise error
-        return End("behind a full page the API answers 404, also when it is asked again", proven=None)
-
-    def _check_that_nothing_is_before(self, count: PassCount) -> None:
-        """Raises if the page before the first one has records: then `base_page` is off by one.
-
-        Only a total would tell it otherwise. That an API has no such page, or shows its first one, is fine.
-        """
-        before = self.paginator.initial_value - 1
-        try:
-            page = self.at(before).get().page
-        except KeyRefused:
-            raise
-        except RequestFailed:
-            return
-        if page.outline and not count.knows_any_of(page):
-            raise IncompleteSweep(
-                f"Page {before} has records too, and they are not those of page {before + 1}: is `base_page` right?"
-            )
-
-
-class Offset(Counted):
-    """`?offset=200&limit=100`. Each page is asked for with the last record of the one before it.
-
-    If that record is not the first of the page, something moved. The overlap also makes an empty page, and a status
-    behind the last record, contradict what was shown before: past the end there is still that one record.
-    """
-
-    paginator_class = OffsetPaginator
-
-    def pages(self, count: PassCount, window: int) -> Iterator[Page]:
-        self._can_overlap = self.paginator.maximum_value is None
-        yield from super().pages(count, window)
-        self.is_held = self._can_overlap or count.pages < 2
-
-    def position(self, count: PassCount) -> int:
-        return int(self.paginator.initial_value) + count.rows - self._overlaps(count)
-
-    def _overlaps(self, count: PassCount) -> bool:
-        """Whether the next page is to begin with a record that came already; a page of one record would end there."""
-        return self._can_overlap and count.pages > 0 and count.sizes[0] > 1
-
-    def _values(self, position: int) -> Iterator[tuple[str, str | None, int]]:
-        yield from super()._values(position)
-        yield str(self.paginator.limit_param), self.paginator.limit_body_path, self.paginator.limit
-
-    def _stride(self, count: PassCount) -> tuple[int, int]:
-        new = max(1, count.sizes[1] - self._overlaps(count))
-        return new, new
-
-    def _lacks(self, count: PassCount) -> bool:
-        return count.total is not None and count.rows < count.total
-
-    def _total_is_reached(self, count: PassCount) -> End | None:
-        total = count.total or 0
-        if count.rows < total:
-            return None
-        if count.rows == total and total % self.paginator.limit == 0:
-            return self._end_behind_round_total(count)
-        is_last = count.rows > total or count.sizes[1] < count.sizes[0]
-        return End(f"the API's total of {count.total} was reached") if is_last else None
-
-    def _end_behind_round_total(self, count: PassCount) -> End:
-        """Asks for what lies behind the total: some APIs cut theirs off, at 10,000 for example."""
-        try:
-            page = self.at(int(self.paginator.initial_value) + count.rows).get().page
-        except ApiStatusError as error:
-            return _refused_behind_total(error.status, count)
-        count.note(page)
-        if page.outline and not count.knows(page):
-            raise RecordsMoved(f"the API says {count.total} records, and there are more behind them")
-        return EMPTY
-
-    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
-        doubt = super()._contradiction(count, came)
-        if doubt or not self._overlaps(count):
-            return doubt
-        if isinstance(came, NotFound):
-            return f"{came}, after {count.rows} records, {_AGAIN}"
-        if isinstance(came, ApiStatusError) or _has_another_total(came, count):
-            return None
-        if not came.outline:
-            return f"an empty page after {count.rows} records, {_AGAIN} (does `{self.parameter}` count pages?)"
-        is_last_alone = len(came.outline) == 1 and count.begins_with_the_last(came)
-        if is_last_alone and (self._lacks(count) or self.says_more(came)):
-            of_total = f" of {count.total}" if self._lacks(count) else ""
-            return f"no new record after {count.rows}{of_total} records, though the API says that there is more"
-        return None
-
-    def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
-        if self._overlaps(count) and count.total is None and isinstance(doubted[0], Page):
-            raise RecordsMoved(str(error)) from None
-        raise error
-
-    def _next(self, prefetch: Prefetch, count: PassCount) -> Page | None:
-        page = super()._next(prefetch, count)
-        overlaps = self._overlaps(count)
-        if page is None or not overlaps:
-            return page
-        if not count.begins_with_the_last(page):
-            raise RecordsMoved(f"the record at {self.parameter} {self.position(count)} is another one than before")
-        page = page.without_first()
-        if page.outline:
-            return page
-        self.end = self._total_is_reached(count) if count.total else None
-        self.end = self.end or End("behind the last record no other one came")
-        return None
-
-    def _end_by(self, error: ApiStatusError, count: PassCount) -> End | None:
-        if self._overlaps(count) and error.status in PAST_END:
-            self._can_overlap = False  # some APIs take multiples of the limit only
-            return None
-        return super()._end_by(error, count)
-
-    def _end_by_nothing(self, page: Page, count: PassCount) -> End:
-        if self._overlaps(count):
-            raise RecordsMoved(f"an empty page came after {count.rows} records")
-        return super()._end_by_nothing(page, count)
-
-    def _end_by_repetition(self, page: Page, count: PassCount) -> End | None:
-        if self._overlaps(count) and count.pages == 1:
-            self._can_overlap = False  # some APIs round down to a multiple of the limit
-            return None
-        return super()._end_by_repetition(page, count)
-
-
-def _has_another_total(page: Page, count: PassCount) -> bool:
+def has_another_total(page: Page, count: PassCount) -> bool:
     """Whether an empty page has another total than those before, so that something moved."""
     return bool(page.total) and count.total is not None and page.total != count.total
 
 
-def _refused_behind_total(status: int, count: PassCount) -> End:
+def refused_behind_total(status: int, count: PassCount) -> End:
     """A window of results looks like this: no total above so many, and no record behind them."""
     why = f"the API refuses ({status}) to be asked for what lies behind its total of {count.total}, as one does that"
     return End(f"{why} shows no more than so many", proven=False)

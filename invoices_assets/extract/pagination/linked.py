@@ -18,12 +18,13 @@ from dlt.sources.helpers.rest_client.paginators import (
 )
 
 from invoices_assets.errors import ApiStatusError, BadAnswer, IncompleteSweep
-from invoices_assets.extract.completeness import End, PassCount
+from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import PageRequest
 from invoices_assets.extract.http.link_header import links_of
 from invoices_assets.extract.http.origins import linked
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import IGNORED, Style
+from invoices_assets.extract.pass_count import PassCount
 from invoices_assets.source.paths import MISSING, reader_of, spelled
 
 _POSITIONS = frozenset(

@@ -12,9 +12,10 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
 from invoices_assets.errors import ApiStatusError, BadAnswer
 from invoices_assets.extract.claims import flag_of
-from invoices_assets.extract.completeness import End, PassCount
+from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import Endpoint, PageRequest
 from invoices_assets.extract.page import Page
+from invoices_assets.extract.pass_count import PassCount
 from invoices_assets.source.paths import select, spelled
 
 IGNORED = End("the API answered with a status that the source file says to ignore", proven=None)

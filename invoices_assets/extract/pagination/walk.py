@@ -8,12 +8,14 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.pagination import counted, linked
+from invoices_assets.extract.pagination.linked import Linked
+from invoices_assets.extract.pagination.offset import Offset
+from invoices_assets.extract.pagination.page_number import PageNumber
 from invoices_assets.extract.pagination.style import Style
 
 
 def walk_of(endpoint: Endpoint, paginator: BasePaginator, request: requests.Request) -> Style:
-    """A walk by the style of a paginator; a style is a class in `counted` or `linked`.
+    """A walk by the style of a paginator; each style is a class, and those in `linked` need no further mention.
 
     Parameters:
         endpoint: asks for pages.
@@ -23,7 +25,8 @@ def walk_of(endpoint: Endpoint, paginator: BasePaginator, request: requests.Requ
     Raises:
         SourceError: none of the styles serves this paginator.
     """
-    for style in (*counted.Counted.__subclasses__(), *linked.Linked.__subclasses__()):
+    styles: list[type[Style]] = [Offset, PageNumber, *Linked.__subclasses__()]
+    for style in styles:
         if isinstance(paginator, style.paginator_class):
             return style(endpoint, paginator, request)
     raise SourceError(f"the paginator {type(paginator).__name__} is not known here.")

@@ -1,0 +1,241 @@
+"""Counts what one pass over the pages of an API brings, and what the API says of the whole meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from invoices_assets.errors import IncompleteSweep
+from invoices_assets.extract.claims import NOTHING, Claims
+from invoices_assets.extract.page import Page
+
+USUAL_SIZES = frozenset((10, 20, 25, 30, 40, 50))
+"""Page sizes that servers have, besides multiples of 100 and 250; such a page may be a full one."""
+
+
+class RecordsMoved(Exception):
+    """Records were inserted, deleted or reordered during a pass; another pass may find them at rest."""
+
+
+class PassCount:
+    """The running count of one pass.
+
+    A total that always equals the rows of its own page is the count of that page, and so no total.
+
+    Parameters:
+        identities: gives the identity of each record of a page, None where one has none.
+        position: the parameter that asks for a page, for sentences.
+        asked: how many records a page is asked to have; None where that is not known.
+        stamp: gives the change stamp of a record; None where the source file names none.
+    """
+
+    def __init__(
+        self,
+        identities: Callable[[Sequence[Any]], list[Any]],
+        position: str,
+        asked: int | None = None,
+        stamp: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._identities = identities
+        self._read: tuple[Page, list[Any]] | None = None
+        self._position = position
+        self._stamp = stamp
+        self._ids: dict[int, Any] = {}
+        self._fingerprints: set[int] = set()
+        self._last_fingerprint: int | None = None
+        self._last: Any = None
+        self._said = _Total()
+        self._claimed = _Total()
+        self.asked = asked
+        self.claims: Claims = NOTHING
+        self.rows = 0
+        self.pages = 0
+        self.without_key = 0
+        self.pages_without_key = 0
+        self.renewed = 0
+        self.sizes: tuple[int, int] = (0, 0)
+
+    @property
+    def distinct(self) -> int:
+        """Distinct records: ids, and each record without an id."""
+        return len(self._ids) + self.without_key
+
+    @property
+    def total(self) -> int | None:
+        """The API's total, as far as it is one."""
+        return self._said.value
+
+    @property
+    def total_may_be_a_page_count(self) -> bool:
+        """Whether only one more request can tell the total from the count of the first page."""
+        return self._said.is_of_its_page and self.pages == 1 and bool(self._said.last)
+
+    @property
+    def claimed_total(self) -> tuple[str, int] | None:
+        """A total at a place that the source file does not name, as far as it is one; with that place."""
+        value = self._claimed.value
+        return None if self.claims.total is None or value is None else (self.claims.total[0], value)
+
+    @property
+    def last_is_short(self) -> bool:
+        """Whether the last page has fewer records than a page has here."""
+        first, last = self.sizes
+        if self.pages > 1 and last < first:
+            return True
+        usual = last in USUAL_SIZES or last % 100 == 0 or last % 250 == 0
+        return not usual and self.asked is not None and last < self.asked
+
+    def note(self, page: Page) -> None:
+        """Notes what a page claims, also an empty one.
+
+        Raises:
+            RecordsMoved: the total is another one than before.
+        """
+        said = page.claims
+        self.claims = replace(said, total=said.total or self.claims.total, pages=said.pages or self.claims.pages)
+        rows = len(page.outline) + page.skipped
+        before = self._said.last
+        self._said.note(page.total, rows, self.pages)
+        self._claimed.note(said.total[1] if said.total else None, rows, self.pages)
+        if None not in (before, page.total) and before != self._said.last and not self._said.is_of_its_page:
+            raise RecordsMoved(f"the total went from {before} to {page.total}")
+
+    def is_repetition(self, page: Page) -> bool:
+        """Whether this very page came before."""
+        return self._fingerprint(page) in self._fingerprints
+
+    def is_last_page_again(self, page: Page) -> bool:
+        """Whether this page is the one before, and that one was shorter than a full page."""
+        first, last = self.sizes
+        return self._fingerprint(page) == self._last_fingerprint and self.pages > 1 and last < first
+
+    def begins_with_the_last(self, page: Page) -> bool:
+        """Whether a page begins with the record that the page before ended with."""
+        one, other = self._last, page.outline[0]
+        first, second = self._identities([one, other])
+        return one == other if first is None else first == second
+
+    def knows(self, page: Page) -> bool:
+        """Whether every record of a page came before."""
+        return all(hash(key) in self._ids for key in self._keys(page))
+
+    def knows_any_of(self, page: Page) -> bool:
+        """Whether a record of a page came before."""
+        return any(hash(key) in self._ids for key in self._keys(page))
+
+    def has_same_records(self, other: PassCount) -> bool:
+        """Whether another pass brought the same ids."""
+        return self._ids.keys() == other._ids.keys() and self.without_key == other.without_key
+
+    def add(self, page: Page) -> None:
+        """Counts a page that has records.
+
+        Raises:
+            IncompleteSweep: an object stands in the place of the list, and it has no key, so that it is no record.
+        """
+        keys = self._keys(page)
+        named = [hash(key) for key in keys if key is not None]
+        self.pages_without_key += not named
+        if not named and page.shape == "object":
+            raise nameless()
+        self._last_fingerprint = self._fingerprint(page)
+        self._fingerprints.add(self._last_fingerprint)
+        self._last = page.outline[-1]
+        if self._stamp is None:
+            self._ids |= dict.fromkeys(named)
+        else:
+            self._add_with_stamps(page, keys)
+        self.without_key += len(keys) - len(named)
+        self.pages += 1
+        self.rows += len(keys)
+        size = len(keys) + page.skipped
+        self.sizes = (self.sizes[0] or size, size)
+
+    def repetition_error(self) -> IncompleteSweep:
+        """What to say of a page that came twice."""
+        if self.pages == 1:
+            return IncompleteSweep(
+                f"The API ignores `{self._position}`: it answered the first page again, so only {self.rows} records "
+                "can be read. Its paging may be another one: `single_page` if it has no pages, `page_number` if it "
+                "counts them."
+            )
+        return IncompleteSweep(
+            f"The same page came twice after {self.rows} records (the last page comes again, or "
+            f"`{self._position}` is ignored), so what lies behind it cannot be proven."
+        )
+
+    def capped(self) -> str:
+        """That pages are smaller than asked for, as a part of a sentence; empty where they are not."""
+        first = self.sizes[0]
+        if self.asked is None or first >= self.asked:
+            return ""
+        return f" (it gives {first} records a page, though {self.asked} were asked for)"
+
+    def prove(self, expected: int | None) -> None:
+        """Raises unless the distinct records are exactly as many as expected, and none came twice.
+
+        Raises:
+            RecordsMoved: they are not.
+        """
+        if expected is not None and self.distinct != expected:
+            raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came")
+        if self.rows - self.renewed != self.distinct:
+            twice = self.rows - self.renewed - self.distinct
+            raise RecordsMoved(f"{twice} of {self.rows} records came twice")
+
+    def _add_with_stamps(self, page: Page, keys: Sequence[Any]) -> None:
+        assert self._stamp is not None
+        stamps = map(hash, map(self._stamp, page.outline))
+        found = {hash(key): stamp for key, stamp in zip(keys, stamps, strict=True) if key is not None}
+        if not self._ids.keys().isdisjoint(found):
+            # a keyset in the order of change shows what changes meanwhile once more, in its later version
+            self.renewed += sum(key in self._ids and self._ids[key] != stamp for key, stamp in found.items())
+        self._ids |= found
+
+    def _fingerprint(self, page: Page) -> int:
+        """The same for the same records, whether or not the first of them is left out for it came before."""
+        keys, records = self._keys(page), page.outline
+        if page.skipped:
+            keys, records = [*self._identities([self._last]), *keys], [self._last, *records]
+        if None not in keys:
+            return hash(tuple(keys))
+        return hash(tuple(repr(record) if key is None else key for key, record in zip(keys, records, strict=True)))
+
+    def _keys(self, page: Page) -> list[Any]:
+        if self._read is None or self._read[0] is not page:
+            self._read = page, self._identities(page.outline)
+        return self._read[1]
+
+
+class _Total:
+    """A total as the pages of a pass give it."""
+
+    def __init__(self) -> None:
+        self.last: int | None = None
+        self.is_of_its_page = True
+        self._told = 0
+
+    def note(self, total: int | None, rows: int, pages: int) -> None:
+        """Takes the total of a page with so many rows, after so many pages."""
+        if total is None:
+            return
+        if rows or pages == 0:
+            self.is_of_its_page = self.is_of_its_page and total == rows
+            self._told += 1
+        elif total == 0 and self.is_of_its_page:
+            return
+        self.last = total
+
+    @property
+    def value(self) -> int | None:
+        """The total, unless it was the count of each of several pages."""
+        return None if self.is_of_its_page and self._told > 1 else self.last
+
+
+def nameless() -> IncompleteSweep:
+    """What to say of a page whose records have no key."""
+    return IncompleteSweep(
+        "No record of a page has its key, so what the API sends is no record, or not what the source file describes "
+        "(`primary_key`, `data_selector`)."
+    )

@@ -44,14 +44,14 @@ def spellings(key: str) -> set[bytes]:
         repr(key)[1:-1],
         html.escape(key),
     }
-    found = {text.encode() for text in texts} | {key.encode("latin-1")}
-    for around in ("", "u", "us", "user", "Token "):
-        for encoding in ("utf-8", "latin-1"):
+    found = {text.encode() for text in texts}
+    for encoding in ("utf-8", "latin-1") if max(key) <= "\xff" else ("utf-8",):
+        found |= {key.encode(encoding), base64.b64encode(key.encode(encoding)).rstrip(b"=")}
+        for around in ("", "u", "us", "user", "Token "):
             # The first and the last characters of base64 depend on what stands beside the key.
             whole = base64.b64encode(f"{around}:{key}:".encode(encoding))
             found |= {whole[12:-6], whole[12:-6].translate(bytes.maketrans(b"+/", b"-_"))}
-            found.add(base64.b64encode(key.encode(encoding)).rstrip(b"="))
-    return found
+    return {text for text in found if len(text) >= 6}
 
 
 def places(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -101,6 +101,19 @@ PLACES = {
     "Basic": Place(Key("basic", template="user:{key}"), {"type": "http_basic", "username": "user"}),
 }
 
+USER_AND_PASSWORD = Place(Key("basic", template="{key}"), {"type": "http_basic"})
+
+KEYS = {
+    "letters of other scripts": (PLACES["the query"], "ключ-鍵-Schlüssel-😀-9Zq7"),
+    "percent signs": (PLACES["the query"], "%41%2525+/k%9Zq"),
+    "quotes and backslashes": (PLACES["the query"], "a'b\"c`d\\e\\\\f g 9Zq"),
+    "what looks like HTML": (PLACES["the query"], "<b>k1</b>&amp;&#47;9Zq"),
+    "a number": (PLACES["a header"], "83749261"),
+    "hexadecimal": (PLACES["a header with a prefix"], "9f86d081884c7d659a2feaa0c55ad015"),
+    "a UUID": (PLACES["bearer"], "550e8400-e29b-41d4-a716-446655440000"),
+    "user and password": (USER_AND_PASSWORD, "accounting-7:pass w0rd:9Zq"),
+}
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -133,17 +146,13 @@ def clumsy() -> None:
     impatient()
     from invoices_assets.extract.endpoint import Endpoint
 
-    original = Endpoint.get_page
-
-    def ask(self: Endpoint, request: Any, *contradiction: Any) -> Any:
-        answer = original(self, request, *contradiction)
+    def read(self: Endpoint, response: Any) -> Any:
         auth = self._spec.auth
         secret = getattr(auth, "api_key", None) or getattr(auth, "password", None) or auth.token
-        if answer:
-            raise ValueError(f"cannot handle {secret} of {request}", {"headers": {"X-Api-Key": secret}})
+        raise ValueError(f"cannot handle {secret} of {response}", {"headers": {"X-Api-Key": secret}})
 
     # in a process of its own, which this sabotage ends with
-    Endpoint.get_page = ask  # type: ignore[method-assign, assignment]
+    Endpoint._read = read  # type: ignore[method-assign]
 
 
 KINDS = {
@@ -201,6 +210,18 @@ def test_the_key_is_nowhere_after(kind: str, place: str, key: str, tmp_path: Pat
     assert what.says in run.said, run.said
     assert run.status == (0 if what.says == "RUN_SUCCESS" else 1)
     assert betrayals(tmp_path, key) == []
+
+
+@pytest.mark.parametrize("looks", KEYS)
+def test_a_key_of_any_looks_is_nowhere_after_all_libraries_logged_its_refusal(looks: str, tmp_path: Path) -> None:
+    place, key = KEYS[looks]
+    content = config()
+    content["client"]["auth"] = place.auth
+    echo = faults.Faults(status(401, body='{"error": "{key} of {url} is wrong"}'))
+    with serve(Book.of(3), echo, Contract(key=place.key), key) as server:
+        run = Deployment(tmp_path, server.url, place.prefix + key, content).run(chatty)
+    assert "the API refused the key (401)" in run.said
+    assert [found for part in {key, *key.split(":", 1)} for found in betrayals(tmp_path, part)] == []
 
 
 @pytest.mark.parametrize("key", [ODD, PLAIN])

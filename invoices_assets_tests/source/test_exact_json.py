@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_a_number_that_no_decimal_holds_stays_as_it_is_written() -> None:
 def test_an_integer_of_any_length_keeps_its_digits() -> None:
     [number], _ = read(b"[" + b"7" * 100_000 + b"]")
     assert str(number) == "7" * 100_000
+
+
+def test_an_integer_keeps_its_digits_where_python_is_set_to_refuse_long_ones() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+    try:
+        [number, other], _ = read(b"[" + b"7" * 900 + b", 1]")
+        assert (str(number), other) == ("7" * 900, 1)
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 200, 100_000])

@@ -26,6 +26,9 @@ from invoices_assets.source.resource import ResourceSpec
 NO_RUN_RETRIES = "dagster/retry_on_asset_or_op_failure"
 """Dagster's tag of a run; `false` keeps its run retries from repeating a failure of a step."""
 
+MODE_TAG = "invoices/mode"
+"""The tag of a job whose runs have a mode whatever their config says."""
+
 POOL = "invoices_warehouse"
 """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
 
@@ -61,9 +64,15 @@ class RefreshConfig(dg.Config):
         description="Fail if more than this share of the rows would be marked as deleted.",
     )
 
-    def request(self, dates: DateWindow | None = None) -> RefreshRequest:
-        """The same, for the loader; `dates` is the partition that is asked for."""
-        return RefreshRequest(self.mode.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)
+    def request(self, mode: str | None = None, dates: DateWindow | None = None) -> RefreshRequest:
+        """The same, for the loader.
+
+        Parameters:
+            mode: the one that the job has; None where it has none.
+            dates: the partition that is asked for.
+        """
+        chosen = Mode(mode) if mode else self.mode
+        return RefreshRequest(chosen.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)
 
 
 class ResourceTranslator(DagsterDltTranslator):
@@ -183,7 +192,7 @@ def _refreshed(
         RefreshError: nothing of this resource was changed.
     """
     began = time.monotonic()
-    request = config.request(_dates(context))
+    request = config.request(context.run.tags.get(MODE_TAG), _dates(context))
     done = refresh(specs[name], specs, connection, settings, request, working_dir, tell=context.log.info)
     done.seconds["total"] = time.monotonic() - began
     key, table = dg.AssetKey([settings.dataset, name]), normalized(name)

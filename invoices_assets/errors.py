@@ -17,6 +17,7 @@ RefreshError
     WarehouseBusy            another run or process held it for longer than the limit
     TableRefused             a table there cannot take these rows without loss
     DeletionRefused          more rows would vanish than is believable
+    NothingStored            no record of a sweep of everything can be stored as declared
     LoadFailed               the load itself failed
 """
 
@@ -109,6 +110,10 @@ class TableRefused(WarehouseError):
 
 class DeletionRefused(WarehouseError):
     """The sweep would mark so many rows as deleted that the API's answer is more likely to be wrong."""
+
+
+class NothingStored(WarehouseError):
+    """Not one record of a sweep of everything fits its declaration, so that one is wrong."""
 
 
 class LoadFailed(WarehouseError):

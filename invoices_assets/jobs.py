@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from invoices_assets.assets import MODE_TAG
 from invoices_assets.checks import NOTHING_MISSED
 from invoices_assets.resources import RECONCILE
 
@@ -19,7 +20,6 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
     selection = dg.AssetSelection.assets(*keys)
     # a refresh cannot tell what refreshes miss; what the last complete sweep found stays in sight
     missed = dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NOTHING_MISSED) for key in keys))
-    reconcile = {"ops": {each.op.name: {"config": {"mode": "reconcile"}} for each in assets}}
     return [
         dg.define_asset_job(
             REFRESH,
@@ -30,7 +30,8 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
             RECONCILE,
             selection,
             description="Reads everything again; finds late changes, and marks what the API no longer has.",
-            config=reconcile,
+            # not as config: what somebody enters in the launchpad takes its place as a whole
+            tags={MODE_TAG: "reconcile"},
         ),
     ]
 

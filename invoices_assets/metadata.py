@@ -126,4 +126,4 @@ def _shown(value: Any) -> Any:
     """A value that Dagster can keep."""
     if value is None:
         return NO_CURSOR
-    return float(value) if isinstance(value, Decimal) else value
+    return str(value) if isinstance(value, Decimal) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from time import time
 from typing import Any
 
@@ -18,6 +18,8 @@ from invoices_assets.jobs import RECONCILE, REFRESH
 from invoices_assets.metadata import NO_CURSOR
 from invoices_assets.resources import InvoicesApi
 from invoices_assets.source.file import Source
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.timestamps import TimestampFormat
 
 SENSOR_INTERVAL_SECONDS = 60
 FIRST_BACK_OFF_SECONDS = 60.0
@@ -58,7 +60,8 @@ def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
         try:
             # Dagster resolves an EnvVar for runs only, so this one is left empty
             with InvoicesApi().connect(dataset) as connection:
-                seen = probe(connection, connection.resources(source)[watched], cursor)
+                spec = connection.resources(source)[watched]
+                seen = probe(connection, spec, _as_it_came(spec, cursor))
         except Exception as error:
             return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")
         if not memory.is_news(seen, loaded):
@@ -157,9 +160,17 @@ def _last_load(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[str | No
         return None, None
     cursor = event.asset_materialization.metadata.get("cursor_after")
     value: Any = None if cursor is None else cursor.value
-    if isinstance(value, float):
-        value = Decimal(str(value))
     return event.run_id, None if value == NO_CURSOR else value
+
+
+def _as_it_came(spec: ResourceSpec, cursor: Any) -> Any:
+    """A cursor as the API gave it: a number with a fraction is kept as text, for a float could not hold it."""
+    if not isinstance(cursor, str) or TimestampFormat(spec).moment(cursor) is not None:
+        return cursor
+    try:
+        return Decimal(cursor)
+    except InvalidOperation:
+        return cursor
 
 
 def _sentence(error: Exception) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +71,8 @@ def quiet_dlt() -> Iterator[None]:
 @contextlib.contextmanager
 def new_pipeline(dataset: str, destination: Destination[Any, Any], directory: Path) -> Iterator[Pipeline]:
     """A pipeline in `directory`, with the state and the schema that the destination has."""
-    with quiet_dlt():
-        pipeline = dlt.pipeline(dataset, pipelines_dir=str(directory), destination=destination, dataset_name=dataset)
+    with quiet_dlt(), _without_percent(directory) as place:
+        pipeline = dlt.pipeline(dataset, pipelines_dir=str(place), destination=destination, dataset_name=dataset)
         # tracing would write what it sees into files; signals are the caller's business
         pipeline.config.enable_runtime_trace = False
         pipeline.config.runtime.intercept_signals = False
@@ -81,6 +82,16 @@ def new_pipeline(dataset: str, destination: Destination[Any, Any], directory: Pa
         finally:
             if pipeline.is_active:
                 pipeline.deactivate()
+
+
+@contextlib.contextmanager
+def _without_percent(directory: Path) -> Iterator[Path]:
+    """The folder, or another one where it has a `%` in its name, which dlt would take for the mark of a template."""
+    if "%" not in str(directory):
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="invoices_assets_") as folder:
+        yield Path(folder)
 
 
 @dataclass

@@ -34,8 +34,11 @@ class Rejections:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
-def open_rejections(settings: WarehouseSettings, root: str) -> Rejections:
+def open_rejections(settings: WarehouseSettings, root: str, log: Callable[[str], None] = lambda _: None) -> Rejections:
     """The rejected records of a main table that no later load has settled.
+
+    Parameters:
+        log: told when another process holds the file and has to be waited for.
 
     Raises:
         WarehouseError: the warehouse cannot be read.
@@ -43,7 +46,7 @@ def open_rejections(settings: WarehouseSettings, root: str) -> Rejections:
     if not settings.is_there:
         return Rejections()
     table = rejected_table(root)
-    with open_for_reading(settings) as connection:
+    with open_for_reading(settings, log) as connection:
         if not table_exists(connection, settings.dataset, table):
             return Rejections()
         name = qualified(settings.dataset, table)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from invoices_assets.load.diff.continuity import prove_continuity
 from invoices_assets.load.diff.deletions import find_gone, refuse_empty_sweep
 from invoices_assets.load.diff.history import is_behind, plan_history, versions_to_load
 from invoices_assets.load.diff.missed import count_missed
-from invoices_assets.load.diff.rejections import settle_rejections
+from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.error_messages import explain
-from invoices_assets.load.request import LoadRequest, Scope
+from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, stored_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.target import Target, target_of
+from invoices_assets.source.dlt_settings import own_settings
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -61,7 +62,7 @@ class LoadResult:
     remarks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    @contextlib.contextmanager
+    @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the seconds of a block to `stage`."""
         started = time.perf_counter()
@@ -100,7 +101,7 @@ def load_sweep(
     load.target = target_of(settings, spec, sweep)
     result = load.result
     try:
-        with contextlib.ExitStack() as stack:
+        with ExitStack() as stack:
             with result.timed("open"):
                 connection = stack.enter_context(load.target.open(working_dir, log, request.scope))
             with result.timed("compare"):
@@ -135,24 +136,31 @@ class _Load:
         self.target.widen(connection, plan)
         delta = Delta(connection, self.settings.dataset, sweep, plan, self.spec.primary_key, request.moment)
         delta.compare()
+        if scope.is_everything or delta.all_new:
+            refuse_if_all_rejected(delta)
         if request.overlap is not None:
             prove_continuity(delta, request.overlap)
         if scope.is_everything:
             refuse_empty_sweep(delta)
         if request.max_deleted_share is not None:
             gone = find_gone(delta, request.max_deleted_share, request.asked, self.settings.hints)
-            if scope is Scope.EVERYTHING_MARK_DELETED:
+            if gone is None:
+                self._cannot_tell("is gone", request.asked)
+            elif scope is Scope.EVERYTHING_MARK_DELETED:
                 delta.counts.deleted = gone
         if request.refreshed is not None:
             result.missed = count_missed(delta, request.refreshed)
             if result.missed is None:
-                result.remarks.append(
-                    f"what refreshes missed cannot be told: `{request.refreshed.column}` is not declared as a "
-                    "timestamp, date or number"
-                )
+                self._cannot_tell("refreshes missed", request.refreshed)
         for name in ("new", "changed", "deleted", "returned", "unchanged"):
             setattr(result, name, getattr(delta.counts, name))
         return delta
+
+    def _cannot_tell(self, what: str, stretch: Stretch | None) -> None:
+        column = stretch.column if stretch else ""
+        self.result.remarks.append(
+            f"what {what} cannot be told: `{column}` is not declared as a timestamp, date or number"
+        )
 
     def write(self, delta: Delta) -> None:
         """Load what differs, and commit it."""
@@ -190,7 +198,7 @@ class _Load:
                 return self._files(delta, behind, load_id)
 
         package = dlt_package.Package(self.settings.dataset, self.spec, plan, self.request.state, write)
-        with target.plain_errors(), contextlib.ExitStack() as stack:
+        with own_settings(but_destination=not self.settings.is_duckdb), target.plain_errors(), ExitStack() as stack:
             with result.timed("dlt_sync"):
                 bound = target.destination(delta.connection, self.working_dir)
                 new = dlt_package.new_pipeline(self.settings.dataset, bound, self.working_dir / "dlt")

@@ -35,7 +35,8 @@ def warehouse_lock(
     """Hold the only right to load into the warehouse at `path`.
 
     Parameters:
-        path: the DuckDB file; the lock is the file `<path>.lock` beside it. The folder is made if missing.
+        path: the DuckDB file; the lock is the file `<path>.lock` beside it, with links followed, for two locks of
+            one file would be none. The folder is made if missing.
         limit_seconds: how long to wait for another run.
         log: told at once when there is somebody to wait for, and then every `tell_every_seconds`.
         setting: names the setting of the path, for the sentence of a refusal.
@@ -44,7 +45,7 @@ def warehouse_lock(
         WarehouseBusy: another run held the lock for longer than the limit.
         WarehouseUnusable: the folder cannot be made or written.
     """
-    path = Path(path).expanduser().absolute()
+    path = Path(path).expanduser().resolve()
     _make_folder(path, setting)
     lock = FileLock(f"{path}.lock", thread_local=False)
     started = time.monotonic()
@@ -84,7 +85,7 @@ def working_folder(path: Path) -> Iterator[Path]:
     Raises:
         WarehouseUnusable: the folder cannot be made.
     """
-    runs = Path(f"{Path(path).expanduser().absolute()}.runs")
+    runs = Path(f"{Path(path).expanduser().resolve()}.runs")
     shutil.rmtree(runs, ignore_errors=True)
     folder = runs / uuid.uuid4().hex[:12]
     try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from invoices_assets.errors import WarehouseUnusable
+
 DUCKDB = "duckdb"
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]+:|:\w*:")
+"""Of a URL, or of DuckDB's own prefixes; one letter is a drive of Windows."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,20 @@ class WarehouseSettings:
 
     @property
     def path(self) -> Path:
-        """The DuckDB file as an absolute path, so that a change of folder in between does not matter."""
+        """The DuckDB file, with links followed, so that one file has one name wherever it is opened, or locked.
+
+        Raises:
+            WarehouseUnusable: it is no path of a file, but `md:…`, `s3://…`, `:memory:` or the like.
+        """
         if self.duckdb_path is None:
             raise ValueError("the destination duckdb needs duckdb_path")
-        return Path(self.duckdb_path).expanduser().absolute()
+        scheme = _SCHEME.match(str(self.duckdb_path))
+        if scheme:
+            raise WarehouseUnusable(
+                f"{self.hints.path} begins with `{scheme[0]}`, which names no file on this machine; "
+                "it must be the path of a DuckDB file"
+            )
+        return Path(self.duckdb_path).expanduser().resolve()
 
     @property
     def is_there(self) -> bool:
@@ -74,4 +89,5 @@ class WarehouseSettings:
 
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""
-        return f"{self.path.stem}.{self.dataset}.{table}" if self.is_duckdb else f"{self.dataset}.{table}"
+        name = f"{self.dataset}.{table}"
+        return f"{Path(self.duckdb_path).stem}.{name}" if self.is_duckdb and self.duckdb_path else name

@@ -93,9 +93,14 @@ class Loader:
         return self.settings.path
 
     @property
+    def state(self) -> dict[str, Any]:
+        """dlt's state of `invoices` in the warehouse."""
+        return read_state(self.settings, "invoices")
+
+    @property
     def cursor(self) -> Any:
         """The cursor on `updated_at` in dlt's state in the warehouse."""
-        cursors = read_state(self.settings, "invoices").get("incremental", {})
+        cursors = self.state.get("incremental", {})
         return cursors.get("updated_at", {}).get("last_value")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ import duckdb
 
 from invoices_assets.load.diff.schema_evolution import spooled_select
 from invoices_assets.load.spool import SEQ, SpooledSweep
-from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.sql import ident, literal, parquet
 from invoices_assets.load.tables import (
     DELETED_AT,
     ROOT_ID,
@@ -202,14 +202,13 @@ class Delta:
         """A rejection that is in the table already is not stored again."""
         if not self.sweep.rejected_files:
             return 0
-        files = ", ".join(literal(str(path)) for path in self.sweep.rejected_files)
         table = rejected_table(self.sweep.root)
         fresh, row_id = "", ident(ROW_ID)
         if table_exists(self.connection, self.dataset, table):
             fresh = f" WHERE {row_id} NOT IN (SELECT {row_id} FROM {qualified(self.dataset, table)})"
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS "
-            f"SELECT DISTINCT *, {self.now} AS rejected_at FROM read_parquet([{files}]){fresh}"
+            f"SELECT DISTINCT *, {self.now} AS rejected_at FROM {parquet(self.sweep.rejected_files)}{fresh}"
         )
         return self.count(f"SELECT count(*) FROM {REJECTED}")
 

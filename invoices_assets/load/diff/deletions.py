@@ -33,7 +33,7 @@ def refuse_empty_sweep(delta: Delta) -> None:
         )
 
 
-def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -> int:
+def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -> int | None:
     """Put the row ids of the live records that a sweep of everything does not have into the table GONE.
 
     Parameters:
@@ -43,14 +43,14 @@ def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -
         hints: for the refusal.
 
     Returns:
-        How many they are.
+        How many they are; None where the stamps do not tell what was asked for.
 
     Raises:
         DeletionRefused: they are more than `limit`.
     """
-    if delta.all_new:
-        return 0
     within = _in_stretch(delta, asked) if asked is not None else "true"
+    if delta.all_new or within is None:
+        return 0 if delta.all_new else None
     judged = f"{delta.table(delta.plan.root)} e WHERE {live(delta)} AND {within}"
     delta.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
@@ -67,13 +67,13 @@ def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -
     return gone
 
 
-def _in_stretch(delta: Delta, asked: Stretch) -> str:
-    """SQL that tells whether a stored row `e` was asked for; none was for sure where stamps cannot be compared."""
+def _in_stretch(delta: Delta, asked: Stretch) -> str | None:
+    """SQL that tells whether a stored row `e` was asked for; None where its stamp cannot be compared."""
     root = delta.plan.root
     kind = root.columns.get(asked.column, "") if asked.column in root.existing else ""
     start = bound(asked.start, kind)
     if start is None:
-        return "false"
+        return None
     unstamped = f" OR e.{ident(asked.column)} IS NULL" if asked.unstamped else ""
     return f"(e.{ident(asked.column)} >= {start}{unstamped})"
 

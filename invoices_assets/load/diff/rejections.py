@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from invoices_assets.errors import NothingStored
 from invoices_assets.load.diff.changes import Delta, spool_view
 from invoices_assets.load.diff.deletions import key_table
 from invoices_assets.load.request import Scope
-from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.sql import ident, parquet
 from invoices_assets.load.tables import ROW_ID, qualified, table_exists
 from invoices_assets.source.naming import rejected_table
 
@@ -26,13 +27,29 @@ def settle_rejections(delta: Delta, scope: Scope) -> int:
     name = qualified(delta.dataset, table)
     settled = "true" if scope.is_everything else f"key IN ({_swept_keys(delta, name)})"
     if delta.sweep.rejected_files:
-        files = ", ".join(literal(str(path)) for path in delta.sweep.rejected_files)
-        rejected = f"read_parquet([{files}])"
+        rejected = parquet(delta.sweep.rejected_files)
         if not scope.is_everything:
             settled = f"({settled} OR key IN (SELECT key FROM {rejected}))"
         settled += f" AND {ident(ROW_ID)} NOT IN (SELECT {ident(ROW_ID)} FROM {rejected})"
     row = connection.execute(f"DELETE FROM {name} WHERE {settled}").fetchone()
     return int(row[0]) if row else 0
+
+
+def refuse_if_all_rejected(delta: Delta) -> None:
+    """A sweep of everything of which nothing can be stored is a fault of the declaration, not of records.
+
+    Raises:
+        NothingStored: in that case; the most frequent reason is in the sentence.
+    """
+    sweep = delta.sweep
+    if not sweep.rejected or sweep.rows:
+        return
+    query = f"SELECT reason FROM {parquet(sweep.rejected_files)} GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 1"
+    [(reason,)] = delta.connection.execute(query).fetchall()
+    raise NothingStored(
+        f"none of the {sweep.rejected:,} records of `{sweep.root}` can be stored as declared, most often because of: "
+        f"{reason}; nothing was loaded; compare `columns` in the source file with what the API sends"
+    )
 
 
 def _swept_keys(delta: Delta, rejections: str) -> str:

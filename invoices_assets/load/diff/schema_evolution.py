@@ -7,13 +7,14 @@ to it: before a row is written, every column has one type on both sides.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import duckdb
 
 from invoices_assets.errors import TableRefused
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.sql import ident, literal
+from invoices_assets.load.sql import ident, parquet
 from invoices_assets.load.tables import (
     DELETED_AT,
     LOAD_ID,
@@ -74,15 +75,15 @@ def spooled_select(sweep: SpooledSweep, table: TablePlan, *, extra: str) -> str:
     Parameters:
         extra: one more column, a whole number, that is read as it is.
     """
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[Path]] = {}
     for path, schema in sweep.files.get(table.name, []):
         signature = tuple((n, duckdb_type(t)) for n, t in zip(schema.names, schema.types, strict=True))
-        groups.setdefault(signature, []).append(literal(str(path)))
+        groups.setdefault(signature, []).append(path)
     selects = []
     for signature, paths in groups.items():
         kinds = dict(signature)
         columns = [f"{_as(ident(c), kinds.get(c), kind)} AS {ident(c)}" for c, kind in table.columns.items()]
-        selects.append(f"SELECT {', '.join([*columns, extra])} FROM read_parquet([{', '.join(paths)}])")
+        selects.append(f"SELECT {', '.join([*columns, extra])} FROM {parquet(paths)}")
     if not selects:
         nulls = [f"CAST(NULL AS {kind}) AS {ident(c)}" for c, kind in table.columns.items()]
         return f"SELECT {', '.join([*nulls, f'CAST(NULL AS BIGINT) AS {extra}'])} WHERE false"

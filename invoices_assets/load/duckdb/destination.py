@@ -42,7 +42,7 @@ from dlt.destinations.sql_client import raise_database_error
 
 from invoices_assets.load.duckdb.merge import DistinctMergeJob
 from invoices_assets.load.spool import SEQ
-from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.sql import CATALOG, ident, literal, parquet
 from invoices_assets.load.tables import LOAD_ID, table_exists
 
 
@@ -230,8 +230,7 @@ class SessionClient(DuckDbClient):
         if file is None:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {target} WHERE false")
             return
-        files = ", ".join(literal(str(path)) for path in self.session.stage(table, file))
-        source = f"read_parquet([{files}], union_by_name = true)"
+        source = parquet(self.session.stage(table, file), ", union_by_name = true")
         came = _described(connection, f"SELECT * FROM {source}")
         for column, kind in came.items():
             if column != SEQ and not _same(kind, kinds.get(column)):

@@ -17,6 +17,7 @@ from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
 from invoices_assets.load.error_messages import plain_remote_errors
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.tables import Stored
+from invoices_assets.source.dlt_settings import own_settings
 
 ROWS_AT_ONCE = 10_000
 KEYS_AT_ONCE = 500
@@ -132,5 +133,9 @@ def open_remote(settings: WarehouseSettings, run: str = "") -> Iterator[Remote]:
     Raises:
         WarehouseError: it cannot be reached, or says no.
     """
-    with plain_remote_errors(settings), Remote(settings, remote_destination(settings, run)) as remote:
+    with (
+        own_settings(but_destination=True),
+        plain_remote_errors(settings),
+        Remote(settings, remote_destination(settings, run)) as remote,
+    ):
         yield remote

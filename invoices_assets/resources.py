@@ -63,9 +63,9 @@ def configured_source() -> Source:
 
 
 def accepting_deletions(dataset: str) -> str:
-    """The command that marks what the API no longer has as deleted, however much that is."""
-    config = {"ops": {f"{dataset}_resources": {"config": {"max_deleted_share": 1.0}}}}
-    return f"dagster job execute -m invoices_assets.definitions -j {RECONCILE} --config-json '{json.dumps(config)}'"
+    """The command that marks what the API no longer has as deleted, however much that is; its config is JSON."""
+    config = json.dumps({"ops": {f"{dataset}_resources": {"config": {"max_deleted_share": 1.0}}}})
+    return f"echo '{config}' | dagster job execute -m invoices_assets.definitions -j {RECONCILE} -c /dev/stdin"
 
 
 class EnvironmentVariable(dg.Config):

@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from invoices_assets import checks
+from invoices_assets.errors import WarehouseBusy
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import Book, Contract, Paging, Raw, Total, serve
@@ -142,3 +144,17 @@ def test_a_rejected_record_that_was_deleted_upstream_no_longer_waits(project: Pr
     assert not check(project.run()).passed
     book.delete("inv_0000003")
     assert check(project.run("reconcile_invoices")).passed
+
+
+def test_a_check_that_cannot_look_says_so_and_does_not_fail_the_run(
+    small: tuple[Project, Book], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*args: Any) -> Any:
+        raise WarehouseBusy("another process holds the file open and did not close it within 60 s")
+
+    project, _ = small
+    monkeypatch.setattr(checks, "open_rejections", held)
+    result = project.run()
+    assert result.success
+    assert not check(result).passed
+    assert "did not close it within 60 s" in str(check(result).description)

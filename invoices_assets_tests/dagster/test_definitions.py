@@ -194,11 +194,6 @@ def test_every_job_runs_in_one_process(project: Project) -> None:
     assert len(jobs) == 3
 
 
-def test_the_reconcile_job_reconciles(project: Project) -> None:
-    run_config = project.definitions().resolve_job_def("reconcile_invoices").run_config
-    assert run_config == {"ops": {"invoicing_resources": {"config": {"mode": "reconcile"}}}}
-
-
 def test_the_resource_does_not_take_the_key_itself() -> None:
     with pytest.raises(dg.DagsterInvalidDefinitionError) as refused:
         InvoicesApi(base_url="https://api.vendor.example", api_key=SECRET)

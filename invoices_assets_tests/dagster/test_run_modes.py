@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +131,25 @@ def test_too_many_deletions_are_refused_unless_they_are_allowed(loaded: Project,
     assert "max_deleted_share" in loaded.failure(result)
     assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NOT NULL") == [(0,)]
     assert shown(loaded, mode="reconcile", max_deleted_share=0.4)["rows_deleted"] == 100
+
+
+@pytest.mark.parametrize("config", [{"max_deleted_share": 0.9}, {"dry_run": False}, {"mode": "incremental"}])
+def test_the_reconcile_job_reconciles_whatever_its_config_says(
+    loaded: Project, book: Book, config: dict[str, Any]
+) -> None:
+    book.delete("inv_0000001")
+    result = loaded.run("reconcile_invoices", **config)
+    assert loaded.metadata(result)["rows_deleted"] == 1
+
+
+def test_the_refusal_of_a_large_deletion_names_a_command_that_works(loaded: Project, book: Book) -> None:
+    for number in range(1, 101):
+        book.delete(f"inv_{number:07}")
+    [command] = re.findall(r"if it is right, run `(.*)`$", loaded.failure(loaded.run("reconcile_invoices")))
+    loaded.monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    done = subprocess.run(command, shell=True, cwd=loaded.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert loaded.query("SELECT count(*) FROM invoices WHERE deleted_at IS NOT NULL") == [(100,)]
 
 
 @pytest.mark.parametrize(

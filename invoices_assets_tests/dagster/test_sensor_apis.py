@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult
@@ -14,6 +15,7 @@ from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sensor_driver import Watch
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import Book, Contract, Paging, Total, Vendor, faults, serve
+from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 
 @pytest.fixture
@@ -125,3 +127,18 @@ def test_a_cursor_of_somebody_else_is_forgotten(cursor: str) -> None:
 def test_what_is_remembered_survives_the_way_through_dagsters_cursor() -> None:
     memory = Memory("since noon", "abc", "key", 3, 1.5)
     assert Memory.read(memory.written()) == memory
+
+
+def test_a_cursor_of_numbers_with_a_fraction_keeps_all_its_digits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, api: FakeApi
+) -> None:
+    stamp = "20261122093015123.25"
+    api.route("/v1/invoices", Reply(body=b'{"data": [{"id": "a", "updated_at": %s}], "total": 1}' % stamp.encode()))
+    content = config(incremental={"cursor_path": "updated_at", "start_param": "updated_since"})
+    content["resources"][0]["columns"] = {"id": {"data_type": "text"}, "updated_at": {"data_type": "decimal"}}
+    project = Project(monkeypatch, tmp_path, api.url, source=content)
+    assert project.metadata(project.run())["cursor_after"] == stamp
+    sensor = project.definitions().resolve_sensor_def("invoices_changed_sensor")
+    with dg.build_sensor_context(instance=project.instance) as context:
+        assert not sensor.evaluate_tick(context).run_requests
+    assert api.asked[-1].query["updated_since"] == [stamp]

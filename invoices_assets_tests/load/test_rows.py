@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from invoices_assets.errors import NothingStored
 from invoices_assets.load.request import Scope
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
+from invoices_assets_tests.support.rows import fingerprint
 
 
 @pytest.fixture
@@ -121,12 +123,6 @@ def test_a_rejection_alone_is_loaded(loader: Loader) -> None:
     assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(1,)]
 
 
-def test_a_sweep_of_rejected_records_only_makes_their_table(loader: Loader) -> None:
-    result = loader.load([invoice(2, total="a lot")])
-    assert (result.new, result.rejected, result.table_rows) == (0, 1, 0)
-    assert loader.rows("SELECT key FROM {d}.invoices_rejected") == [("i2",)]
-
-
 def test_keys_of_several_columns_identify_a_record_together(tmp_path: Path) -> None:
     loader = Loader(tmp_path / "w.duckdb", primary_key=("series", "id"))
     loader.load([invoice(1, series="a"), invoice(1, series="b")])
@@ -156,3 +152,31 @@ def test_the_result_describes_the_tables(loader: Loader) -> None:
     assert result.columns["invoices"]["deleted_at"] == "TIMESTAMP WITH TIME ZONE"
     assert set(result.columns) == {"invoices", "invoices__line_items"}
     assert result.seconds["commit"] >= 0
+
+
+def test_a_child_tables_own_deleted_at_is_compared(loader: Loader) -> None:
+    loader.load([invoice(1, line_items=[{"sku": "a", "deleted_at": None}, {"sku": "b", "deleted_at": "2026-01-01"}])])
+    line_items = [{"sku": "a", "deleted_at": "2026-01-02"}, {"sku": "b", "deleted_at": "2026-01-01"}]
+    assert loader.load([invoice(1, line_items=line_items)]).changed == 1
+    assert loader.column("SELECT deleted_at FROM {d}.invoices__line_items ORDER BY sku") == ["2026-01-02", "2026-01-01"]
+
+
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING, Scope.EVERYTHING_MARK_DELETED])
+def test_a_sweep_of_everything_of_which_nothing_can_be_stored_fails(loader: Loader, scope: Scope) -> None:
+    loader.load([invoice(1), invoice(2)])
+    before = fingerprint(loader.path)
+    with pytest.raises(NothingStored, match=r"none of the 2 records of `invoices` can be stored as declared.*total"):
+        loader.load([invoice(1, total="a lot"), invoice(2, total="a lot")], scope=scope)
+    assert fingerprint(loader.path) == before
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_first_load_of_which_nothing_can_be_stored_fails(loader: Loader, scope: Scope) -> None:
+    with pytest.raises(NothingStored, match="compare `columns` in the source file"):
+        loader.load([invoice(1, total="a lot")], scope=scope)
+
+
+def test_a_change_that_cannot_be_stored_waits_and_does_not_stop_the_refreshes(loader: Loader) -> None:
+    loader.load([invoice(1), invoice(2)])
+    assert loader.load([invoice(1, total="a lot")], scope=Scope.PART).rejected == 1
+    assert loader.column("SELECT key FROM {d}.invoices_rejected") == ["i1"]

@@ -12,8 +12,8 @@ import threading
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 
@@ -21,7 +21,6 @@ class Cleans(Protocol):
     """What a redactor offers to the hooks."""
 
     def text(self, text: str) -> str: ...
-    def data(self, data: bytes) -> bytes: ...
     def value(self, value: Any) -> Any: ...
 
 
@@ -34,26 +33,28 @@ _watchers: Counter[Cleans] = Counter()
 _active: tuple[Cleans, ...] = ()
 
 
-def watch(cleaner: Cleans) -> None:
-    """Applies a redactor to every exit until as many calls of `unwatch`."""
-    global _active
+@contextmanager
+def watched(cleaner: Cleans) -> Iterator[None]:
+    """Applies a redactor to every exit until the end; may be nested and concurrent."""
     with _lock:
-        _watchers[cleaner] += 1
-        _active = tuple(_watchers)
+        _count(cleaner, 1)
         for hook in _hooks:
             hook.put()
-
-
-def unwatch(cleaner: Cleans) -> None:
-    global _active
-    with _lock:
-        _watchers[cleaner] -= 1
-        if not _watchers[cleaner]:
-            del _watchers[cleaner]
-        _active = tuple(_watchers)
-        if not _active:
-            for hook in reversed(_hooks):
+    try:
+        yield
+    finally:
+        with _lock:
+            _count(cleaner, -1)
+            for hook in () if _active else reversed(_hooks):
                 hook.remove()
+
+
+def _count(cleaner: Cleans, change: int) -> None:
+    global _active
+    _watchers[cleaner] += change
+    _active = tuple(+_watchers)
+    if not _watchers[cleaner]:
+        del _watchers[cleaner]
 
 
 def traceback_text(error: BaseException) -> str:
@@ -81,27 +82,23 @@ def _clean_value(value: Any) -> Any:
 
 
 class _Hook:
-    """A replaceable attribute of the process, and this module's replacement for it."""
+    """An attribute of the process that all text of one kind goes through, and this module's replacement for it."""
 
-    def __init__(self, read: Callable[[], Any], write: Callable[[Any], Any], wrap: Callable[[Any], Any]) -> None:
-        self._read, self._write, self._wrap = read, write, wrap
+    def __init__(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        self._owner, self._name, self._wrap = owner, name, wrap
         self._original: Any = None
         self._ours: Any = None
 
     def put(self) -> None:
-        current = self._read()
+        current = getattr(self._owner, self._name)
         if current is not None and (self._ours is None or current is not self._ours):
             self._original, self._ours = current, self._wrap(current)
-            self._write(self._ours)
+            setattr(self._owner, self._name, self._ours)
 
     def remove(self) -> None:
-        if self._ours is not None and self._read() is self._ours:
-            self._write(self._original)
+        if self._ours is not None and getattr(self._owner, self._name) is self._ours:
+            setattr(self._owner, self._name, self._original)
         self._original = self._ours = None
-
-
-def _attribute(owner: Any, name: str, wrap: Callable[[Any], Any]) -> _Hook:
-    return _Hook(lambda: getattr(owner, name), lambda value: setattr(owner, name, value), wrap)
 
 
 class _CleanStream:
@@ -179,37 +176,28 @@ def _show_warning(original: Callable[..., None]) -> Callable[..., None]:
     return show
 
 
-def _print_cleaned(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-    """Prints a traceback that holds a secret without it; False where it holds none."""
-    text = "".join(traceback.format_exception(kind, error, trace))
-    cleaned = _clean(text)
-    if cleaned != text and sys.stderr is not None:
-        sys.stderr.write(cleaned)
-    return cleaned != text
-
-
 def _except_hook(original: Callable[..., None]) -> Callable[..., None]:
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not _print_cleaned(kind, error, trace):
-            original(kind, error, trace)
+    """Prints a traceback that holds a secret without it."""
 
-    return hook
-
-
-def _hook_with_details(original: Callable[[Any], None]) -> Callable[[Any], None]:
-    def hook(details: Any) -> None:
-        if not _print_cleaned(details.exc_type, details.exc_value, details.exc_traceback):
-            original(details)
+    def hook(*given: Any) -> None:
+        # `sys.excepthook` is given three values, the other two one object that has them
+        kind, error, trace = given if len(given) == 3 else given[0][:3]
+        text = "".join(traceback.format_exception(kind, error, trace))
+        cleaned = _clean(text)
+        if cleaned == text:
+            original(*given)
+        elif sys.stderr is not None:
+            sys.stderr.write(cleaned)
 
     return hook
 
 
 _hooks = (
-    _attribute(logging.Logger, "handle", _logger_handle),
-    _attribute(warnings, "showwarning", _show_warning),
-    _attribute(sys, "excepthook", _except_hook),
-    _attribute(sys, "unraisablehook", _hook_with_details),
-    _attribute(threading, "excepthook", _hook_with_details),
-    _attribute(sys, "stdout", _CleanStream),
-    _attribute(sys, "stderr", _CleanStream),
+    _Hook(logging.Logger, "handle", _logger_handle),
+    _Hook(warnings, "showwarning", _show_warning),
+    _Hook(sys, "excepthook", _except_hook),
+    _Hook(sys, "unraisablehook", _except_hook),
+    _Hook(threading, "excepthook", _except_hook),
+    _Hook(sys, "stdout", _CleanStream),
+    _Hook(sys, "stderr", _CleanStream),
 )

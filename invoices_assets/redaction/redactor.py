@@ -148,11 +148,8 @@ class Redactor:
         exceptions and what is written to `sys.stdout` and `sys.stderr`. Runs may be nested or concurrent: as
         long as one is under way, the secrets of all of them are redacted.
         """
-        hooks.watch(self)
-        try:
+        with hooks.watched(self):
             yield self
-        finally:
-            hooks.unwatch(self)
 
     def _holds_secret(self, error: BaseException) -> bool:
         seen: set[int] = set()

@@ -156,6 +156,20 @@ def test_an_exception_that_ends_a_thread_is_redacted(monkeypatch: pytest.MonkeyP
     assert "s3cr" not in stream.getvalue()
 
 
+def test_an_exception_that_nothing_can_be_told_of_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fragile:
+        def __del__(self) -> None:
+            raise ValueError(f"cannot close {KEY}")
+
+    stream = StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    with Redactor([KEY]).installed():
+        Fragile()
+
+    assert "ValueError: cannot close ***" in stream.getvalue()
+
+
 def test_an_exception_that_ends_the_process_is_redacted() -> None:
     script = (
         "import sys, warnings\n"

@@ -65,6 +65,10 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "HTML, each character by number": lambda key: "".join(f"&#{ord(char)};" for char in key),
     "HTML, each character by number, in JSON": lambda key: "".join(f"\\u0026#x{ord(char):x};" for char in key),
     "HTML, each character by number, in a query": lambda key: "".join(f"%26%23{ord(char)}%3B" for char in key),
+    "JSON, each character escaped, in a query": lambda key: quote(_in_utf16_units(key, "\\u{:04x}"), safe=""),
+    "JSON in JSON, each character escaped, in a query": lambda key: quote(
+        json.dumps(_in_utf16_units(key, "\\u{:04x}")), safe=""
+    ),
     "query, each byte escaped": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
     "query, each byte escaped twice": lambda key: "".join(f"%25{byte:02x}" for byte in key.encode()),
     "HTML cut by tags": lambda key: "<wbr>".join(html.escape(char) for char in key),
@@ -302,6 +306,15 @@ def test_a_key_that_is_replaced_only_as_a_value_is_told() -> None:
     assert Redactor(["test"]).remarks() == [
         "the key is a word or a short number: it is masked only where it stands as a value"
     ]
+
+
+@pytest.mark.parametrize(
+    "made_of", ["\\", "\\\\u", "%25", "%5c", "%255C", "&", "&amp;", "&#", "<", "a<b", "a<b>", "\0", "a\0", "A/"]
+)
+def test_a_body_made_for_backtracking_is_searched_in_no_time(made_of: str) -> None:
+    redactor = Redactor([KEY, "plain0123456789S3cr3tC0re77"])
+
+    redactor.data((made_of * 200_000)[:200_000].encode())
 
 
 # Values and exceptions

@@ -30,7 +30,5 @@ def test_a_run_tells_that_the_api_repeats_the_key(monkeypatch: pytest.MonkeyPatc
         project = Project(monkeypatch, tmp_path, server.url)
         result = project.run()
     assert result.success, project.failure(result)
-    assert (
-        "the key stood in answers of the API and was replaced by ***, in rows as well (answers: 1)"
-        in project.metadata(result)["remarks"]
-    )
+    [remark] = project.metadata(result)["remarks"]
+    assert remark.startswith("the key stood in answers of the API and was replaced by ***, in rows as well (answers: ")

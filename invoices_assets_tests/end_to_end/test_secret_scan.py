@@ -9,7 +9,7 @@ import logging
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -155,6 +155,14 @@ def clumsy() -> None:
     Endpoint._read = read  # type: ignore[method-assign]
 
 
+def key_in_all_but_the_first(field: str) -> Fault:
+    """Writes the key into a field of each record of a page but one, since a run needs one that can be stored."""
+    echo = faults.echo_key(field)
+    assert echo.rows is not None
+    rows = echo.rows
+    return replace(echo, rows=lambda call, texts: [*texts[:1], *rows(call, texts[1:])])
+
+
 KINDS = {
     "a refused connection": Kind("cannot reach http://127.0.0.1:", closed=True),
     "401 that echoes the key": Kind(
@@ -174,16 +182,19 @@ KINDS = {
     "rejected records that hold the key": Kind(
         "RUN_SUCCESS",
         lambda: [faults.echo_key()],
-        change=lambda record: {**record, "total": Raw('"no number"')},
+        change=lambda record: record if record["id"] == "inv_0000001" else {**record, "total": Raw('"no number"')},
     ),
-    "a value that holds the key and is rejected": Kind("RUN_SUCCESS", lambda: [faults.echo_key("issue_date")]),
+    "a value that holds the key and is rejected": Kind("RUN_SUCCESS", lambda: [key_in_all_but_the_first("issue_date")]),
+    "values that hold the key and are all rejected": Kind(
+        "none of the 25 records of `invoices` can be stored", lambda: [faults.echo_key("issue_date")]
+    ),
     "a next link that carries the key": Kind("RUN_SUCCESS", paging=Paging(style="json_link", size=10, keep_key=True)),
     "libraries that log all they do": Kind("RUN_SUCCESS", sabotage="chatty"),
     "an error of another library": Kind("cannot handle ***", sabotage="clumsy"),
 }
 
 RUNS = [
-    *((kind, place, ODD) for kind, place in zip(KINDS, [*PLACES, *PLACES, *PLACES], strict=False)),
+    *((kind, place, ODD) for kind, place in zip(KINDS, [*PLACES] * 3, strict=False)),
     ("401 that echoes the key", "Basic", ODD),
     ("libraries that log all they do", "the query", ODD),
     ("an error of another library", "Basic", ODD),

@@ -18,6 +18,10 @@ class RecordsMoved(Exception):
     """Records were inserted, deleted or reordered during a pass; another pass may find them at rest."""
 
 
+class EndInDoubt(RecordsMoved):
+    """An answer that came as often as it may be asked for is a move or a fault; alike in two passes, it is a fault."""
+
+
 class PassCount:
     """The running count of one pass.
 

@@ -18,7 +18,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import Style
 from invoices_assets.extract.pagination.walk import walk_of
 from invoices_assets.extract.partition import DateReader, DateWindow
-from invoices_assets.extract.pass_count import PassCount, RecordsMoved
+from invoices_assets.extract.pass_count import EndInDoubt, PassCount, RecordsMoved
 from invoices_assets.extract.watermark import Watermark, stamp_of
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
@@ -138,6 +138,8 @@ def sweep(
                     progress(one.count, time.monotonic() - began)
             return replace(one.result(counts), passes=len(counts) + 1, seconds=time.monotonic() - began)
         except RecordsMoved as error:
+            if isinstance(error, EndInDoubt) and str(error) == moved:
+                raise IncompleteSweep(moved) from None
             counts, moved = [*counts, one.count], str(error)
             _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), PASSES, moved)
     raise IncompleteSweep(

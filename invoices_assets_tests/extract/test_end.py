@@ -152,6 +152,24 @@ def test_an_empty_page_is_no_end_beside_a_word_of_more(api: FakeApi) -> None:
         read(api, PAGES | NO_TOTAL)
 
 
+def test_an_empty_offset_beside_a_word_of_more_costs_four_requests(api: FakeApi) -> None:
+    listing = by_offset(rows(50), has_more=True)
+    api.route(PATH)(
+        lambda asked: Reply(body={"data": [], "has_more": True}) if number(asked, "offset") > 15 else listing(asked)
+    )
+    with pytest.raises(IncompleteSweep, match="after 19 records, and `has_more` says that there is more"):
+        read(api, OFFSET | NO_TOTAL)
+    assert [number(asked, "offset") for asked in api.asked].count(18) == 4
+
+
+def test_an_offset_that_stays_empty_where_a_record_was_is_a_fault_in_the_second_pass(api: FakeApi) -> None:
+    listing = by_offset(rows(50))
+    api.route(PATH)(lambda asked: Reply(body={"data": []}) if number(asked, "offset") > 15 else listing(asked))
+    with pytest.raises(IncompleteSweep, match="an empty page after 19 records"):
+        read(api, OFFSET | NO_TOTAL)
+    assert [number(asked, "offset") for asked in api.asked].count(18) == 8
+
+
 def test_a_cursor_that_is_missing_once_beside_a_word_of_more_is_asked_for_again(api: FakeApi) -> None:
     def answer(asked: Asked) -> Reply:
         if len(api.asked) == 2:

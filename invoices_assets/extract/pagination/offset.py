@@ -11,7 +11,7 @@ from invoices_assets.extract.completeness import End
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.counted import EMPTY, PAST_END, Counted, has_another_total, refused_behind_total
 from invoices_assets.extract.pagination.prefetch import Prefetch
-from invoices_assets.extract.pass_count import PassCount, RecordsMoved
+from invoices_assets.extract.pass_count import EndInDoubt, PassCount, RecordsMoved
 
 _AGAIN = "though the last of them should have come again"
 
@@ -85,8 +85,9 @@ class Offset(Counted):
         return None
 
     def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
-        if self._overlaps(count) and count.total is None and isinstance(doubted[0], Page):
-            raise RecordsMoved(str(error)) from None
+        came = doubted[0]
+        if self._overlaps(count) and count.total is None and isinstance(came, Page) and not self.says_more(came):
+            raise EndInDoubt(str(error)) from None
         raise error
 
     def _next(self, prefetch: Prefetch, count: PassCount) -> Page | None:

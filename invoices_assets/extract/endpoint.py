@@ -167,7 +167,9 @@ class Endpoint:
         return any(str(error.status) == str(action["status_code"]) for action in self._spec.ignored)
 
     def _read(self, response: requests.Response) -> Page:
-        if response.status_code in (requests.codes.no_content, requests.codes.not_modified):
+        if response.status_code == requests.codes.not_modified:
+            return Page([], shape="unmodified")
+        if response.status_code == requests.codes.no_content:
             return Page([])
         try:
             return read_page(

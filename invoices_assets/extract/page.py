@@ -13,7 +13,7 @@ from invoices_assets.extract.projection import Projection
 from invoices_assets.source import exact_json
 from invoices_assets.source.paths import MISSING, at_keys, plain_keys, reader_of, spelled
 
-Shape = Literal["list", "object", "null"]
+Shape = Literal["unmodified", "list", "object", "null"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Page:
         document: the JSON document; None where only the outline was read.
         claims: what else the answer says of the whole.
         headers: of the answer, case-insensitive.
-        shape: what stands where a list of records is due.
+        shape: what stands where a list of records is due; `unmodified` after a 304, which says that nothing changed.
         skipped: how many records at the front of the answer are left out, for the page before has them.
     """
 

@@ -58,6 +58,7 @@ class PassCount:
         self.without_key = 0
         self.pages_without_key = 0
         self.renewed = 0
+        self.is_unmodified = False
         self.sizes: tuple[int, int] = (0, 0)
 
     @property
@@ -97,6 +98,7 @@ class PassCount:
             RecordsMoved: the total is another one than before.
         """
         said = page.claims
+        self.is_unmodified = page.shape == "unmodified"
         self.claims = replace(said, total=said.total or self.claims.total, pages=said.pages or self.claims.pages)
         rows = len(page.outline) + page.skipped
         before = self._said.last

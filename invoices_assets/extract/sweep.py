@@ -83,6 +83,7 @@ class SweepResult:
         seconds: wall time.
         cursor: what was read of the change stamps.
         outside: records outside of the date window that was asked for.
+        is_unmodified: the API answered 304, that nothing changed, instead of showing records.
     """
 
     rows: int = 0
@@ -97,6 +98,7 @@ class SweepResult:
     seconds: float = 0.0
     cursor: Watermark | None = field(default=None, repr=False)
     outside: int = 0
+    is_unmodified: bool = False
 
 
 Progress = Callable[[PassCount, float], None]
@@ -192,6 +194,7 @@ class _Pass:
             end="the reading stopped at the limit of a trial",
             cursor=self._cursor,
             outside=self._moments.outside,
+            is_unmodified=count.is_unmodified,
         )
         most = max((other.rows for other in before), default=0)
         if most and not count.rows:

@@ -183,7 +183,12 @@ class RefreshPlan:
     def _overlap(self, swept: SweepResult) -> Stretch | None:
         """What the sweep has asked for again; None where it did not, or where its absence is known."""
         asked = swept.complete and self.request.dates is None and self.request.since is None
-        if not asked or self.before is None or (self.stored.get(GAP) == self.before and swept.rows == 0):
+        if (
+            not asked
+            or self.before is None
+            or swept.is_unmodified
+            or (self.stored.get(GAP) == self.before and swept.rows == 0)
+        ):
             return None
         stretch = self._stretch(self.start)
         end = TimestampFormat(self.spec).local(self.before)

@@ -34,7 +34,8 @@ def insert(book: Book) -> None:
 def in_epochs() -> dict[str, Any]:
     """The source of an API whose stamps are numbers of seconds."""
     content = config()
-    content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
+    for stamp in ("created_at", "updated_at"):
+        content["resources"][0]["columns"][stamp] = {"data_type": "timestamp", "x-format": "epoch_s"}
     return content
 
 

@@ -103,7 +103,7 @@ def load_sweep(
     try:
         with ExitStack() as stack:
             with result.timed("open"):
-                connection = stack.enter_context(load.target.open(working_dir, log, request.scope))
+                connection = stack.enter_context(load.target.open(working_dir, log, request))
             with result.timed("compare"):
                 delta = load.compare(connection, sweep)
             load.write(delta)

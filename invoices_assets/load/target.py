@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import duckdb
 
 from invoices_assets.load.duckdb.target import DuckDbTarget
-from invoices_assets.load.request import Scope
+from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import LoadPlan, Stored
@@ -24,12 +24,12 @@ class Target(Protocol):
     """Whether the destination takes Parquet files as they are."""
 
     def open(
-        self, working_dir: Path, log: Callable[[str], None], scope: Scope
+        self, working_dir: Path, log: Callable[[str], None], request: LoadRequest
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A DuckDB connection with the tables to compare with, in a transaction.
 
         Parameters:
-            scope: for a part, only the rows of the records of the sweep are needed.
+            request: for a part, only the rows of the records of the sweep are needed.
         """
         ...
 

@@ -11,6 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
+from invoices_assets.load.diff.continuity import NotContinuous
 from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections, read_state
-from invoices_assets.load.request import Scope
+from invoices_assets.load.request import Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.source.resource import ResourceSpec
@@ -204,3 +206,15 @@ def test_credentials_that_cannot_be_read_are_not_repeated(tmp_path: Path, dsn: s
     assert "postgres" in str(refused.value)
     # Dagster shows an error with those that caused it
     assert "s3cr3t" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_the_overlap_of_a_refresh_has_to_come_back(loader: PostgresLoader) -> None:
+    loader.load(invoice(n) for n in range(3))
+    stamp = datetime.fromisoformat("2026-02-03T04:05:06Z")
+    overlap = Stretch("updated_at", stamp - timedelta(minutes=10), stamp)
+    assert loader.load([invoice(2)], scope=Scope.PART, overlap=overlap).unchanged == 1
+    with pytest.raises(NotContinuous):
+        loader.load([invoice(7)], scope=Scope.PART, overlap=overlap)
+    assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(3,)]
+    before = Stretch("updated_at", stamp - timedelta(minutes=10), stamp - timedelta(seconds=1))
+    assert loader.load([invoice(7)], scope=Scope.PART, overlap=before).new == 1

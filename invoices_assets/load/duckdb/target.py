@@ -11,7 +11,7 @@ import duckdb
 
 from invoices_assets.load.duckdb.connection import open_warehouse
 from invoices_assets.load.error_messages import explain
-from invoices_assets.load.request import Scope
+from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, qualified, stored_tables, widen
 
@@ -25,7 +25,9 @@ class DuckDbTarget:
         self._settings = settings
 
     @contextlib.contextmanager
-    def open(self, working_dir: Path, log: Callable[[str], None], scope: Scope) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(
+        self, working_dir: Path, log: Callable[[str], None], request: LoadRequest
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         with open_warehouse(self._settings, working_dir=working_dir, log=log) as connection:
             connection.begin()
             yield connection

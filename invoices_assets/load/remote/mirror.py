@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.load.remote.client import KEYS_AT_ONCE, Remote, open_remote
-from invoices_assets.load.request import Scope
+from invoices_assets.load.request import LoadRequest, Stretch, bound
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import CATALOG, ident, literal
@@ -90,13 +90,13 @@ class Mirror:
             if DELETED_AT in columns:
                 self._copy(table, f" ORDER BY {self._remote.name(DELETED_AT)} IS NOT NULL LIMIT 1")
 
-    def copy_rows(self, sweep: SpooledSweep, resource: ResourceSpec, scope: Scope) -> None:
+    def copy_rows(self, sweep: SpooledSweep, resource: ResourceSpec, request: LoadRequest) -> None:
         """What the sweep is compared with.
 
         Parameters:
-            scope: for a part, only the rows of records of the sweep.
+            request: for a part, only the rows of records of the sweep, and one of the overlap where it has none.
         """
-        keys = None if scope.is_everything or resource.history else _keys(sweep, resource.primary_key)
+        keys = None if request.scope.is_everything or resource.history else _keys(sweep, resource.primary_key)
         if keys is None:
             for table in self._columns:
                 if table == self._root or ROOT_ID in self._columns[table]:
@@ -108,6 +108,22 @@ class Mirror:
             for table in self._columns:
                 if ROOT_ID in self._columns[table]:
                     self._copy_among(table, ROOT_ID, ids)
+            if request.overlap is not None:
+                self._copy_one_of(self._root, request.overlap)
+
+    def _copy_one_of(self, root: str, overlap: Stretch) -> None:
+        """A live row of the overlap, if none is here yet; enough to tell that the warehouse knows some."""
+        kind, _ = self._columns[root].get(overlap.column, ("", True))
+        start, end = bound(overlap.start, kind), None if overlap.end is None else bound(overlap.end, kind)
+        if start is None or end is None:
+            return
+        column, table = ident(overlap.column), qualified(self._dataset, root)
+        here = f"SELECT 1 FROM {table} WHERE {column} > {start} AND {column} <= {end} LIMIT 1"
+        if not self._connection.execute(here).fetchall():
+            first, last = (self._remote.value(str(value)) for value in (overlap.start, overlap.end))
+            stamp, deleted = self._remote.name(overlap.column), self._remote.name(DELETED_AT)
+            live = f" AND {deleted} IS NULL" if DELETED_AT in self._columns[root] else ""
+            self._copy(root, f" WHERE {stamp} > {first} AND {stamp} <= {last}{live} LIMIT 1")
 
     def _copy_among(self, table: str, column: str, values: Sequence[Any]) -> None:
         for start in range(0, len(values), KEYS_AT_ONCE):

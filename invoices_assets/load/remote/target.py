@@ -18,7 +18,7 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.error_messages import plain_remote_errors
 from invoices_assets.load.remote.client import open_remote, remote_destination
 from invoices_assets.load.remote.mirror import Mirror, empty_mirror
-from invoices_assets.load.request import Scope
+from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROW_ID, LoadPlan, Stored, qualified, table_exists
@@ -45,13 +45,15 @@ class RemoteTarget:
         self._rejections: set[str] = set()
 
     @contextlib.contextmanager
-    def open(self, working_dir: Path, log: Callable[[str], None], scope: Scope) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(
+        self, working_dir: Path, log: Callable[[str], None], request: LoadRequest
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         self._run = working_dir.name
         with empty_mirror(self._settings, working_dir) as connection:
             with open_remote(self._settings) as remote:
                 mirror = Mirror(connection, remote, self._settings.dataset, self._sweep.root)
                 mirror.copy_state()
-                mirror.copy_rows(self._sweep, self._resource, scope)
+                mirror.copy_rows(self._sweep, self._resource, request)
             self._rejections = self._rejected(connection)
             connection.begin()
             yield connection

@@ -108,7 +108,7 @@ class InvoicesApi(dg.ConfigurableResource):
     requests_per_second: float | None = Field(
         default=None, gt=0, description="A budget that all pages in flight share. None: no limit."
     )
-    answer_seconds: float = Field(default=600.0, gt=0, description="How long one answer may take as a whole.")
+    answer_seconds: float = Field(default=120.0, gt=0, description="How long one answer may take as a whole.")
     answer_megabytes: float = Field(default=512.0, gt=0, description="How large one answer may be, also unpacked.")
 
     def __init__(self, **fields: Any) -> None:

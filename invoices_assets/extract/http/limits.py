@@ -26,7 +26,7 @@ class AnswerLimits:
 
     connect: float = 10.0
     read: float = 60.0
-    seconds: float = 600.0
+    seconds: float = 120.0
     megabytes: float = 512.0
 
     @property

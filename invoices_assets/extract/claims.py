@@ -54,7 +54,7 @@ _WRAPPERS = (
 WORDS = tuple(dict.fromkeys((*_TOTAL, *_PAGES, *_MORE, *_LAST, *_NEXT, *_ERROR, *_OK, *_WRAPPERS)))
 """The keys that are looked at, beside the records and beside each object that leads to them."""
 
-_NO_ERROR = frozenset(("", "0", "none", "null", "false", "ok", "success", "no error", "no_error"))
+_NO_ERROR = frozenset(("200", "none", "null", "false", "ok", "success", "no error", "no_error"))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ def is_error(value: Any) -> bool | None:
     if isinstance(value, list):
         return any(map(is_error, value)) or None
     text = value.strip().lower() if isinstance(value, str) else value
-    return None if not text or text in _NO_ERROR else True
+    is_zero = isinstance(text, str) and not text.strip("0")
+    return None if not text or is_zero or text in _NO_ERROR else True
 
 
 def _around(document: Any, keys: Iterable[str]) -> Iterator[Mapping[str, Any]]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import requests
-from dlt.sources.helpers.rest_client.auth import APIKeyAuth
 from dlt.sources.helpers.rest_client.utils import join_url
 from dlt.sources.rest_api.config_setup import expand_placeholders
 
@@ -29,15 +27,6 @@ from invoices_assets.extract.projection import Projection
 from invoices_assets.source.paths import plain_keys
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A page, and the response that a paginator of dlt reads its next step from."""
-
-    page: Page
-    response: requests.Response
-
 
 Contradiction = Callable[[Page | ApiStatusError], str | None]
 """Says why a page, or a status that is final by itself, cannot be what it seems; None where it can.
@@ -63,9 +52,10 @@ class PageRequest:
         self._request = request
         self._read = read
         self._spent = Attempts()
-        self._answer: Answer | None = None
+        self._read_from: requests.Response | None = None
+        self._page: Page | None = None
 
-    def get(self, contradiction: Contradiction | None = None) -> Answer:
+    def get(self, contradiction: Contradiction | None = None) -> Page:
         """The page: the one at hand, or else the one that the next request brings.
 
         Parameters:
@@ -78,20 +68,20 @@ class PageRequest:
 
         def usable(came: requests.Response | ApiStatusError) -> ExtractError | None:
             try:
-                page = came if isinstance(came, ApiStatusError) else self._page(came)
+                page = came if isinstance(came, ApiStatusError) else self._page_of(came)
             except UnreadableBody as error:
                 return error
             reason = contradiction(page) if contradiction is not None else None
             return None if reason is None else IncompleteSweep(reason)
 
         self._http.send(self._request, usable, self._spent)
-        assert self._answer is not None
-        return self._answer
+        assert self._page is not None
+        return self._page
 
-    def _page(self, response: requests.Response) -> Page:
-        if self._answer is None or self._answer.response is not response:
-            self._answer = Answer(self._read(response), response)
-        return self._answer.page
+    def _page_of(self, response: requests.Response) -> Page:
+        if self._page is None or self._read_from is not response:
+            self._read_from, self._page = response, self._read(response)
+        return self._page
 
 
 class Endpoint:
@@ -108,13 +98,6 @@ class Endpoint:
         self._spec = spec
         self._base_url = base_url
         self._outline = _outline_of(spec)
-
-    @property
-    def auth_parameter(self) -> str | None:
-        """Name of the query parameter that carries the key, if one does."""
-        auth = self._spec.auth
-        in_query = isinstance(auth, APIKeyAuth) and auth.location in ("query", "param")
-        return auth.name if in_query else None
 
     def request(
         self, start: Any, parent_values: Mapping[str, Any] | None = None, dates: DateWindow | None = None
@@ -157,10 +140,6 @@ class Endpoint:
     def page(self, request: requests.Request) -> PageRequest:
         """A page to be had; nothing is sent yet."""
         return PageRequest(self._http, request, self._read)
-
-    def get_page(self, request: requests.Request, contradiction: Contradiction | None = None) -> Answer:
-        """The page that a request brings; see `PageRequest.get`."""
-        return self.page(request).get(contradiction)
 
     def is_ignored(self, error: ApiStatusError) -> bool:
         """Whether the source's `response_actions` say that this status is no error."""

@@ -59,6 +59,7 @@ class PassCount:
         self.pages_without_key = 0
         self.renewed = 0
         self.is_unmodified = False
+        self.ends_empty = False
         self.sizes: tuple[int, int] = (0, 0)
 
     @property
@@ -99,6 +100,7 @@ class PassCount:
         """
         said = page.claims
         self.is_unmodified = page.shape == "unmodified"
+        self.ends_empty = not page.outline
         self.claims = replace(said, total=said.total or self.claims.total, pages=said.pages or self.claims.pages)
         rows = len(page.outline) + page.skipped
         before = self._said.last

@@ -19,10 +19,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec
+from invoices_assets.source.paths import spelled
 from invoices_assets.source.resource import ResourceSpec
 
 STATE = "loaded_from"
 ADDRESS = "address"
+_SIZES = ("limit", "value_step", "current_value", "error_message_items")
+"""What of dlt's paginators says nothing of which pages there are."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Origin:
             "path": [spec.method, spec.path, spec.parent, parent, spec.include_from_parent, spec.ignored],
             "params": [spec.params, spec.client_headers, spec.headers, spec.json, spec.data],
             "data_selector": spec.data_selector,
+            "paginator": _paging(spec),
             "columns": {
                 name: column.model_dump(exclude_defaults=True, exclude={"description"})
                 for name, column in spec.columns.items()
@@ -77,6 +81,12 @@ class Origin:
         """The parts of the declaration that are others than those a state was made with, as far as it knows them."""
         known = state.get(STATE, {})
         return [part for part, value in self.parts.items() if known.get(part, value) != value]
+
+
+def _paging(spec: ResourceSpec) -> dict[str, Any]:
+    """How pages are found, for a sweep by another way may have missed some; not how large they are."""
+    fields = {name: spelled(value) for name, value in vars(spec.paginator).items() if name not in _SIZES}
+    return {"type": type(spec.paginator).__name__, "totals": [spec.total_path, spec.has_totals], **fields}
 
 
 def _without_lag(spec: CursorSpec | DateWindowSpec | None) -> dict[str, Any]:

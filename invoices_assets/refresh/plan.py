@@ -112,8 +112,9 @@ class RefreshPlan:
         """What a sweep could not prove, and what is left undone for that."""
         if not swept.complete or swept.proven:
             return swept.remarks
-        left = "; so no record was marked as deleted" if self.request.mode == "reconcile" else ""
-        return [*swept.remarks, f"{swept.end}{left}"]
+        left = ["the cursor stays where it was"] if self.spec.cursor is not None else []
+        left += ["no record was marked as deleted"] if self.request.mode == "reconcile" else []
+        return [*swept.remarks, "; so ".join([swept.end, " and ".join(left)] if left else [swept.end])]
 
     @property
     def sweep_request(self) -> SweepRequest:
@@ -129,7 +130,7 @@ class RefreshPlan:
 
     def cursor_after(self, swept: SweepResult) -> Any:
         """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""
-        if not swept.complete or swept.cursor is None or self.request.dates is not None:
+        if not swept.proven or swept.cursor is None or self.request.dates is not None:
             return self.before
         if self.doubt and not self.covers_everything:
             return None
@@ -149,7 +150,8 @@ class RefreshPlan:
             last_value: the cursor afterwards.
         """
         state = self._state(last_value, swept)
-        if not (swept.complete and self.covers_everything):
+        is_everything = self.covers_everything and (swept.proven or (swept.complete and self.missing is not None))
+        if not is_everything:
             return LoadRequest(state=state, overlap=self._overlap(swept))
         marks = self.request.mode == "reconcile" and swept.proven
         return LoadRequest(

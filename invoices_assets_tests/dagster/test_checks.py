@@ -65,14 +65,16 @@ def test_an_end_that_nothing_proves_is_a_remark_and_a_warning_and_marks_no_delet
     with serve(book, contract=contract) as server:
         project = Project(monkeypatch, tmp_path, server.url, source=content)
         result = project.run()
-        assert project.metadata(result)["remarks"] == [said]
+        assert project.metadata(result)["remarks"] == [f"{said}; so the cursor stays where it was"]
         found = check(result, "complete")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert found.description == said
         book.delete("inv_0000003")
         result = project.run("reconcile_invoices")
         assert project.metadata(result)["rows_deleted"] == 0
-        assert project.metadata(result)["remarks"] == [f"{said}; so no record was marked as deleted"]
+        assert project.metadata(result)["remarks"] == [
+            f"{said}; so the cursor stays where it was and no record was marked as deleted"
+        ]
 
 
 def test_what_proves_an_end_is_in_the_metadata_and_passes_the_check(project: Project, book: Book) -> None:

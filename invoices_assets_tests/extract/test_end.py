@@ -111,6 +111,27 @@ def test_a_404_behind_a_short_page_is_an_end(api: FakeApi) -> None:
     assert swept.proven
 
 
+@pytest.mark.parametrize("once", [Reply(404), Reply(body={"data": []})], ids=["404", "an empty page"])
+@pytest.mark.parametrize("paginator", [OFFSET, PAGES], ids=["an offset that cannot overlap", "page_number"])
+def test_an_end_behind_a_page_that_only_lacks_records_is_asked_for_again(
+    api: FakeApi, paginator: dict[str, Any], once: Reply
+) -> None:
+    pages = [rows(10), rows(8, 10), rows(10, 18), rows(3, 28)]
+
+    def answer(asked: Asked) -> Reply:
+        if len(api.asked) == 3 + skipped:
+            return once
+        place = number(asked, "page", 1) - 1 if paginator is PAGES else PLACES.get(number(asked, "offset"), 4)
+        return Reply(body={"data": pages[place] if 0 <= place < 4 else []})
+
+    skipped = 1 if paginator is OFFSET else 0  # the first offset that would overlap shows page 1 again
+    api.route(PATH)(answer)
+    assert read(api, paginator | NO_TOTAL)[1].ids == list(range(31))
+
+
+PLACES = {0: 0, 9: 0, 10: 1, 18: 2, 28: 3}
+
+
 # What an answer says of more
 
 

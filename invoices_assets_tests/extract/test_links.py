@@ -96,3 +96,16 @@ def test_links_that_count_cannot_show_every_move_and_say_so(api: FakeApi) -> Non
     api.route(PATH)(answer)
     found, _ = read(api, {"type": "json_link", "next_url_path": "next"})
     assert ["keeps the total cannot be seen" in remark for remark in found.remarks] == [True]
+
+
+@pytest.mark.parametrize("declared", ["previous", "links.prev"])
+def test_a_place_that_says_no_more_is_contradicted_by_another_next(api: FakeApi, declared: str) -> None:
+    body = {"data": rows(10), "previous": None, "links": {"prev": None, "next": TWO}}
+    api.route(PATH, Reply(body=body))
+    with pytest.raises(IncompleteSweep, match="`next` leads to a next page"):
+        read(api, {"type": "json_link", "next_url_path": declared})
+
+
+def test_a_cursor_that_is_given_beside_the_word_of_no_more_is_none(api: FakeApi) -> None:
+    api.route(PATH, Reply(body={"data": rows(10), "next": None, "next_token": "x", "has_more": False}))
+    assert read(api, {"type": "json_link", "next_url_path": "next"})[0].proven

@@ -57,7 +57,7 @@ def test_any_three_faults_in_a_row_cost_three_more_requests(api: FakeApi, faults
     clock = FakeClock()
     asker = endpoint(api, clock)
 
-    page = asker.get_page(asker.request(None), not_the_end).page
+    page = asker.page(asker.request(None)).get(not_the_end)
 
     assert page.records == [{"id": "1"}]
     assert len(api.asked) == 4
@@ -71,7 +71,7 @@ def test_no_mix_of_faults_costs_a_fifth_request(api: FakeApi, first: str, last: 
     asker = endpoint(api, FakeClock())
 
     with pytest.raises(ExtractError, match=f"^GET {api.url}/v1/invoices failed after 4 attempts: "):
-        asker.get_page(asker.request(None), not_the_end)
+        asker.page(asker.request(None)).get(not_the_end)
 
     assert len(api.asked) == 4
 
@@ -81,11 +81,11 @@ def test_a_page_fetched_ahead_is_judged_when_it_is_used(api: FakeApi) -> None:
     asker = endpoint(api, FakeClock())
     page = asker.page(asker.request(None))
 
-    assert page.get().page.records == []
+    assert page.get().records == []
     assert len(api.asked) == 2
 
-    assert page.get(not_the_end).page.records == [{"id": "1"}]
-    assert page.get(not_the_end).page.records == [{"id": "1"}]
+    assert page.get(not_the_end).records == [{"id": "1"}]
+    assert page.get(not_the_end).records == [{"id": "1"}]
     assert len(api.asked) == 3
 
 
@@ -109,7 +109,7 @@ def test_a_404_fetched_ahead_is_asked_again_once_it_is_known_to_be_impossible(ap
     with pytest.raises(NotFound):
         page.get()
 
-    assert page.get(not_the_end).page.records == [{"id": "1"}]
+    assert page.get(not_the_end).records == [{"id": "1"}]
     assert len(api.asked) == 2
 
 
@@ -118,7 +118,7 @@ def test_a_status_that_is_not_contradicted_is_final(api: FakeApi) -> None:
     asker = endpoint(api, FakeClock())
 
     with pytest.raises(ApiStatusError, match="answered 400"):
-        asker.get_page(asker.request(None), not_the_end)
+        asker.page(asker.request(None)).get(not_the_end)
 
     assert len(api.asked) == 1
 
@@ -128,7 +128,7 @@ def test_a_refused_key_is_not_asked_again_whatever_contradicts_it(api: FakeApi) 
     asker = endpoint(api, FakeClock())
 
     with pytest.raises(KeyRefused):
-        asker.get_page(asker.request(None), lambda came: "impossible")
+        asker.page(asker.request(None)).get(lambda came: "impossible")
 
     assert len(api.asked) == 1
 
@@ -138,7 +138,7 @@ def test_an_answer_without_the_selected_data_is_final(api: FakeApi) -> None:
     asker = endpoint(api, FakeClock())
 
     with pytest.raises(BadAnswer, match=r"^GET /v1/invoices: the answer has no `data`; it is an object with the keys"):
-        asker.get_page(asker.request(None), not_the_end)
+        asker.page(asker.request(None)).get(not_the_end)
 
     assert len(api.asked) == 1
 
@@ -147,7 +147,7 @@ def test_204_is_an_empty_page(api: FakeApi) -> None:
     api.route(PATH, Reply(204, b""))
     asker = endpoint(api, FakeClock())
 
-    assert asker.get_page(asker.request(None)).page.records == []
+    assert asker.page(asker.request(None)).get().records == []
 
 
 def test_the_log_says_what_contradicts_a_page(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
@@ -155,7 +155,7 @@ def test_the_log_says_what_contradicts_a_page(api: FakeApi, caplog: pytest.LogCa
     asker = endpoint(api, FakeClock())
 
     with caplog.at_level(logging.WARNING, "invoices_assets"):
-        asker.get_page(asker.request(None), not_the_end)
+        asker.page(asker.request(None)).get(not_the_end)
 
     assert caplog.messages == [
         f"GET {api.url}/v1/invoices: an empty page after 1,000 of 2,500 records; trying again in 2 s (attempt 2 of 4)"
@@ -169,7 +169,7 @@ def test_a_packed_body_that_ends_early_is_asked_for_again(api: FakeApi, body: by
     api.route(PATH, *[Reply(body=body[:length], headers=headers) for length in kept[:: len(kept) // 3]][:3], FULL)
     asker = endpoint(api, FakeClock())
 
-    assert asker.get_page(asker.request(None)).page.records == [{"id": "1"}]
+    assert asker.page(asker.request(None)).get().records == [{"id": "1"}]
     assert len(api.asked) == 4
 
 
@@ -178,5 +178,5 @@ def test_a_packed_body_is_unpacked(api: FakeApi, body: bytes, headers: dict[str,
     api.route(PATH, Reply(body=body, headers=headers))
     asker = endpoint(api, FakeClock())
 
-    assert asker.get_page(asker.request(None)).page.total == 2500
+    assert asker.page(asker.request(None)).get().total == 2500
     assert asker._http.stats.bytes_received == len(body)

@@ -134,6 +134,8 @@ def test_a_corrected_scale_is_applied_to_every_row(loader: Loader, server: Vendo
         ({"headers": {"X-Tenant": "2"}}, "params"),
         ({"data_selector": "$.data"}, "data_selector"),
         ({"incremental": {"cursor_path": "$.updated_at", "start_param": "updated_since", "lag": 600}}, "incremental"),
+        ({"paginator": {"type": "json_link", "next_url_path": "next"}}, "paginator"),
+        ({"paginator": {"type": "offset", "limit": 100, "total_path": None}}, "paginator"),
     ],
 )
 def test_each_part_of_the_declaration_counts(change: dict[str, Any], part: str) -> None:
@@ -141,6 +143,13 @@ def test_each_part_of_the_declaration_counts(change: dict[str, Any], part: str) 
         Origin.of(spec_of(content), None) for content in (config(params={"show_all": "1"}), config(**change))
     )
     assert part in now.changed_parts(before.state)
+
+
+def test_the_size_of_a_page_may_change() -> None:
+    before, now = (
+        Origin.of(spec_of(config(paginator={"type": "offset", "limit": limit})), None) for limit in (100, 50)
+    )
+    assert now.changed_parts(before.state) == []
 
 
 def test_a_filter_that_shows_more_brings_what_it_hid(loader: Loader) -> None:

@@ -43,6 +43,7 @@ class Counted(Style):
         return self.endpoint.page(request)
 
     def pages(self, count: PassCount, window: int) -> Iterator[Page]:
+        self._asked_again = -1
         with Prefetch(self.at, window) as prefetch:
             while self.end is None:
                 page = self._next(prefetch, count)
@@ -95,7 +96,7 @@ class Counted(Style):
             return doubt
 
         try:
-            page = prefetch.take(self.position(count)).get(contradiction).page
+            page = prefetch.take(self.position(count)).get(contradiction)
         except ApiStatusError as error:
             self.end = IGNORED if self.is_ignored(error) else self._end_by(error, count)
             return None
@@ -117,15 +118,25 @@ class Counted(Style):
         if isinstance(came, Page) and not count.pages and came.total:
             of_total = f" of {came.total}"
         if isinstance(came, ApiStatusError):
-            doubted = isinstance(came, NotFound) and count.pages and (of_total or self._is_behind_full_page(count))
-            return f"{came}, after {count.rows}{of_total} records" if doubted else None
+            if not isinstance(came, NotFound) or not count.pages:
+                return None
+            if of_total or self._is_behind_full_page(count):
+                return f"{came}, after {count.rows}{of_total} records"
+            return self._once_more(count, came)
         if came.outline or has_another_total(came, count):
             return None
         if of_total or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
             more = came.claims.more
             said = f", and `{more[0]}` says that there is more" if more and more[1] else ""
             return f"an empty page after {count.rows}{of_total} records{said}"
-        return None
+        return self._once_more(count, came)
+
+    def _once_more(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
+        """Why an end that no total confirms is asked for again: one answer alone may be a fault that goes away."""
+        if not count.rows or count.total is not None or self._asked_again == count.pages:
+            return None
+        self._asked_again = count.pages
+        return f"{came if isinstance(came, ApiStatusError) else 'an empty page'} after {count.rows} records"
 
     def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
         """The end that is left where a doubted answer came as often as it may be asked for; most are none."""
@@ -159,7 +170,7 @@ class Counted(Style):
 
         A total of 0 behind the only page is the count of that empty page, or all records were deleted meanwhile.
         """
-        if not count.is_repetition(self.first().get().page):
+        if not count.is_repetition(self.first().get()):
             raise RecordsMoved(f"the total went from {count.total} to 0")
 
     def _end_by_repetition(self, page: Page, count: PassCount) -> End | None:

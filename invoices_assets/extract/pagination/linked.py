@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
-import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.paginators import (
     HeaderCursorPaginator,
@@ -61,13 +60,12 @@ class Linked(Style):
         while True:
             asked.add(_spelled(request))
             try:
-                answer = self.endpoint.get_page(request, self._contradiction)
+                page = self.endpoint.page(request).get(self._contradiction)
             except ApiStatusError as error:
                 if not self.is_ignored(error):
                     raise
                 self.end = IGNORED
                 return
-            page = answer.page
             count.note(page)
             if page.outline:
                 if count.is_repetition(page):
@@ -75,7 +73,7 @@ class Linked(Style):
                 count.add(page)
                 yield page
             reference = self._next_of(page)
-            if answer.response.status_code == requests.codes.not_modified:
+            if page.shape == "unmodified":
                 self.end = End("the API says that nothing changed")
             elif reference is None or reference is MISSING:
                 self.end = self._end(reference, count)
@@ -103,7 +101,9 @@ class Linked(Style):
 
     def _end(self, reference: Any, count: PassCount) -> End:
         if reference is None:
-            return End(f"{self.place} says that there is no next page")
+            # a page without records, or the word of no more, is an end whatever else the answer names
+            is_last_word = count.ends_empty or count.claims.more is not None
+            return End(f"{self.place} says that there is no next page", next_is_unread=not is_last_word)
         if count.pages > 1:
             return End(f"the last answer has no {self.place}, and those before had one")
         return End(f"the only answer has no {self.place}", proven=None, next_is_unread=True)
@@ -117,7 +117,7 @@ class Linked(Style):
         if not isinstance(link, str):
             raise BadAnswer(f"{self.place} is no address of a next page")
         origin = urlsplit(request.url)
-        request.url = _stay_with(origin, linked(self._at or request.url, link), self.endpoint.auth_parameter)
+        request.url = _stay_with(origin, linked(self._at or request.url, link))
         request.params = {}
         self._at = request.url
         names = {name.lower() for name, _ in parse_qsl(urlsplit(request.url).query)}
@@ -228,10 +228,8 @@ def _spelled(request: Any) -> str:
     return repr((request.url, request.params, request.json))
 
 
-def _stay_with(origin: SplitResult, url: str, auth_parameter: str | None) -> str:
+def _stay_with(origin: SplitResult, url: str) -> str:
     """Keeps a next link on the host and scheme of the API: the key goes nowhere else.
-
-    A link that carries the key itself loses it here, since every request gets it anyway.
 
     Raises:
         IncompleteSweep: the link leads to another host.
@@ -239,8 +237,4 @@ def _stay_with(origin: SplitResult, url: str, auth_parameter: str | None) -> str
     link = urlsplit(url)
     if link.hostname != origin.hostname:
         raise IncompleteSweep(f"The API's next link leads to another host, {link.hostname}; the key is not sent there.")
-    query = link.query
-    if auth_parameter is not None:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode([(name, value) for name, value in pairs if name != auth_parameter])
-    return urlunsplit((origin.scheme, origin.netloc, link.path, query, ""))
+    return urlunsplit((origin.scheme, origin.netloc, link.path, link.query, ""))

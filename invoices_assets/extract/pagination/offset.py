@@ -60,7 +60,7 @@ class Offset(Counted):
     def _end_behind_round_total(self, count: PassCount) -> End:
         """Asks for what lies behind the total: some APIs cut theirs off, at 10,000 for example."""
         try:
-            page = self.at(int(self.paginator.initial_value) + count.rows).get().page
+            page = self.at(int(self.paginator.initial_value) + count.rows).get()
         except ApiStatusError as error:
             return refused_behind_total(error.status, count)
         count.note(page)

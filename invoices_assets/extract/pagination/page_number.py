@@ -19,7 +19,6 @@ class PageNumber(Counted):
     paginator_class = PageNumberPaginator
 
     def pages(self, count: PassCount, window: int) -> Iterator[Page]:
-        self._emptied = -1
         yield from super().pages(count, window)
         self.is_held = count.pages < 2
         if count.pages and count.total is None:
@@ -46,14 +45,6 @@ class PageNumber(Counted):
         is_last = count.rows == count.total and count.sizes[1] < count.sizes[0]
         return End(f"the API's total of {count.total} was reached") if is_last else None
 
-    def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
-        doubt = super()._contradiction(count, came)
-        is_empty = isinstance(came, Page) and not came.outline
-        if doubt is None and is_empty and count.rows and count.total is None and self._emptied != count.pages:
-            self._emptied = count.pages
-            return f"an empty page after {count.rows} records"
-        return doubt
-
     def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:
         if not isinstance(doubted[0], NotFound) or not self._is_behind_full_page(count):
             raise error
@@ -66,7 +57,7 @@ class PageNumber(Counted):
         """
         before = self.paginator.initial_value - 1
         try:
-            page = self.at(before).get().page
+            page = self.at(before).get()
         except KeyRefused:
             raise
         except RequestFailed:

@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
 
-from invoices_assets.extract.endpoint import Answer, PageRequest
+from invoices_assets.extract.endpoint import PageRequest
+from invoices_assets.extract.page import Page
 
 
 class Prefetch:
@@ -24,7 +25,7 @@ class Prefetch:
     def __init__(self, at: Callable[[int], PageRequest], window: int) -> None:
         self._at = at
         self._window = window
-        self._ahead: dict[int, tuple[PageRequest, Future[Answer]]] = {}
+        self._ahead: dict[int, tuple[PageRequest, Future[Page]]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Prefetch:

@@ -38,4 +38,4 @@ def first_page(endpoint: Endpoint, paginator: BasePaginator, request: requests.R
     Raises:
         RequestFailed: it cannot be had.
     """
-    return walk_of(endpoint, paginator, request).first().get().page
+    return walk_of(endpoint, paginator, request).first().get()

@@ -54,18 +54,6 @@ def open_rejections(settings: WarehouseSettings, root: str, log: Callable[[str],
     return Rejections(sum(count for _, count in rows), dict(rows))
 
 
-def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
-    """dlt's state of `resource` in the warehouse; empty when there is none. Nothing is written.
-
-    Raises:
-        WarehouseError: the file is there and cannot be read.
-    """
-    if not settings.is_there:
-        return {}
-    with open_for_reading(settings) as connection:
-        return stored_state(connection, settings, resource)
-
-
 @dataclass(frozen=True)
 class KnownState:
     """What dlt's state holds of a resource.

@@ -12,9 +12,11 @@ from hashlib import shake_128
 from typing import Any
 
 from dlt.common.json import json as dlt_json
-from dlt.common.normalizers.utils import DLT_ID_LENGTH_BYTES
 
 from invoices_assets.source.exact_json import json_text
+
+ID_BYTES = 10
+"""dlt's default; a variable of dlt may make its ids shorter, and then two rows may have one."""
 
 
 def key_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -24,7 +26,7 @@ def key_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
         columns: normalized name of each part of the primary key -> its values as they came, not converted.
     """
     texts = _plain_key_texts(columns) or map(_key_text, _keys(columns))
-    return _as_texts([shake_128(text).digest(DLT_ID_LENGTH_BYTES) for text in texts])
+    return _as_texts([shake_128(text).digest(ID_BYTES) for text in texts])
 
 
 def nested_ids(table: str, parents: Iterable[str], positions: Sequence[int]) -> list[str]:
@@ -38,7 +40,7 @@ def nested_ids(table: str, parents: Iterable[str], positions: Sequence[int]) -> 
     endings = [f"_{table}_{position}".encode() for position in range(max(positions, default=-1) + 1)]
     return _as_texts(
         [
-            shake_128(parent.encode() + endings[position]).digest(DLT_ID_LENGTH_BYTES)
+            shake_128(parent.encode() + endings[position]).digest(ID_BYTES)
             for parent, position in zip(parents, positions, strict=True)
         ]
     )
@@ -73,8 +75,8 @@ def _key_text(key: dict[str, Any]) -> bytes:
 
 def _as_texts(digests: list[bytes]) -> list[str]:
     """Base64 of each digest without padding, in one call for all (`digest128` of dlt.common.utils)."""
-    padding = bytes(-DLT_ID_LENGTH_BYTES % 3)
-    length = -(-DLT_ID_LENGTH_BYTES * 8 // 6)
-    step = (DLT_ID_LENGTH_BYTES + len(padding)) // 3 * 4
+    padding = bytes(-ID_BYTES % 3)
+    length = -(-ID_BYTES * 8 // 6)
+    step = (ID_BYTES + len(padding)) // 3 * 4
     text = b2a_base64(b"".join([digest + padding for digest in digests]), newline=False).decode()
     return [text[start : start + length] for start in range(0, len(text), step)]

@@ -20,12 +20,13 @@ import pytest
 
 from invoices_assets.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
 from invoices_assets.load.diff.continuity import NotContinuous
-from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections, read_state
+from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
 from invoices_assets.load.request import Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
+from invoices_assets_tests.support.state import read_state
 
 psycopg2 = pytest.importorskip("psycopg2")
 if not shutil.which("initdb") or not shutil.which("pg_ctl"):

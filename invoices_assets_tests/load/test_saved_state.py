@@ -9,9 +9,9 @@ import duckdb
 import pytest
 from dlt.common.pipeline import TPipelineState
 
-from invoices_assets.load.inspect import read_state
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets_tests.support.load_helpers import Loader, invoice
+from invoices_assets_tests.support.state import read_state
 
 
 @pytest.fixture

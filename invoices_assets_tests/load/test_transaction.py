@@ -15,13 +15,13 @@ import pytest
 
 from invoices_assets.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.duckdb.destination import SessionSqlClient
-from invoices_assets.load.inspect import read_state
 from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets_tests.support.holding import held_open
 from invoices_assets_tests.support.load_helpers import Loader, invoice, rows
+from invoices_assets_tests.support.state import read_state
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -34,3 +37,10 @@ def test_keys_of_two_fields(keys: list[tuple[str, str]]) -> None:
 def test_nested_rows(rows: list[tuple[str, int]]) -> None:
     ids = nested_ids("invoices__lines", [parent for parent, _ in rows], [position for _, position in rows])
     assert ids == [get_nested_row_hash(parent, "invoices__lines", position) for parent, position in rows]
+
+
+def test_no_variable_of_dlt_makes_them_shorter() -> None:
+    code = "from invoices_assets.normalize.row_ids import key_ids; print(key_ids({'id': ['inv_1']})[0])"
+    environment = {**os.environ, "DLT_DLT_ID_LENGTH_BYTES": "5"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == key_ids({"id": ["inv_1"]})

@@ -11,7 +11,6 @@ import duckdb
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.retry import DEFAULT_POLICY, RetryPolicy
-from invoices_assets.load.inspect import read_state
 from invoices_assets.load.load import LoadResult
 from invoices_assets.load.lock import warehouse_lock, working_folder
 from invoices_assets.load.settings import WarehouseSettings
@@ -21,6 +20,7 @@ from invoices_assets.refresh.refresh import RefreshResult, refresh
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.fake_clock import FakeClock
+from invoices_assets_tests.support.state import read_state
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import SANDBOX_KEY
 

@@ -64,7 +64,8 @@ sys.path.insert(0, sys.argv[1])
 from invoices_assets.definitions import defs
 
 keys = sorted("/".join(key.path) for key in defs.resolve_all_asset_keys())
-print(json.dumps(seen | {"keys": keys, "variables": sorted(seen["variables"])}))
+servers = sorted({"starlette", "uvicorn"} & set(sys.modules))
+print(json.dumps(seen | {"keys": keys, "servers": servers, "variables": sorted(seen["variables"])}))
 """
 
 
@@ -95,6 +96,10 @@ def test_an_empty_environment_is_enough(empty: dict[str, Any]) -> None:
 
 def test_loading_sends_no_request(empty: dict[str, Any]) -> None:
     assert empty["asked"] == []
+
+
+def test_loading_loads_no_web_server(empty: dict[str, Any]) -> None:
+    assert empty["servers"] == []
 
 
 def test_loading_makes_no_file(empty: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Jobs, schedules and the sensor."""
+"""`invoices_changed_sensor`, and what it remembers between ticks."""
 
 from __future__ import annotations
 

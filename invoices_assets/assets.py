@@ -142,7 +142,6 @@ def _assets_of(
     def resources(
         context: dg.AssetExecutionContext, config: RefreshConfig, api: InvoicesApi, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        settings = warehouse.settings(dataset)
         if dataset == SANDBOX:
             context.log.warning(
                 "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
@@ -154,7 +153,9 @@ def _assets_of(
         try:
             with (
                 api.connect(dataset) as connection,
-                warehouse.turn(settings, context.log.warning, dry_run=config.dry_run) as working_dir,
+                warehouse.turn(
+                    warehouse.settings(dataset), context.log.warning, connection.redactor, dry_run=config.dry_run
+                ) as (settings, working_dir),
             ):
                 specs = connection.resources(source)
                 for name in chosen:

@@ -15,6 +15,7 @@ RefreshError
   WarehouseError           storing the rows; nothing of them was kept
     WarehouseUnusable        the file cannot be made, opened, read or written
     WarehouseBusy            another run or process held it for longer than the limit
+      TurnLost                 another run had a turn while this one read the API
     TableRefused             a table there cannot take these rows without loss
     DeletionRefused          more rows would vanish than is believable
     NothingStored            no record of a sweep of everything can be stored as declared
@@ -102,6 +103,16 @@ class WarehouseBusy(WarehouseError):
     """Another run, or another process that holds the file open, did not let go within the limit."""
 
     may_be_retried = True
+
+
+class TurnLost(WarehouseBusy):
+    """The connection that held this run's turn was lost, and another run has had one since."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another run has loaded into the warehouse since this one began to read the API; "
+            "nothing was loaded, run it again"
+        )
 
 
 class TableRefused(WarehouseError):

@@ -6,9 +6,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -19,9 +19,11 @@ from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.origins import is_address
-from invoices_assets.load.lock import warehouse_lock, working_folder
+from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.settings import Hints, WarehouseSettings
+from invoices_assets.load.working_folder import working_folder
 from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.redaction.values import is_ordinary
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
 
 BASE_URL = "INVOICES_API_BASE_URL"
@@ -29,6 +31,7 @@ API_KEY = "INVOICES_API_KEY"
 SOURCE = "INVOICES_SOURCE"
 DESTINATION = "INVOICES_DESTINATION"
 DUCKDB_PATH = "INVOICES_DUCKDB_PATH"
+WORK_DIR = "INVOICES_WORK_DIR"
 
 SANDBOX = "sandbox"
 """The dataset of invented rows, in a file of its own: `sandbox` rows never mix with real ones."""
@@ -181,7 +184,9 @@ class InvoicesApi(dg.ConfigurableResource):
 class Warehouse(dg.ConfigurableResource):
     """Where the rows go. What is left empty is read from the environment when a run needs it."""
 
-    destination: str = Field(default="", description=f"A dlt destination. Empty: {DESTINATION}, or duckdb.")
+    destination: str = Field(
+        default="", description=f"duckdb, postgres, ducklake or motherduck. Empty: {DESTINATION}, or duckdb."
+    )
     duckdb_path: str = Field(default="", description=f"The DuckDB file. Empty: {DUCKDB_PATH}, or {DEFAULT_PATH}.")
     lock_limit_seconds: float = Field(
         default=3600.0, gt=0, description="How long to wait for another run that loads into the same file."
@@ -190,7 +195,7 @@ class Warehouse(dg.ConfigurableResource):
 
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
-        hints = Hints(DUCKDB_PATH, RECONCILE, f"run `{accepting_deletions(dataset)}`")
+        hints = Hints(DUCKDB_PATH, RECONCILE, f"run `{accepting_deletions(dataset)}`", WORK_DIR)
         if dataset == SANDBOX:
             return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit, hints=hints)
         return WarehouseSettings(
@@ -202,22 +207,25 @@ class Warehouse(dg.ConfigurableResource):
         )
 
     @contextmanager
-    def turn(self, settings: WarehouseSettings, log: Callable[[str], None], *, dry_run: bool = False) -> Iterator[Path]:
-        """Waits for this run's turn to load, and yields a working folder of its own, removed at the end.
+    def turn(
+        self, settings: WarehouseSettings, log: Callable[[str], None], redactor: Redactor, *, dry_run: bool = False
+    ) -> Iterator[tuple[WarehouseSettings, Path]]:
+        """Waits for this run's turn to load; yields the settings to load with, and a working folder of its own.
 
         Parameters:
             log: told when the run has to wait.
+            redactor: of the run; learns the passwords of the warehouse.
             dry_run: nothing will be loaded, so a warehouse that is not there yet is not made either.
 
         Raises:
-            WarehouseError: another run holds the warehouse for too long, or its folder cannot be written.
+            WarehouseError: the warehouse is none to load into, another run holds it for too long, or it or its
+                folder cannot be written.
         """
-        if dry_run and not settings.is_there:
-            with TemporaryDirectory(prefix="invoices_assets_") as temporary:
-                yield Path(temporary)
-            return
-        with (
-            warehouse_lock(settings.path, limit_seconds=self.lock_limit_seconds, log=log, setting=DUCKDB_PATH),
-            working_folder(settings.path) as folder,
-        ):
-            yield folder
+        catalog = catalog_of(settings)
+        # a password that is a word could stand anywhere by chance; the warehouse's own sentences lack it, too
+        redactor.add(*(secret for secret in catalog.secrets if not is_ordinary(secret)))
+        is_left_alone = dry_run and not (settings.is_duckdb and settings.path.exists())
+        turn = nullcontext() if is_left_alone else catalog.turn(self.lock_limit_seconds, log)
+        place = os.environ.get(WORK_DIR)
+        with turn as token, working_folder(Path(place) if place else None, setting=WORK_DIR) as folder:
+            yield replace(settings, turn=token), folder

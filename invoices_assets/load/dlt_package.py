@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import dlt
-import pyarrow as pa
 import pyarrow.parquet as pq
-from dlt.common.data_writers import BufferedDataWriter, get_best_writer_spec
 from dlt.common.destination import Destination
-from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, new_table
 from dlt.common.storages.load_package import ParsedLoadJobFileName, load_package_state
@@ -113,15 +110,11 @@ class Package:
     write: Callable[[str], dict[str, list[Path]]]
     _files: dict[str, list[Path]] = field(default_factory=dict)
 
-    def run(self, pipeline: Pipeline, *, as_files: bool) -> str:
+    def run(self, pipeline: Pipeline) -> str:
         """Load it, one job after the other; any failure raises.
 
         dlt's normalize step would write each Parquet file anew, for none has just the columns of its table in
         their order. So it is shown a file of each table that has no rows, and the rows are added to what comes out.
-
-        Parameters:
-            as_files: hand the Parquet files to the destination as they are; otherwise they are rewritten in the
-                format that the destination prefers.
 
         Returns:
             dlt's load id.
@@ -129,7 +122,7 @@ class Package:
         load_id = pipeline.extract(self._source(), max_parallel_items=1, workers=1).loads_ids[0]
         pipeline.normalize(workers=1)
         for table, paths in self._files.items():
-            for path in paths if as_files else _rewritten(pipeline, paths):
+            for path in paths:
                 _add_job(pipeline, load_id, table, path)
         pipeline.load(workers=1, raise_on_failed_jobs=True).raise_on_failed_jobs()
         return load_id
@@ -178,23 +171,6 @@ def _add_job(pipeline: Pipeline, load_id: str, table: str, path: Path) -> None:
     job = ParsedLoadJobFileName(table, ParsedLoadJobFileName.new_file_id(), 0, kind)
     named = path.rename(path.with_name(job.file_name()))
     pipeline._get_load_storage().normalized_packages.import_job(load_id, str(named))
-
-
-def _rewritten(pipeline: Pipeline, files: Sequence[Path]) -> list[Path]:
-    """The rows of Parquet files in the format that the destination prefers, by dlt's own writer."""
-    capabilities = pipeline.destination.capabilities()
-    spec = get_best_writer_spec("arrow", cast(Any, capabilities.preferred_loader_file_format))
-    paths: list[Path] = []
-    for path in files:
-        source = pq.ParquetFile(path)
-        template = str(path).replace("%", "%%") + ".%s"
-        writer: Any = BufferedDataWriter(spec, template, disable_compression=True, _caps=capabilities)
-        columns = py_arrow_to_table_schema_columns(source.schema_arrow)
-        for batch in source.iter_batches():
-            writer.write_data_item(pa.Table.from_batches([batch]), columns)
-        writer.close()
-        paths += [Path(file.file_path) for file in writer.closed_files]
-    return paths
 
 
 def _parent(table: str, names: set[str]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
 from invoices_assets.errors import LoadFailed, WarehouseError, WarehouseUnusable
-from invoices_assets.load.settings import DEFAULT_HINTS, Hints, WarehouseSettings
+from invoices_assets.load.settings import DEFAULT_HINTS, Hints
 
 
 def explain(error: BaseException, path: Path, hints: Hints = DEFAULT_HINTS) -> WarehouseError:
@@ -22,11 +19,12 @@ def explain(error: BaseException, path: Path, hints: Hints = DEFAULT_HINTS) -> W
     full = ("no space left", "disk full", "could not write", "error writing", "file too large", "quota")
     if any(sign in low for sign in full):
         return WarehouseUnusable(
-            f"the disk of {path.parent} is full; nothing was loaded and the warehouse is as it was"
+            f"the disk of {path.parent}, or of the working folder ({hints.work_dir}), is full; "
+            "nothing was loaded and the warehouse is as it was"
         )
     if "max_temp_directory_size" in low or "failed to offload" in low or "out of memory" in low:
         return WarehouseUnusable(
-            f"DuckDB ran out of memory or of room for its temporary files beside {path}; "
+            f"DuckDB ran out of memory or of room for its temporary files; set {hints.work_dir} to a larger disk; "
             "nothing was loaded and the warehouse is as it was"
         )
     if "not a valid duckdb database" in low or "corrupt" in low or "checksum" in low or "storage version" in low:
@@ -49,30 +47,3 @@ def innermost(error: BaseException) -> BaseException:
         if isinstance(inner, BaseException) and inner is not error:
             return innermost(inner)
     return error
-
-
-@contextlib.contextmanager
-def plain_remote_errors(settings: WarehouseSettings) -> Iterator[None]:
-    """One sentence for what the destination, its driver or dlt say, and nothing of the errors behind it.
-
-    Raises:
-        WarehouseError: for any exception.
-    """
-    try:
-        yield
-    except WarehouseError:
-        raise
-    except Exception as error:
-        cause = innermost(error)
-        if not isinstance(cause, Exception):
-            raise cause from None
-        if isinstance(cause, WarehouseError):
-            raise cause from None
-        # drivers repeat an address that they cannot read, with the password before its `@`
-        text = re.sub(r"\S+@", "***@", " ".join(str(cause).split()))[:300]
-        module = type(cause).__module__
-        if isinstance(cause, OSError) or type(cause).__name__ == "OperationalError" or "configuration" in module:
-            raise WarehouseUnusable(
-                f"the destination {settings.destination} cannot be used ({text}); nothing was loaded"
-            ) from None
-        raise LoadFailed(f"loading into {settings.destination} failed: {text}") from None

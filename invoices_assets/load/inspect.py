@@ -18,7 +18,8 @@ from typing import Any
 
 import duckdb
 
-from invoices_assets.load.open import open_for_reading
+from invoices_assets.load.catalogs import catalog_of
+from invoices_assets.load.connection import open_warehouse
 from invoices_assets.load.saved_state import stored_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
@@ -43,10 +44,8 @@ def open_rejections(settings: WarehouseSettings, root: str, log: Callable[[str],
     Raises:
         WarehouseError: the warehouse cannot be read.
     """
-    if not settings.is_there:
-        return Rejections()
     table = rejected_table(root)
-    with open_for_reading(settings, log) as connection:
+    with open_warehouse(catalog_of(settings), read_only=True, log=log) as connection:
         if not table_exists(connection, settings.dataset, table):
             return Rejections()
         name = qualified(settings.dataset, table)
@@ -76,9 +75,7 @@ def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str],
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
-    if not settings.is_there:
-        return KnownState()
-    with open_for_reading(settings, log) as connection:
+    with open_warehouse(catalog_of(settings), read_only=True, log=log) as connection:
         state = stored_state(connection, settings, resource)
         if not state:
             return KnownState()
@@ -94,10 +91,8 @@ def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
-    if not settings.is_there:
-        return False
     root = normalized(resource)
-    with open_for_reading(settings) as connection:
+    with open_warehouse(catalog_of(settings), read_only=True) as connection:
         columns = stored_tables(connection, settings, root).get(root, {})
         live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
         return bool(columns) and _has_rows(connection, settings.dataset, root, live)

@@ -18,12 +18,11 @@ from invoices_assets.load.diff.history import is_behind, plan_history, versions_
 from invoices_assets.load.diff.missed import count_missed
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
-from invoices_assets.load.error_messages import explain
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, stored_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.target import Target, target_of
+from invoices_assets.load.target import Target
 from invoices_assets.source.dlt_settings import own_settings
 from invoices_assets.source.resource import ResourceSpec
 
@@ -82,7 +81,7 @@ def load_sweep(
 ) -> LoadResult:
     """Bring the warehouse to the state of `sweep`, or leave it exactly as it was.
 
-    To be called under `lock.warehouse_lock`.
+    To be called in the turn of the run: see `Catalog.turn`.
 
     Parameters:
         sweep: proven complete by the caller, for what it asked.
@@ -97,13 +96,12 @@ def load_sweep(
         NotContinuous: nothing was written; the overlap that was asked for did not come back.
     """
     remarks = [f"{sentence} ({rows} rows)" for sentence, rows in sorted(sweep.remarks.items())]
-    load = _Load(spec, settings, request, working_dir, LoadResult(rejected=sweep.rejected, remarks=remarks))
-    load.target = target_of(settings, spec, sweep)
-    result = load.result
+    result = LoadResult(rejected=sweep.rejected, remarks=remarks)
+    load = _Load(spec, settings, request, working_dir, result, Target(settings))
     try:
         with ExitStack() as stack:
             with result.timed("open"):
-                connection = stack.enter_context(load.target.open(working_dir, log, request))
+                connection = stack.enter_context(load.target.open(working_dir, log))
             with result.timed("compare"):
                 delta = load.compare(connection, sweep)
             load.write(delta)
@@ -112,8 +110,7 @@ def load_sweep(
             with result.timed("close"):
                 stack.close()
     except (duckdb.Error, OSError) as error:
-        path = settings.path if settings.is_duckdb else working_dir
-        raise explain(error, path, settings.hints) from error
+        raise load.target.explain(error) from None
     return result
 
 
@@ -126,7 +123,7 @@ class _Load:
     request: LoadRequest
     working_dir: Path
     result: LoadResult
-    target: Target = field(init=False)
+    target: Target
 
     def compare(self, connection: duckdb.DuckDBPyConnection, sweep: SpooledSweep) -> Delta:
         """Find out what is new, changed, returned, unchanged, gone and missed."""
@@ -179,7 +176,7 @@ class _Load:
             )
         self._load(delta, behind)
         with self.result.timed("commit"):
-            self.target.end(connection)
+            connection.commit()
 
     def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> None:
         """Tell what is in the tables afterwards."""
@@ -198,18 +195,18 @@ class _Load:
                 return self._files(delta, behind, load_id)
 
         package = dlt_package.Package(self.settings.dataset, self.spec, plan, self.request.state, write)
-        with own_settings(but_destination=not self.settings.is_duckdb), target.plain_errors(), ExitStack() as stack:
+        with own_settings(), target.plain_errors(), ExitStack() as stack:
             with result.timed("dlt_sync"):
                 bound = target.destination(delta.connection, self.working_dir)
                 new = dlt_package.new_pipeline(self.settings.dataset, bound, self.working_dir / "dlt")
                 pipeline = stack.enter_context(new)
             with result.timed("dlt_run"):
-                result.load_id = package.run(pipeline, as_files=target.as_files)
+                result.load_id = package.run(pipeline)
             if plan.history is not None:
                 result.versions = target.count_loaded(delta.connection, plan.history.name, result.load_id)
 
     def _files(self, delta: Delta, behind: bool, load_id: str) -> dict[str, list[Path]]:
-        files = write_files(delta, self.working_dir, load_id, as_spooled=self.target.as_files)
+        files = write_files(delta, self.working_dir, load_id)
         history = delta.plan.history
         if history is not None and (delta.counts.main or behind):
             select = versions_to_load(delta, load_id, behind=behind)

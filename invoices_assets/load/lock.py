@@ -1,4 +1,4 @@
-"""Runs of one warehouse take turns, in one process or many, and each has a working folder of its own.
+"""Runs of one warehouse take turns, in one process or many.
 
 The lock is the operating system's (`filelock`: flock, or its kin), so it ends with the process that held it,
 however that process ended.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,56 +46,49 @@ def warehouse_lock(
     path = Path(path).expanduser().resolve()
     _make_folder(path, setting)
     lock = FileLock(f"{path}.lock", thread_local=False)
-    started = time.monotonic()
-    told = None
-    while True:
+
+    def try_once() -> bool:
         try:
             lock.acquire(timeout=0)
-            break
         except Timeout:
-            waited = time.monotonic() - started
+            return False
         except OSError as error:
             raise _unwritable(path, error, setting) from error
-        if waited >= limit_seconds:
-            raise WarehouseBusy(
-                f"another run has been loading into {path} for more than {limit_seconds:g} s; "
-                "nothing was loaded, try again when it has finished"
-            )
-        if told is None or waited - told >= tell_every_seconds:
-            log(f"waiting for another run that is loading into {path} ({waited:.0f} of {limit_seconds:g} s)")
-            told = waited
-        time.sleep(min(POLL_SECONDS, max(0.0, limit_seconds - waited)))
+        return True
+
+    wait_for_turn(try_once, str(path), limit_seconds, log, tell_every_seconds)
     try:
-        if told is not None:
-            log(f"the other run has finished after {time.monotonic() - started:.0f} s; going on")
         yield
     finally:
         lock.release()
 
 
-@contextlib.contextmanager
-def working_folder(path: Path) -> Iterator[Path]:
-    """A new folder `<path>.runs/<id>` for one run; to be entered under `warehouse_lock`.
+def wait_for_turn(
+    try_once: Callable[[], bool], place: str, limit_seconds: float, log: Log, tell_every_seconds: float
+) -> None:
+    """Try again and again to get the turn of a run.
 
-    It is removed at the end. Under the lock nobody else is at work, so what other runs left is stale and is
-    removed first.
+    Parameters:
+        try_once: says whether the turn was got.
+        place: the warehouse, for sentences.
 
     Raises:
-        WarehouseUnusable: the folder cannot be made.
+        WarehouseBusy: the limit has passed.
     """
-    runs = Path(f"{Path(path).expanduser().resolve()}.runs")
-    shutil.rmtree(runs, ignore_errors=True)
-    folder = runs / uuid.uuid4().hex[:12]
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise _unwritable(Path(path), error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            runs.rmdir()
+    started, told = time.monotonic(), None
+    while not try_once():
+        waited = time.monotonic() - started
+        if waited >= limit_seconds:
+            raise WarehouseBusy(
+                f"another run has been loading into {place} for more than {limit_seconds:g} s; "
+                "nothing was loaded, try again when it has finished"
+            )
+        if told is None or waited - told >= tell_every_seconds:
+            log(f"waiting for another run that is loading into {place} ({waited:.0f} of {limit_seconds:g} s)")
+            told = waited
+        time.sleep(min(POLL_SECONDS, max(0.0, limit_seconds - waited)))
+    if told is not None:
+        log(f"the other run has finished after {time.monotonic() - started:.0f} s; going on")
 
 
 def _make_folder(path: Path, setting: str) -> None:

@@ -21,12 +21,14 @@ class Hints:
     Parameters:
         path: names the setting of the DuckDB file.
         reconcile: names what loads everything again.
+        work_dir: names the setting of the place of working folders.
         accept_deletions: how to have more records marked as deleted than `max_deleted_share` allows.
     """
 
     path: str = "duckdb_path"
     reconcile: str = "a load of everything"
     accept_deletions: str = "raise max_deleted_share"
+    work_dir: str = "work_dir"
 
     @property
     def way_out(self) -> str:
@@ -49,6 +51,7 @@ class WarehouseSettings:
         threads: how many threads DuckDB may use; None for its default, all cores.
         open_wait_seconds: how long to wait for a process that holds the file open.
         credentials: passed on to dlt for other destinations; None leaves it to dlt's own configuration.
+        turn: the token of the run's turn in a warehouse that many machines share; see `Catalog.turn`.
         hints: end the sentences of refusals.
     """
 
@@ -59,6 +62,7 @@ class WarehouseSettings:
     threads: int | None = None
     open_wait_seconds: float = 60.0
     credentials: Any = None
+    turn: int | None = None
     hints: Hints = DEFAULT_HINTS
 
     @property
@@ -81,11 +85,6 @@ class WarehouseSettings:
                 "it must be the path of a DuckDB file"
             )
         return Path(self.duckdb_path).expanduser().resolve()
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there can be anything to read."""
-        return self.path.exists() if self.is_duckdb else True
 
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""

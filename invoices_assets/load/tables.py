@@ -11,14 +11,6 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
 
-
-def widen(connection: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
-    """Change the types of existing columns, within the transaction of the load."""
-    for table in (*plan.tables.values(), *([plan.history] if plan.history else [])):
-        for statement in table.widening:
-            connection.execute(statement)
-
-
 DELETED_AT = "deleted_at"
 LOAD_ID = "_dlt_load_id"
 ROW_ID = "_dlt_id"
@@ -26,6 +18,8 @@ ROOT_ID = "_dlt_root_id"
 PARENT_ID = "_dlt_parent_id"
 LIST_INDEX = "_dlt_list_idx"
 VARIANT = "__v_"
+COLUMNS_VIEW = "temp.main._warehouse_columns"
+"""Made by each kind of catalog; shows the columns of the dataset's tables."""
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -38,14 +32,14 @@ class TablePlan:
         is_root: whether it is the main table, whose `deleted_at` is the loader's own.
         columns: column -> DuckDB type, after all widening.
         existing: the columns that are in the warehouse already -> whether they may be null.
-        widening: statements that change the types of existing columns.
+        widening: existing columns whose type changes, with the new type and SQL for the value in it.
     """
 
     name: str
     is_root: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     existing: dict[str, bool] = field(default_factory=dict)
-    widening: list[str] = field(default_factory=list)
+    widening: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def exists(self) -> bool:
@@ -73,6 +67,11 @@ class LoadPlan:
         return next(iter(self.tables.values()))
 
     @property
+    def all_tables(self) -> list[TablePlan]:
+        """Those of the resource, and its history."""
+        return [*self.tables.values(), *([self.history] if self.history else [])]
+
+    @property
     def children(self) -> list[TablePlan]:
         """The child tables, parents before their children."""
         return list(self.tables.values())[1:]
@@ -96,10 +95,9 @@ def stored_tables(
         TableRefused: one of them is not a table that this loader or dlt has made, or cannot be continued.
     """
     rows = connection.execute(
-        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = ? AND (table_name = ? OR starts_with(table_name, ?)) "
-        "ORDER BY table_name, column_index",
-        [CATALOG, settings.dataset, root, f"{root}__"],
+        f"SELECT table_name, column_name, data_type, is_nullable FROM {COLUMNS_VIEW} "
+        "WHERE table_name = ? OR starts_with(table_name, ?) ORDER BY table_name, column_index",
+        [root, f"{root}__"],
     ).fetchall()
     views = connection.execute(
         "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal",
@@ -139,3 +137,22 @@ def _refuse_foreign(settings: WarehouseSettings, table: str, columns: Stored, *,
             f"the table {name} was written by plain dlt, which split values over variant columns "
             f"({', '.join(variants)}), so its numbers are incomplete; {way_out}"
         )
+
+
+def widen(connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, *, retypes: bool) -> None:
+    """Change the types of existing columns, within the transaction of the load.
+
+    Parameters:
+        retypes: whether ALTER TABLE can compute the values; else a new column takes the place of the old one.
+    """
+    for table in plan.all_tables:
+        alter = f"ALTER TABLE {qualified(dataset, table.name)}"
+        for column, kind, value in table.widening:
+            old, new = ident(column), ident("_dlt_widened")
+            if retypes:
+                connection.execute(f"{alter} ALTER COLUMN {old} TYPE {kind} USING {value}")
+                continue
+            connection.execute(f"{alter} ADD COLUMN {new} {kind}")
+            connection.execute(f"UPDATE {qualified(dataset, table.name)} SET {new} = {value}")
+            connection.execute(f"{alter} DROP COLUMN {old}")
+            connection.execute(f"{alter} RENAME COLUMN {new} TO {old}")

@@ -1,75 +1,85 @@
-"""Where a load goes, in the steps in which destinations differ: open, widen, load, end."""
+"""Where a load goes, in its steps: open, widen, load, end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
-from invoices_assets.load.duckdb.target import DuckDbTarget
-from invoices_assets.load.request import LoadRequest
+from invoices_assets.errors import WarehouseError
+from invoices_assets.load.catalogs import catalog_of
+from invoices_assets.load.connection import open_warehouse
+from invoices_assets.load.error_messages import innermost
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.tables import LoadPlan, Stored
-from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, qualified, stored_tables, widen
 
 
-class Target(Protocol):
-    """The warehouse of one load."""
+class Target:
+    """The warehouse of one load: one transaction from the comparison to the end.
 
-    as_files: bool
-    """Whether the destination takes Parquet files as they are."""
+    Raises:
+        WarehouseError: the settings do not name a warehouse that can be used.
+    """
 
-    def open(
-        self, working_dir: Path, log: Callable[[str], None], request: LoadRequest
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection with the tables to compare with, in a transaction.
+    def __init__(self, settings: WarehouseSettings) -> None:
+        self._settings = settings
+        self._catalog = catalog_of(settings)
 
-        Parameters:
-            request: for a part, only the rows of the records of the sweep are needed.
-        """
-        ...
+    @contextlib.contextmanager
+    def open(self, working_dir: Path, log: Callable[[str], None]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection with the warehouse, in a transaction that holds the turn of the run."""
+        with open_warehouse(self._catalog, working_dir=working_dir, log=log) as connection:
+            connection.begin()
+            self._catalog.prove_turn(connection)
+            yield connection
 
     def widen(self, connection: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
         """Change the types of existing columns.
 
         Raises:
-            TableRefused: the destination cannot.
+            TableRefused: the warehouse cannot hold the tables as planned.
         """
-        ...
+        self._catalog.prepare(connection, plan)
+        widen(connection, self._settings.dataset, plan, retypes=self._catalog.retypes)
 
     def destination(self, connection: duckdb.DuckDBPyConnection, working_dir: Path) -> Any:
         """dlt's destination for this load."""
-        ...
+        from invoices_assets.load.duckdb.destination import Session, destination
 
-    def plain_errors(self) -> AbstractContextManager[None]:
+        return destination(Session(connection, working_dir), self._catalog)
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        """One sentence for what went wrong, without secrets."""
+        return self._catalog.explain(error)
+
+    @contextlib.contextmanager
+    def plain_errors(self) -> Iterator[None]:
         """Turns what dlt raises into a WarehouseError."""
-        ...
-
-    def end(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make the load last."""
-        ...
+        try:
+            yield
+        except Exception as error:
+            cause = innermost(error)
+            # dlt wraps an interrupt like any error
+            if not isinstance(cause, Exception):
+                raise cause from None
+            raise self.explain(cause) from None
 
     def count_loaded(self, connection: duckdb.DuckDBPyConnection, table: str, load_id: str) -> int:
         """How many rows of a table a load has brought."""
-        ...
+        query = f"SELECT count(*) FROM {qualified(self._settings.dataset, table)} WHERE {LOAD_ID} = ?"
+        row = connection.execute(query, [load_id]).fetchone()
+        return int(row[0]) if row else 0
 
     def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         """The tables afterwards, and the rows and live rows of the main one."""
-        ...
-
-
-def target_of(settings: WarehouseSettings, resource: ResourceSpec, sweep: SpooledSweep) -> Target:
-    """The target that the settings name.
-
-    Raises:
-        WarehouseError: the destination is unknown or not installed.
-    """
-    if settings.is_duckdb:
-        return DuckDbTarget(settings)
-    from invoices_assets.load.remote.target import RemoteTarget
-
-    return RemoteTarget(settings, resource, sweep)
+        dataset = self._settings.dataset
+        tables = dict(stored_tables(connection, self._settings, root))
+        if root not in tables:
+            return tables, 0, 0
+        live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"
+        row = connection.execute(f"SELECT count(*), {live} FROM {qualified(dataset, root)}").fetchone()
+        assert row is not None
+        return tables, row[0], row[1]

@@ -62,7 +62,9 @@ def common_type(types: Iterable[str]) -> str:
 
 
 def widens(old: str, new: str) -> bool:
-    """Whether every value of `old` is the same value in the numeric type `new`."""
+    """Whether every value of `old` is the same value in the numeric type `new`, or in a finer one of timestamps."""
+    if new == "TIMESTAMP":
+        return old in _STAMPS.values()
     target = DECIMAL.fullmatch(new)
     if target is None:
         return old in _INTEGER_DIGITS and new in _INTEGER_DIGITS and _INTEGER_DIGITS[old] < _INTEGER_DIGITS[new]

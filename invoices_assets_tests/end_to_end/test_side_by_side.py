@@ -144,9 +144,9 @@ def as_nobody() -> None:
     """Before it looks at the warehouse, the process loses the rights of root, who may write anywhere."""
     from invoices_assets import resources
 
-    original = resources.warehouse_lock
+    original = resources.catalog_of
 
-    def lock(*args: Any, **kwargs: Any) -> Any:
+    def catalog(*args: Any, **kwargs: Any) -> Any:
         for path in [Path.cwd(), *Path.cwd().rglob("*")]:
             if path.name != "data":
                 path.chmod(0o777)
@@ -154,7 +154,7 @@ def as_nobody() -> None:
         os.setuid(65534)
         return original(*args, **kwargs)
 
-    resources.warehouse_lock = lock
+    resources.catalog_of = catalog
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place: Deployment) -> None:

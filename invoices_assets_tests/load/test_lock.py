@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.lock import warehouse_lock, working_folder
+from invoices_assets.load.lock import warehouse_lock
+from invoices_assets.load.working_folder import STALE_SECONDS, working_folder
 
 PROCESSES = multiprocessing.get_context("spawn")
 
@@ -24,7 +25,7 @@ def quiet(_: str) -> None:
 
 
 def hold(path: Path, held: Event, let_go: Event) -> None:
-    with warehouse_lock(path, limit_seconds=60, log=quiet), working_folder(path):
+    with warehouse_lock(path, limit_seconds=60, log=quiet), working_folder(path.parent):
         held.set()
         let_go.wait(60)
 
@@ -82,19 +83,53 @@ def test_a_killed_run_leaves_neither_lock_nor_working_folder(path: Path) -> None
     assert held.wait(60)
     with pytest.raises(WarehouseBusy), warehouse_lock(path, limit_seconds=0, log=quiet):
         pytest.fail("two runs at once")
-    assert len(list(Path(f"{path}.runs").iterdir())) == 1
+    assert len(left_in(path.parent)) == 1
     assert run.pid is not None
     os.kill(run.pid, signal.SIGKILL)
     run.join(60)
-    with warehouse_lock(path, limit_seconds=10, log=quiet), working_folder(path) as folder:
-        assert list(Path(f"{path}.runs").iterdir()) == [folder]
-    assert not Path(f"{path}.runs").exists()
+    (lock,) = left_in(path.parent)
+    with warehouse_lock(path, limit_seconds=10, log=quiet), working_folder(path.parent) as folder:
+        assert sorted(left_in(path.parent)) == sorted([lock, Path(f"{folder}.lock")])
+    long_ago = time.time() - STALE_SECONDS - 10
+    os.utime(lock, (long_ago, long_ago))
+    with working_folder(path.parent) as folder:
+        assert left_in(path.parent) == [Path(f"{folder}.lock")]
+        assert [item.name for item in folder.parent.iterdir() if item.is_dir()] == [folder.name]
+
+
+def left_in(place: Path) -> list[Path]:
+    """The locks of working folders in a place."""
+    return list(place.glob("invoices_assets_*/*.lock"))
+
+
+def test_a_living_run_keeps_its_working_folder_however_old(path: Path) -> None:
+    path.parent.mkdir()
+    with working_folder(path.parent) as old:
+        (old / "rows").write_text("kept")
+        os.utime(f"{old}.lock", (0, 0))
+        with working_folder(path.parent) as other:
+            assert other != old
+            assert (old / "rows").read_text() == "kept"
+    assert left_in(path.parent) == []
 
 
 def test_the_working_folder_goes_after_an_error_too(path: Path) -> None:
-    with pytest.raises(KeyError), warehouse_lock(path, limit_seconds=1, log=quiet), working_folder(path):
+    with pytest.raises(KeyError), working_folder(path):
         raise KeyError
-    assert not Path(f"{path}.runs").exists()
+    assert left_in(path) == []
+
+
+def test_a_working_folder_that_cannot_be_made_or_is_not_ones_own_is_one_sentence(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("a file")
+    refused = pytest.raises(WarehouseUnusable, match=r"set INVOICES_WORK_DIR to a writable folder")
+    with refused, working_folder(path, setting="INVOICES_WORK_DIR"):
+        pytest.fail("no folder")
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (path.parent / f"invoices_assets_{os.getuid()}").symlink_to(elsewhere)
+    with pytest.raises(WarehouseUnusable, match=r"belongs to somebody else"), working_folder(path.parent):
+        pytest.fail("somebody else's folder")
 
 
 def test_a_missing_folder_is_made(path: Path) -> None:

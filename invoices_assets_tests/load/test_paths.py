@@ -47,7 +47,7 @@ def test_what_names_no_file_is_refused_in_one_sentence(path: str) -> None:
 def test_a_token_in_an_address_is_not_repeated() -> None:
     settings = WarehouseSettings("invoicing", duckdb_path=Path("md:invoices?motherduck_token=s3cret"))
     with pytest.raises(WarehouseUnusable) as refused:
-        _ = settings.is_there
+        _ = settings.path
     assert "s3cret" not in str(refused.value)
 
 

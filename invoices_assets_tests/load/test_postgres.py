@@ -1,221 +1,132 @@
-"""The same loads into PostgreSQL, a real server on a free port, through dlt's own destination."""
+"""What is special about PostgreSQL: its address, rights, names and types, and tables that dlt itself has written."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 
-from invoices_assets.errors import DeletionRefused, TableRefused, WarehouseError, WarehouseUnusable
-from invoices_assets.load.diff.continuity import NotContinuous
-from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
-from invoices_assets.load.request import Scope, Stretch
-from invoices_assets.load.saved_state import cursor_state
-from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.source.resource import ResourceSpec
-from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
-from invoices_assets_tests.support.state import read_state
-
-psycopg2 = pytest.importorskip("psycopg2")
-if not shutil.which("initdb") or not shutil.which("pg_ctl"):
-    pytest.skip("no PostgreSQL server is installed", allow_module_level=True)
-
-
-@dataclass
-class PostgresLoader(Loader):
-    """Loads into one dataset of a PostgreSQL server."""
-
-    dsn: str = ""
-    history: bool = False
-
-    @property
-    def resource(self) -> ResourceSpec:
-        return replace(super().resource, history=self.history)
-
-    @property
-    def settings(self) -> WarehouseSettings:
-        return WarehouseSettings(self.dataset, destination="postgres", credentials=self.dsn)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.dsn)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query.replace("{d}", f'"{self.dataset}"'))
-                return list(cursor.fetchall())
-        finally:
-            connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+from invoices_assets.errors import LoadFailed, TableRefused, WarehouseError, WarehouseUnusable
+from invoices_assets.load.inspect import known_state
+from invoices_assets.load.request import Scope
+from invoices_assets_tests.support.load_helpers import invoice
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port, postgres_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    root = os.geteuid() == 0
-    user = "postgres" if root and any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else None
-    if user is None and root:
-        user = "nobody"  # the server refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
-    data, port = str(folder / "data"), _free_port()
-    run("initdb", "-D", data, "-U", "loader", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-    run(
-        "pg_ctl",
-        "-D",
-        data,
-        "-w",
-        "-l",
-        str(folder / "log"),
-        "-o",
-        f"-k {folder} -h 127.0.0.1 -p {port} -F",
-        "start",
-    )
-    try:
-        yield f"postgresql://loader:any@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server() as dsn:
+        yield dsn
 
 
 @pytest.fixture
-def loader(server: str, tmp_path: Path) -> PostgresLoader:
-    return PostgresLoader(tmp_path / "lock", dataset=f"d{abs(hash(tmp_path)) % 10**8}", dsn=server)
+def loader(server: str, tmp_path: Path) -> SharedLoader:
+    return SharedLoader(tmp_path / "lock", dataset=f"d{abs(hash(tmp_path)) % 10**8}", dsn=server)
 
 
-def test_rows_arrive_exactly_and_a_second_load_writes_nothing(loader: PostgresLoader) -> None:
-    records = [invoice(n, note="" if n % 2 else None) for n in range(30)]
-    first = loader.load(records, state=cursor_state("updated_at", None, "1"))
-    assert (first.new, first.table_rows, first.live_rows) == (30, 30, 30)
-    assert loader.rows("SELECT id, total, note FROM {d}.invoices WHERE id IN ('i3', 'i4') ORDER BY 1") == [
-        ("i3", Decimal("3.100000000"), ""),
-        ("i4", Decimal("4.100000000"), None),
-    ]
-    assert loader.rows("SELECT count(*), sum(amount) FROM {d}.invoices__line_items") == [
-        (60, sum(Decimal(n) * 2 + Decimal("0.25") for n in range(30)))
-    ]
-    second = loader.load(records, state=cursor_state("updated_at", None, "1"))
-    assert (second.unchanged, second.load_id) == (30, None)
-    assert loader.rows("SELECT count(*) FROM {d}._dlt_loads") == [(1,)]
-
-
-@pytest.mark.parametrize("scope", [Scope.EVERYTHING_MARK_DELETED, Scope.PART])
-def test_changes_replace_rows_and_their_child_rows(loader: PostgresLoader, scope: Scope) -> None:
-    first = loader.load(invoice(n, lines=3) for n in range(6))
-    changes = [invoice(0, lines=1), invoice(1, lines=3, total=77), invoice(6)]
-    others = [invoice(n, lines=3) for n in range(2, 6)] if scope.is_everything else []
-    second = loader.load([*changes, *others], scope=scope)
-    assert (second.new, second.changed, second.unchanged) == (1, 2, len(others))
-    assert loader.rows("SELECT _dlt_load_id, count(*) FROM {d}.invoices GROUP BY 1 ORDER BY 1") == [
-        (first.load_id, 4),
-        (second.load_id, 3),
-    ]
-    assert loader.rows("SELECT count(*) FROM {d}.invoices__line_items") == [(1 + 5 * 3 + 2,)]
-
-
-def test_what_vanishes_is_marked_and_what_returns_is_not(loader: PostgresLoader) -> None:
-    loader.load(invoice(n) for n in range(10))
-    assert loader.load(invoice(n) for n in range(9)).deleted == 1
-    assert loader.rows("SELECT id, deleted_at FROM {d}.invoices WHERE deleted_at IS NOT NULL") == [("i9", NOW)]
-    assert loader.load([invoice(9)], scope=Scope.PART).returned == 1
-    with pytest.raises(DeletionRefused):
+def refusal(loader: SharedLoader) -> str:
+    """What a load says that is refused before a row is written; nobody shows the password."""
+    with pytest.raises(WarehouseUnusable) as refused:
         loader.load([invoice(1)])
+    # Dagster shows an error with those that caused it
+    assert PASSWORD not in "".join(traceback.format_exception(refused.value))
+    with pytest.raises(WarehouseError) as unread:
+        known_state(loader.settings, "invoices")
+    assert PASSWORD not in "".join(traceback.format_exception(unread.value))
+    return str(refused.value)
 
 
-def test_the_state_comes_back(loader: PostgresLoader) -> None:
-    assert known_state(loader.settings, "invoices").state == {}
-    assert not has_live_rows(loader.settings, "invoices")
-    state = cursor_state("updated_at", "2020", "2026")
-    loader.load([invoice(1)], state=state)
-    assert read_state(loader.settings, "invoices") == state
-    assert known_state(loader.settings, "invoices").state == state
-    assert has_live_rows(loader.settings, "invoices")
+def test_a_server_that_is_not_there_is_one_sentence(loader: SharedLoader) -> None:
+    loader.dsn = f"postgresql://loader:{PASSWORD}@127.0.0.1:{free_port()}/postgres"
+    said = refusal(loader)
+    assert "the server of DESTINATION__POSTGRES__CREDENTIALS cannot be used" in said
+    assert "refused" in said
 
 
-def test_rejections_are_kept_and_settled(loader: PostgresLoader) -> None:
-    loader.load([invoice(1), invoice(2, total="a lot")])
-    assert open_rejections(loader.settings, "invoices").count == 1
-    loader.load([invoice(2)], scope=Scope.PART)
-    assert open_rejections(loader.settings, "invoices").count == 0
+@pytest.mark.parametrize(
+    ("right", "wrong", "reason"),
+    [
+        (PASSWORD, f"{PASSWORD}X", "password authentication failed"),
+        ("/postgres", "/nothing", 'database "nothing" does not exist'),
+    ],
+)
+def test_a_wrong_password_or_database_is_one_sentence(
+    loader: SharedLoader, right: str, wrong: str, reason: str
+) -> None:
+    loader.dsn = loader.dsn.replace(right, wrong)
+    said = refusal(loader)
+    assert "DESTINATION__POSTGRES__CREDENTIALS cannot be used" in said
+    assert reason in said
 
 
-def test_a_new_column_is_added(loader: PostgresLoader) -> None:
-    loader.load([invoice(1)])
-    loader.load([invoice(2, note="late")], scope=Scope.PART)
-    assert loader.rows("SELECT id, note FROM {d}.invoices ORDER BY 1") == [("i1", None), ("i2", "late")]
-
-
-def test_a_column_that_would_have_to_be_widened_is_refused(loader: PostgresLoader) -> None:
-    loader.load([invoice(1, ref=5)])
-    with pytest.raises(TableRefused, match=r"invoices\.ref would have to be widened .*only the destination duckdb"):
-        loader.load([invoice(2, ref="A-7")], scope=Scope.PART)
-
-
-def test_history_is_kept(loader: PostgresLoader) -> None:
-    loader.history = True
-    loader.load([invoice(1), invoice(2)])
-    assert loader.load([invoice(1, total=5), invoice(2)]).versions == 1
-    query = "SELECT total, valid_to IS NULL FROM {d}.invoices_history WHERE id = 'i1' ORDER BY valid_from"
-    assert loader.rows(query) == [(Decimal("1.1"), False), (Decimal(5), True)]
-
-
-def test_no_staging_dataset_is_left(loader: PostgresLoader) -> None:
-    loader.load([invoice(1)])
-    query = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '{loader.dataset}%'"
-    assert loader.rows(query) == [(loader.dataset,)]
-
-
-def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    dsn = f"postgresql://loader:any@127.0.0.1:{_free_port()}/postgres"
-    loader = PostgresLoader(tmp_path / "lock", dsn=dsn)
-    with pytest.raises(WarehouseUnusable, match="the destination postgres cannot be used"):
+def test_a_user_who_may_not_make_a_schema_is_one_sentence(loader: SharedLoader) -> None:
+    name = f"reader_{loader.dataset}"
+    execute(loader.dsn, f"CREATE USER {name} PASSWORD '{PASSWORD}'")
+    loader.dsn = loader.dsn.replace("loader:", f"{name}:")
+    with pytest.raises(WarehouseUnusable, match=r"the user of DESTINATION__POSTGRES__CREDENTIALS lacks a right"):
         loader.load([invoice(1)])
+    assert execute(loader.dsn, f"SELECT to_regnamespace('{loader.dataset}')") == [(None,)]
 
 
 @pytest.mark.parametrize(
     "dsn",
     [
-        "mysql://loader:s3cr3t@127.0.0.1/any",
-        "postgresql://loader:x@s3cr3t@127.0.0.1/any",
-        "postgresql://loader:s3cr3t@[127.0.0.1/any",
-        "postgresql://loader:s3cr3t",
+        f"mysql://loader:{PASSWORD}@127.0.0.1/any",
+        f"postgresql://loader:x@{PASSWORD}@127.0.0.1/any",
+        f"postgresql://loader:{PASSWORD}@[127.0.0.1/any",
+        f"postgresql://loader:{PASSWORD}",
     ],
 )
-def test_credentials_that_cannot_be_read_are_not_repeated(tmp_path: Path, dsn: str) -> None:
-    loader = PostgresLoader(tmp_path / "lock", dsn=dsn)
-    with pytest.raises(WarehouseError) as refused:
-        loader.load([invoice(1)])
-    assert "postgres" in str(refused.value)
-    # Dagster shows an error with those that caused it
-    assert "s3cr3t" not in "".join(traceback.format_exception(refused.value))
+def test_an_address_that_cannot_be_read_is_not_repeated(loader: SharedLoader, dsn: str) -> None:
+    loader.dsn = dsn
+    assert "DESTINATION__POSTGRES__CREDENTIALS" in refusal(loader)
 
 
-def test_the_overlap_of_a_refresh_has_to_come_back(loader: PostgresLoader) -> None:
-    loader.load(invoice(n) for n in range(3))
-    stamp = datetime.fromisoformat("2026-02-03T04:05:06Z")
-    overlap = Stretch("updated_at", stamp - timedelta(minutes=10), stamp)
-    assert loader.load([invoice(2)], scope=Scope.PART, overlap=overlap).unchanged == 1
-    with pytest.raises(NotContinuous):
-        loader.load([invoice(7)], scope=Scope.PART, overlap=overlap)
-    assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(3,)]
-    before = Stretch("updated_at", stamp - timedelta(minutes=10), stamp - timedelta(seconds=1))
-    assert loader.load([invoice(7)], scope=Scope.PART, overlap=before).new == 1
+def test_a_text_that_postgresql_cannot_hold_is_refused(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    with pytest.raises(LoadFailed, match=r"a text of the API has a character NUL"):
+        loader.load([invoice(1), invoice(2, note="a\0b")])
+    assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(1,)]
+
+
+def test_a_name_that_postgresql_would_cut_is_refused(loader: SharedLoader) -> None:
+    with pytest.raises(TableRefused, match=r"n{64} is longer than the 63 bytes that PostgreSQL keeps"):
+        loader.load([invoice(1, **{"n" * 64: 1})])
+    assert loader.load([invoice(1, **{"n" * 63: 1})]).new == 1
+
+
+def test_row_ids_have_a_unique_index_and_nothing_is_left_beside_the_dataset(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    indexed = execute(
+        loader.dsn,
+        f"SELECT tablename FROM pg_indexes WHERE schemaname = '{loader.dataset}' AND indexdef LIKE '%UNIQUE%_dlt_id%' "
+        "AND tablename LIKE 'invoices%' ORDER BY 1",
+    )
+    assert indexed == [("invoices",), ("invoices__line_items",)]
+    schemas = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '{loader.dataset}%'"
+    assert execute(loader.dsn, schemas) == [(loader.dataset,)]
+
+
+def test_tables_that_plain_dlt_wrote_are_continued(loader: SharedLoader, tmp_path: Path) -> None:
+    loader.columns |= {"extra": {"data_type": "json"}}
+    records: list[dict[str, Any]] = [invoice(n, extra={"b": 1, "a": n}) for n in range(5)]
+    hints: Any = {"primary_key": "id", "write_disposition": "merge", "columns": loader.columns}
+    plain = dlt.resource(records, name="invoices", **hints)
+    pipeline = dlt.pipeline(
+        loader.dataset,
+        pipelines_dir=str(tmp_path),
+        destination=dlt.destinations.postgres(loader.dsn),
+        dataset_name=loader.dataset,
+    )
+    pipeline.run(plain)
+    assert loader.load([*records, invoice(5, extra={"b": 2, "a": 5})], scope=Scope.PART).new == 1
+    assert loader.rows("SELECT count(*), count(DISTINCT id), sum(total) FROM {d}.invoices") == [(6, 6, Decimal("15.6"))]
+    assert loader.rows("SELECT count(*) FROM {d}.invoices__line_items") == [(12,)]
+    assert loader.load(records, scope=Scope.PART).unchanged == 5
+    pipeline.run(plain)
+    assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(6,)]

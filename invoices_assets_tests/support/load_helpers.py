@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,10 +16,10 @@ import duckdb
 
 from invoices_assets.extract.page import Page
 from invoices_assets.load.load import LoadResult, load_sweep
-from invoices_assets.load.lock import working_folder
 from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
+from invoices_assets.load.working_folder import working_folder
 from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.source.resource import ResourceSpec
@@ -100,11 +101,16 @@ class Loader:
         """Load `records` as one sweep; `request` has further fields of `LoadRequest`."""
         source = iter(records)
         pages = iter(lambda: list(itertools.islice(source, page)), [])
-        with working_folder(self.path) as folder:
+        with self.turn() as settings, working_folder() as folder:
             sweep = self.spool(folder, pages)
             share = max_deleted_share if scope is Scope.EVERYTHING_MARK_DELETED else None
             todo = LoadRequest(scope, state, share, now=now, **request)
-            return load_sweep(sweep, self.resource, self.settings, todo, folder, log)
+            return load_sweep(sweep, self.resource, settings, todo, folder, log)
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[WarehouseSettings]:
+        """The settings of a run that has its turn; a file is the test's own."""
+        yield self.settings
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query over the finished warehouse; `{d}` in it stands for the dataset."""

@@ -12,8 +12,9 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.retry import DEFAULT_POLICY, RetryPolicy
 from invoices_assets.load.load import LoadResult
-from invoices_assets.load.lock import warehouse_lock, working_folder
+from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.working_folder import working_folder
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import RefreshResult, refresh
@@ -80,7 +81,7 @@ class Loader:
         )
         specs = connection.resources(source)
         path = self.settings.path
-        with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder(path) as folder:
+        with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder() as folder:
             todo = RefreshRequest(mode, **request)
             return refresh(specs["invoices"], specs, connection, self.settings, todo, folder)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from invoices_assets.load.open import open_for_reading
+from invoices_assets.load.catalogs import catalog_of
+from invoices_assets.load.connection import open_warehouse
 from invoices_assets.load.saved_state import stored_state
 from invoices_assets.load.settings import WarehouseSettings
 
@@ -13,9 +14,7 @@ def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
     """dlt's state of `resource` in the warehouse; empty when there is none. Nothing is written.
 
     Raises:
-        WarehouseError: the file is there and cannot be read.
+        WarehouseError: the warehouse is there and cannot be read.
     """
-    if not settings.is_there:
-        return {}
-    with open_for_reading(settings) as connection:
+    with open_warehouse(catalog_of(settings), read_only=True) as connection:
         return stored_state(connection, settings, resource)

@@ -17,7 +17,7 @@ MOST_FILES = 8
 PARQUET = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '16MB')"
 
 
-def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool = True) -> dict[str, list[Path]]:
+def write_files(delta: Delta, directory: Path, load_id: str) -> dict[str, list[Path]]:
     """The rows to load: table -> its files.
 
     Files of the spool are handed on as they are where that is possible; they have the hidden column of the
@@ -25,13 +25,12 @@ def write_files(delta: Delta, directory: Path, load_id: str, *, as_spooled: bool
 
     Parameters:
         load_id: of dlt's load package, for the column `_dlt_load_id`.
-        as_spooled: whether files of the spool will do.
     """
     files: dict[str, list[Path]] = {}
     if delta.counts.main:
         for table in delta.plan.tables.values():
             path = directory / f"{table.name}.delta.parquet"
-            spooled = _as_spooled(delta, table) if as_spooled else None
+            spooled = _as_spooled(delta, table)
             files[table.name] = spooled or [copy_rows(delta, rows_to_load(delta, table, load_id), path)]
     if delta.counts.rejected_new:
         select = f"SELECT *, {literal(load_id)} AS {ident(LOAD_ID)} FROM {REJECTED}"

@@ -22,7 +22,6 @@ from invoices_assets.load.tables import (
     LoadPlan,
     Stored,
     TablePlan,
-    qualified,
     stored_tables,
 )
 from invoices_assets.load.types import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
@@ -116,8 +115,7 @@ def merged(
         plan.columns[column] = final
         if final != old:
             using = text_of(ident(column), old) if final == VARCHAR else f"CAST({ident(column)} AS {final})"
-            name = qualified(settings.dataset, table)
-            plan.widening.append(f"ALTER TABLE {name} ALTER COLUMN {ident(column)} TYPE {final} USING {using}")
+            plan.widening.append((column, final, using))
             remarks.append(f"the column {table}.{column} was widened from {old} to {final}")
         elif final == VARCHAR != new:
             remarks.append(f"{table}.{column} came as {new}; it is stored as {final}, as before")

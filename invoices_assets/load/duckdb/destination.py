@@ -40,6 +40,7 @@ from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import raise_database_error
 
+from invoices_assets.load.catalog import Catalog
 from invoices_assets.load.duckdb.merge import DistinctMergeJob
 from invoices_assets.load.spool import SEQ
 from invoices_assets.load.sql import CATALOG, ident, literal, parquet
@@ -251,13 +252,14 @@ def _same(came: str, stored: str | None) -> bool:
     # Parquet has neither JSON nor seconds; the converter has seen to it that the values fit
     return came == stored or (came, stored) in {
         ("VARCHAR", "JSON"),
+        ("JSON", "VARCHAR"),
         ("TIMESTAMP", "TIMESTAMP_S"),
         ("TIMESTAMP", "TIMESTAMP_MS"),
     }
 
 
-def destination(session: Session, path: Path) -> DuckDbDestination:
-    """dlt's destination `duckdb` for the warehouse at `path`, bound to the open `session`."""
+def destination(session: Session, catalog: Catalog) -> DuckDbDestination:
+    """dlt's destination `duckdb` for the warehouse of `catalog`, bound to the open `session`."""
     bound = type("BoundSessionClient", (SessionClient,), {"session": session})
 
     class BoundDestination(DuckDbDestination):
@@ -282,6 +284,8 @@ def destination(session: Session, path: Path) -> DuckDbDestination:
         @property
         def destination_type(self) -> str:
             # the name kept in dlt's state, so that dlt's own tools read the warehouse
-            return "dlt.destinations.duckdb"
+            return catalog.dlt_destination
 
-    return BoundDestination(credentials=str(path))
+    # a file that is never opened, for dlt wants one
+    file = str(session.directory / "warehouse.duckdb")
+    return BoundDestination(credentials=file, create_indexes=catalog.has_indexes)

@@ -1,0 +1,130 @@
+"""What differs from one kind of warehouse to the next: how DuckDB attaches it, its turns, and its refusals.
+
+All else, from the comparison to the commit, is the same, for DuckDB runs it on whatever is attached.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import duckdb
+
+from invoices_assets.errors import WarehouseError, WarehouseUnusable
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
+from invoices_assets.redaction.redactor import Redactor
+
+Log = Callable[[str], None]
+
+
+class Catalog(ABC):
+    """One kind of warehouse.
+
+    Parameters:
+        settings: name the warehouse; what they leave out comes from dlt's own configuration.
+
+    `dlt_destination` is the name kept in dlt's state, so that dlt's own tools read the warehouse.
+    `retypes` tells whether ALTER TABLE can compute the values of a new type, `has_indexes` whether `_dlt_id` gets
+    a unique one.
+    """
+
+    dlt_destination: ClassVar[str] = "dlt.destinations.duckdb"
+    retypes: ClassVar[bool] = False
+    has_indexes: ClassVar[bool] = False
+
+    def __init__(self, settings: WarehouseSettings) -> None:
+        self.settings = settings
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be in any text: passwords, tokens, and the addresses that they stand in."""
+        return []
+
+    @abstractmethod
+    def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
+        """Attach the warehouse as `warehouse`.
+
+        Parameters:
+            read_only: make nothing; where there is no warehouse yet, attach an empty one in memory.
+
+        Raises:
+            WarehouseError: it cannot be reached, read or written.
+        """
+
+    @abstractmethod
+    def turn(self, limit_seconds: float, log: Log) -> AbstractContextManager[int | None]:
+        """Wait for the turn of this run; its token, where other machines may load as well.
+
+        Raises:
+            WarehouseBusy: another run held the turn for longer than the limit.
+            WarehouseError: the warehouse cannot be reached or written.
+        """
+
+    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Hold the turn of `settings.turn` until the end of the transaction.
+
+        Raises:
+            TurnLost: another run has had a turn since.
+        """
+        return None
+
+    def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the view that shows the columns of the dataset's tables."""
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {COLUMNS_VIEW} AS "
+            "SELECT table_name, column_name, data_type, is_nullable, column_index FROM duckdb_columns() "
+            f"WHERE database_name = {literal(CATALOG)} AND schema_name = {literal(self.settings.dataset)}"
+        )
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
+        """See whether the catalog can hold the tables as planned, and make it ready to.
+
+        Raises:
+            TableRefused: it cannot.
+        """
+        return None
+
+    @abstractmethod
+    def explain(self, error: BaseException) -> WarehouseError:
+        """One sentence for what DuckDB or the operating system said; without secrets."""
+
+    def plain(self, error: BaseException) -> str:
+        """What an error says, on one line and without secrets."""
+        return Redactor(self.secrets).text(" ".join(str(error).split()))
+
+
+def attach_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Attach an empty warehouse in memory, in the place of one that is not there."""
+    connection.execute(f"ATTACH ':memory:' AS {ident(CATALOG)}")
+
+
+def resolved(settings: WarehouseSettings, setting: str, credentials: Any = None) -> Any:
+    """The credentials of the destination, by dlt's own configuration (environment, `.dlt/secrets.toml`).
+
+    Parameters:
+        setting: dlt's name of them, for the sentence.
+        credentials: given instead of, or in part before, dlt's.
+
+    Raises:
+        WarehouseUnusable: something is missing, or cannot be read.
+    """
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.destination import Destination
+
+    from invoices_assets.source.dlt_settings import own_settings
+
+    try:
+        with own_settings(but_destination=True):
+            found: Any = Destination.from_reference(settings.destination, credentials)
+            return found.configuration(found.spec()._bind_dataset_name(settings.dataset)).credentials
+    except ConfigFieldMissingException:
+        raise WarehouseUnusable(
+            f"the destination {settings.destination} needs {setting}, which is not set, or not all of it"
+        ) from None
+    except Exception:
+        # what dlt says may hold the value
+        raise WarehouseUnusable(f"{setting} is not what dlt can read for {settings.destination}") from None

@@ -1,0 +1,35 @@
+"""Which kind of warehouse the settings name."""
+
+from __future__ import annotations
+
+from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.load.catalog import Catalog
+from invoices_assets.load.duckdb.file import DuckDbFile
+from invoices_assets.load.settings import WarehouseSettings
+
+
+def catalog_of(settings: WarehouseSettings) -> Catalog:
+    """The warehouse that the settings name; nothing is connected to.
+
+    Raises:
+        WarehouseUnusable: the destination is none of those that load exactly, or its settings are incomplete.
+    """
+    match settings.destination:
+        case "duckdb":
+            return DuckDbFile(settings)
+        case "postgres":
+            from invoices_assets.load.postgres.catalog import PostgresCatalog
+
+            return PostgresCatalog(settings)
+        case "ducklake":
+            from invoices_assets.load.ducklake.catalog import DuckLakeCatalog
+
+            return DuckLakeCatalog(settings)
+        case "motherduck":
+            from invoices_assets.load.motherduck import MotherDuck
+
+            return MotherDuck(settings)
+    raise WarehouseUnusable(
+        f"the destination {settings.destination} is refused, for a load there is not one transaction; use duckdb, "
+        "postgres, motherduck, or ducklake, a lake of Parquet files that Snowflake, BigQuery and Spark can read"
+    )

@@ -1,0 +1,62 @@
+"""One connection to the warehouse, whatever kind it is.
+
+It is attached under the neutral name `warehouse` to an in-memory database: opened directly, a file
+`sandbox.duckdb` becomes the catalog `sandbox`, and DuckDB cannot tell `"sandbox"."invoices"` in the schema
+`sandbox` from that (ambiguous reference to catalog or schema). Temporary tables and views then live in memory
+and in the working folder, never in the warehouse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from invoices_assets.load.catalog import Catalog
+from invoices_assets.load.sql import CATALOG, ident
+
+
+@contextlib.contextmanager
+def open_warehouse(
+    catalog: Catalog,
+    *,
+    working_dir: Path | None = None,
+    read_only: bool = False,
+    log: Callable[[str], None] = lambda _: None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on which the warehouse is attached as `warehouse`, closed at the end.
+
+    Parameters:
+        working_dir: where DuckDB puts what exceeds its memory limit; without it, nothing is written anywhere.
+        read_only: attach for reading; where there is no warehouse yet, nothing is found in it.
+        log: told when another process holds the warehouse and has to be waited for.
+
+    Raises:
+        WarehouseError: it cannot be reached, read or written.
+    """
+    settings = catalog.settings
+    config: dict[str, Any] = {"memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}
+    if settings.threads:
+        config["threads"] = settings.threads
+    # an empty name means that nothing spills; the default would be a folder in the current directory
+    config["temp_directory"] = str(working_dir / "duckdb_tmp") if working_dir else ""
+    # without it DuckDB keeps whole results in memory to hand them on in order
+    config["preserve_insertion_order"] = False
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            catalog.attach(connection, log, read_only=read_only)
+            connection.execute(f"USE {ident(CATALOG)}")
+            catalog.view_columns(connection)
+        except (duckdb.Error, OSError) as error:
+            raise catalog.explain(error) from None
+        yield connection
+    finally:
+        # closed with a transaction whose server is gone, postgres_scanner 1.5.5 ends the whole process
+        for end in (connection.rollback, connection.close):
+            with contextlib.suppress(duckdb.Error):
+                end()

@@ -1,0 +1,156 @@
+"""A lake: Parquet files in a folder or bucket, and a catalog that says which of them are the tables.
+
+Its transactions are optimistic: of two that change a row of the same table, the later commit fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+
+from invoices_assets.errors import LoadFailed, TurnLost, WarehouseError, WarehouseUnusable
+from invoices_assets.load.catalog import Catalog, Log, attach_nothing, resolved
+from invoices_assets.load.duckdb.file import attach_patiently
+from invoices_assets.load.extensions import load_extension
+from invoices_assets.load.lock import warehouse_lock
+from invoices_assets.load.postgres.turns import readable, server_lock
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.tokens import hold_token, next_token
+
+CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
+STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
+EXTENSIONS = {"postgresql": "postgres_scanner", "postgres": "postgres_scanner", "sqlite": "sqlite_scanner"}
+
+
+class DuckLakeCatalog(Catalog):
+    """A schema of a lake."""
+
+    dlt_destination: ClassVar[str] = "dlt.destinations.ducklake"
+
+    def __init__(self, settings: WarehouseSettings) -> None:
+        super().__init__(settings)
+        self._credentials = _resolved(settings)
+        self._kind = self._credentials.catalog.drivername
+        self._is_server = self._kind in ("postgresql", "postgres")
+
+    @property
+    def secrets(self) -> list[str]:
+        storage = self._credentials.storage.credentials
+        stored = [value for value in dict(storage).values() if isinstance(value, str)] if storage else []
+        return [self._dsn, str(self._credentials.catalog.password or ""), *stored] if self._is_server else stored
+
+    @property
+    def _dsn(self) -> str:
+        return str(self._credentials.catalog.to_native_representation()).replace("postgres://", "postgresql://", 1)
+
+    @property
+    def _schema(self) -> str:
+        return str(self._credentials.metadata_schema or self._credentials.ducklake_name)
+
+    @property
+    def _file(self) -> Path:
+        return Path(self._credentials.catalog.database).absolute()
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
+        for extension in [EXTENSIONS.get(self._kind), "ducklake"]:
+            if extension:
+                load_extension(connection, extension, self.settings.destination)
+        if read_only and not self._is_server and not self._file.exists():
+            attach_nothing(connection)
+            return
+        self._show_storage(connection)
+        options = [f"DATA_PATH {literal(self._credentials.storage_url)}"]
+        if self._is_server:
+            place = f"postgres:{self._dsn}"
+            options.append(f"METADATA_SCHEMA {literal(self._schema)}")
+        else:
+            place = f"sqlite:{self._file}" if self._kind == "sqlite" else str(self._file)
+        options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false"] if read_only else []
+        statement = f"ATTACH {literal(f'ducklake:{place}')} AS {ident(CATALOG)} ({', '.join(options)})"
+        try:
+            attach_patiently(connection, statement, self._file, self.settings.open_wait_seconds, log)
+        except duckdb.Error as error:
+            if not read_only or "creating a new DuckLake is explicitly disabled" not in str(error):
+                raise
+            attach_nothing(connection)
+
+    def _show_storage(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let DuckDB reach a bucket, with the credentials that dlt has of it."""
+        storage = self._credentials.storage
+        if storage.is_local_filesystem:
+            return
+        from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+        load_extension(connection, "httpfs", self.settings.destination)
+        for statement in DuckDbSqlClient._build_secret_statements(
+            storage.bucket_url, storage.credentials, "warehouse_storage", "", False
+        ):
+            connection.execute(statement)
+
+    @contextlib.contextmanager
+    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
+        if not self._is_server:
+            with warehouse_lock(self._file, limit_seconds=limit_seconds, log=log, setting=CATALOG_SETTING):
+                yield None
+            return
+        with contextlib.ExitStack() as stack:
+            try:
+                name = f"{self._schema}.{self.settings.dataset}"
+                stack.enter_context(server_lock(self._dsn, name, limit_seconds, log))
+                token = next_token(self, log)
+            except WarehouseError:
+                raise
+            except Exception as error:
+                raise self.explain(error) from None
+            yield token
+
+    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._is_server:
+            hold_token(self, connection)
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        if isinstance(error, WarehouseError):
+            return error
+        text = self.plain(error)
+        if "Transaction conflict" in text:
+            return TurnLost()
+        low = text.lower()
+        if "version" in low and "ducklake" in low:
+            return WarehouseUnusable(f"the lake of {CATALOG_SETTING} is of another version ({text[:300]})")
+        if self._credentials.storage_url in text or "data_path" in low or isinstance(error, duckdb.HTTPException):
+            return WarehouseUnusable(f"the storage of {STORAGE} cannot be used ({text[:300]}); nothing was loaded")
+        if any(sign in low for sign in ("attach", "initialize", "connect", "execute query", "locked", "closed")):
+            return WarehouseUnusable(f"the catalog of {CATALOG_SETTING} cannot be used ({text[:300]})")
+        return LoadFailed(f"loading into the lake failed and was rolled back: {text[:500]}")
+
+
+def _resolved(settings: WarehouseSettings) -> Any:
+    """The catalog and the storage; dlt would make up those that are not set, and overlooks a storage given as text.
+
+    Raises:
+        WarehouseUnusable: one is not set, or is of a kind that cannot be used.
+    """
+    import dlt
+    from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+
+    given = dict(settings.credentials or {})
+    names = {"catalog": CATALOG_SETTING, "storage": STORAGE}
+    for name, setting in names.items():
+        given.setdefault(name, dlt.secrets.get(f"destination.ducklake.credentials.{name}"))
+        if not given[name] and not dlt.secrets.get(f"destination.ducklake.credentials.{name}.bucket_url"):
+            raise WarehouseUnusable(f"the destination ducklake needs {setting}, which is not set")
+    try:
+        credentials = DuckLakeCredentials(**given)
+    except Exception:
+        raise WarehouseUnusable(f"{CATALOG_SETTING} or {STORAGE} is not what dlt can read for ducklake") from None
+    found = resolved(settings, f"{CATALOG_SETTING} and {STORAGE}", credentials)
+    if found.catalog.drivername not in ("duckdb", "sqlite"):
+        readable(found.catalog, CATALOG_SETTING, ", or of a file, such as sqlite:////lakes/catalog.sqlite")
+    if not found.storage.is_local_filesystem and found.storage.protocol != "s3":
+        raise WarehouseUnusable(f"{STORAGE} must name a folder, or a bucket with s3://")
+    return found

@@ -1,0 +1,58 @@
+"""A database of MotherDuck, attached through DuckDB's extension `motherduck`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import ClassVar
+
+import duckdb
+
+from invoices_assets.errors import LoadFailed, TurnLost, WarehouseError, WarehouseUnusable
+from invoices_assets.load.catalog import Catalog, Log, resolved
+from invoices_assets.load.extensions import load_extension
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.tokens import hold_token, next_token
+
+CREDENTIALS = "DESTINATION__MOTHERDUCK__CREDENTIALS"
+
+
+class MotherDuck(Catalog):
+    """A schema of a database of MotherDuck."""
+
+    dlt_destination: ClassVar[str] = "dlt.destinations.motherduck"
+    retypes: ClassVar[bool] = True
+
+    def __init__(self, settings: WarehouseSettings) -> None:
+        super().__init__(settings)
+        self._credentials = resolved(settings, CREDENTIALS, settings.credentials)
+
+    @property
+    def secrets(self) -> list[str]:
+        return [str(self._credentials.password or "")]
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
+        load_extension(connection, "motherduck", self.settings.destination)
+        if self._credentials.password:
+            connection.execute(f"SET motherduck_token = {literal(self._credentials.password)}")
+        options = " (READ_ONLY)" if read_only else ""
+        connection.execute(f"ATTACH {literal(f'md:{self._credentials.database}')} AS {ident(CATALOG)}{options}")
+
+    @contextlib.contextmanager
+    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
+        # there is no lock to wait for: of two runs at once, the first one fails at its load
+        yield next_token(self, log)
+
+    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        hold_token(self, connection)
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        if isinstance(error, WarehouseError):
+            return error
+        text = self.plain(error)
+        if "conflict" in text.lower():
+            return TurnLost()
+        if isinstance(error, (duckdb.IOException, duckdb.HTTPException, duckdb.InvalidInputException)):
+            return WarehouseUnusable(f"the database of {CREDENTIALS} cannot be used ({text[:300]}); nothing was loaded")
+        return LoadFailed(f"loading into MotherDuck failed and was rolled back: {text[:500]}")

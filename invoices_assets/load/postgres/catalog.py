@@ -1,0 +1,140 @@
+"""A schema of a PostgreSQL database, attached through DuckDB's extension `postgres_scanner`.
+
+One transaction of DuckDB is one of PostgreSQL, with the isolation level REPEATABLE READ.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import duckdb
+
+from invoices_assets.errors import LoadFailed, TableRefused, TurnLost, WarehouseBusy, WarehouseError, WarehouseUnusable
+from invoices_assets.load.catalog import Catalog, Log, resolved
+from invoices_assets.load.extensions import load_extension
+from invoices_assets.load.postgres.turns import readable, server_lock
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
+from invoices_assets.load.tokens import TABLE
+
+CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
+LONGEST_NAME = 63
+"""In bytes; PostgreSQL cuts off the rest of a longer one without a word."""
+
+
+class PostgresCatalog(Catalog):
+    """A schema of a PostgreSQL database."""
+
+    dlt_destination: ClassVar[str] = "dlt.destinations.postgres"
+    has_indexes: ClassVar[bool] = True
+
+    def __init__(self, settings: WarehouseSettings) -> None:
+        super().__init__(settings)
+        self._credentials = readable(resolved(settings, CREDENTIALS, settings.credentials), CREDENTIALS)
+        self._dsn = str(self._credentials.to_native_representation())
+
+    @property
+    def secrets(self) -> list[str]:
+        return [self._dsn, str(self._credentials.password)]
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
+        load_extension(connection, "postgres_scanner", self.settings.destination)
+        options = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
+        connection.execute(f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)} ({options})")
+
+    @contextlib.contextmanager
+    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
+        table = f"{ident(self.settings.dataset)}.{TABLE}"
+        with contextlib.ExitStack() as stack:
+            try:
+                session = stack.enter_context(server_lock(self._dsn, self.settings.dataset, limit_seconds, log))
+                cursor = session.cursor()
+                cursor.execute("SELECT to_regnamespace(%s), to_regclass(%s)", [ident(self.settings.dataset), table])
+                schema, turns = cursor.fetchone()
+                if schema is None:
+                    cursor.execute(f"CREATE SCHEMA {ident(self.settings.dataset)}")
+                if turns is None:
+                    cursor.execute(f"CREATE TABLE {table} (token bigint NOT NULL)")
+                    cursor.execute(f"INSERT INTO {table} VALUES (0)")
+                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(limit_seconds * 1000))])
+                # waits for a load whose run has lost its lock, but not its transaction
+                cursor.execute(f"UPDATE {table} SET token = token + 1 RETURNING token")
+                token = int(cursor.fetchone()[0])
+            except WarehouseError:
+                raise
+            except Exception as error:
+                raise self.explain(error) from None
+            yield token
+
+    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        query = f"SELECT token FROM {ident(self.settings.dataset)}.{TABLE} FOR UPDATE"
+        if self._query(connection, query) != [(self.settings.turn,)]:
+            raise TurnLost()
+
+    def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
+        super().view_columns(connection)
+        # DuckDB shows them as texts
+        json = _json_columns(self.settings.dataset, "json", "jsonb")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {COLUMNS_VIEW} AS "
+            "SELECT c.table_name, c.column_name, if(j.table_name IS NULL, c.data_type, 'JSON') AS data_type, "
+            "c.is_nullable, c.column_index FROM duckdb_columns() c "
+            f"LEFT JOIN postgres_query({literal(CATALOG)}, {literal(json)}) j USING (table_name, column_name) "
+            f"WHERE c.database_name = {literal(CATALOG)} AND c.schema_name = {literal(self.settings.dataset)}"
+        )
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
+        tables = {table.name: table for table in plan.all_tables}
+        for name in {*tables, *(column for table in tables.values() for column in table.columns)}:
+            if len(name.encode()) > LONGEST_NAME:
+                raise TableRefused(
+                    f"the name {name} is longer than the {LONGEST_NAME} bytes that PostgreSQL keeps of one; give the "
+                    "field a shorter one in the source YAML, with `x-from`"
+                )
+
+        # dlt's own tables have `jsonb`, which spells a value anew, so that it would never equal what the API sent
+        for name, column in self._query(connection, _json_columns(self.settings.dataset, "jsonb")):
+            if name in tables:
+                alter = f"ALTER TABLE {ident(self.settings.dataset)}.{ident(name)} ALTER COLUMN {ident(column)}"
+                change = f"{alter} TYPE json USING {ident(column)}::json"
+                connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(change)})")
+                connection.execute("CALL pg_clear_cache()")
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        if isinstance(error, WarehouseError):
+            return error
+        text = self.plain(error)
+        if "could not serialize" in text:
+            return TurnLost()
+        if "lock timeout" in text:
+            return WarehouseBusy(f"another run is still loading into {self.settings.dataset}; nothing was loaded")
+        if "NULL-byte" in text:
+            return LoadFailed("a text of the API has a character NUL, which PostgreSQL cannot hold; nothing was loaded")
+        if "permission denied" in text or "read-only" in text:
+            return WarehouseUnusable(f"the user of {CREDENTIALS} lacks a right ({_reason(text)}); nothing was loaded")
+        if any(sign in text for sign in _UNREACHABLE):
+            return WarehouseUnusable(
+                f"the server of {CREDENTIALS} cannot be used ({_reason(text)}); nothing was loaded"
+            )
+        return LoadFailed(f"loading into PostgreSQL failed and was rolled back: {text[:500]}")
+
+    def _query(self, connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(f"FROM postgres_query({literal(CATALOG)}, {literal(query)})").fetchall()
+
+
+_UNREACHABLE = ("connect", "terminat", "closed", '"ROLLBACK"', "could not translate", "authentication", "timeout")
+
+
+def _reason(text: str) -> str:
+    """The last thing that the server or its library said."""
+    return text.rpartition("ERROR: ")[2].rpartition("FATAL: ")[2].strip()[:200]
+
+
+def _json_columns(dataset: str, *kinds: str) -> str:
+    return (
+        "SELECT table_name::text, column_name::text FROM information_schema.columns "
+        f"WHERE table_schema = {literal(dataset)} AND udt_name IN ({', '.join(map(literal, kinds))})"
+    )

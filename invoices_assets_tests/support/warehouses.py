@@ -1,0 +1,131 @@
+"""Shared warehouses on this machine: a real PostgreSQL server, and lakes whose catalogs lie in it or in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoices_assets.load.catalogs import catalog_of
+from invoices_assets.load.connection import open_warehouse
+from invoices_assets.load.extensions import packaged
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets_tests.support.load_helpers import Loader
+
+PASSWORD = "s3cr3t-Passw0rd"
+KINDS = ["postgres", "lake in postgres", "lake in duckdb", "lake in sqlite"]
+
+
+@dataclass
+class SharedLoader(Loader):
+    """Loads into one dataset of a warehouse that is no DuckDB file.
+
+    Parameters:
+        kind: one of KINDS.
+        dsn: of the PostgreSQL server.
+        history: whether the main table has one.
+    """
+
+    kind: str = "postgres"
+    dsn: str = ""
+    history: bool = False
+
+    @property
+    def resource(self) -> ResourceSpec:
+        return replace(super().resource, history=self.history)
+
+    @property
+    def settings(self) -> WarehouseSettings:
+        if self.kind == "postgres":
+            return WarehouseSettings(self.dataset, destination="postgres", credentials=self.dsn)
+        catalogs = {
+            "lake in postgres": self.dsn,
+            "lake in duckdb": f"duckdb:///{self.path}.duckdb",
+            "lake in sqlite": f"sqlite:///{self.path}.sqlite",
+        }
+        lake = {
+            "catalog": catalogs[self.kind],
+            "storage": f"{self.path}.files",
+            "metadata_schema": f"lake_{self.dataset}",
+        }
+        return WarehouseSettings(self.dataset, destination="ducklake", credentials=lake)
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[WarehouseSettings]:
+        with catalog_of(self.settings).turn(30, print) as token:
+            yield replace(self.settings, turn=token)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with open_warehouse(catalog_of(self.settings), read_only=True) as connection:
+            return connection.execute(query.replace("{d}", f'warehouse."{self.dataset}"')).fetchall()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """A new PostgreSQL server with its own files; yields the address of its superuser.
+
+    The calling test is skipped where no server, or no extension of DuckDB for it, is installed.
+    """
+    pytest.importorskip("psycopg2")
+    if not packaged("postgres_scanner"):
+        pytest.skip("DuckDB's extension postgres_scanner is not installed: see constraints-scale.txt")
+    if not shutil.which("initdb") or not shutil.which("pg_ctl"):
+        pytest.skip("no PostgreSQL server is installed")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    root = os.geteuid() == 0
+    user = "postgres" if root and any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else None
+    if user is None and root:
+        user = "nobody"  # the server refuses to run as root
+    (folder / "password").write_text(PASSWORD)
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(folder / "password", user)
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+
+    data, port = str(folder / "data"), free_port()
+    run(
+        *("initdb", "-D", data, "-U", "loader", "-A", "scram-sha-256", "--pwfile", str(folder / "password")),
+        *("-N", "-E", "UTF8", "--locale=C"),
+    )
+    options = f"-k {folder} -h 127.0.0.1 -p {port} -F"
+    run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql://loader:{PASSWORD}@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def execute(dsn: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements as somebody else would, each in a transaction of its own; the rows of the last one."""
+    import psycopg2
+
+    session = psycopg2.connect(dsn)
+    session.autocommit = True
+    try:
+        cursor = session.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        session.close()

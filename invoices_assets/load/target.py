@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -14,7 +13,7 @@ from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.connection import open_warehouse
 from invoices_assets.load.error_messages import innermost
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, qualified, stored_tables, widen
+from invoices_assets.load.tables import DELETED_AT, LoadPlan, Stored, qualified, stored_tables, widen
 
 
 class Target:
@@ -45,12 +44,6 @@ class Target:
         self._catalog.prepare(connection, plan)
         widen(connection, self._settings.dataset, plan, retypes=self._catalog.retypes)
 
-    def destination(self, connection: duckdb.DuckDBPyConnection, working_dir: Path) -> Any:
-        """dlt's destination for this load."""
-        from invoices_assets.load.duckdb.destination import Session, destination
-
-        return destination(Session(connection, working_dir), self._catalog)
-
     def explain(self, error: BaseException) -> WarehouseError:
         """One sentence for what went wrong, without secrets."""
         return self._catalog.explain(error)
@@ -66,12 +59,6 @@ class Target:
             if not isinstance(cause, Exception):
                 raise cause from None
             raise self.explain(cause) from None
-
-    def count_loaded(self, connection: duckdb.DuckDBPyConnection, table: str, load_id: str) -> int:
-        """How many rows of a table a load has brought."""
-        query = f"SELECT count(*) FROM {qualified(self._settings.dataset, table)} WHERE {LOAD_ID} = ?"
-        row = connection.execute(query, [load_id]).fetchone()
-        return int(row[0]) if row else 0
 
     def describe(self, connection: duckdb.DuckDBPyConnection, root: str) -> tuple[dict[str, Stored], int, int]:
         """The tables afterwards, and the rows and live rows of the main one."""

@@ -20,7 +20,8 @@ from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
 from invoices_assets.extract.watermark import Watermark
 from invoices_assets.load.diff.continuity import NotContinuous
 from invoices_assets.load.inspect import has_live_rows, known_state
-from invoices_assets.load.load import LoadResult, load_sweep
+from invoices_assets.load.load import LoadResult
+from invoices_assets.load.pipeline import load_sweep
 from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep

@@ -14,10 +14,10 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.duckdb.destination import SessionSqlClient
 from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
+from invoices_assets.load.session import SessionSqlClient
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets_tests.support.holding import held_open
 from invoices_assets_tests.support.load_helpers import Loader, invoice, rows
@@ -25,7 +25,7 @@ from invoices_assets_tests.support.state import read_state
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.load_helpers", "invoices_assets.load.dlt_package"])
+PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.load_helpers", "invoices_assets.load.pipeline"])
 SIZE = 2000
 KILLS = 8
 

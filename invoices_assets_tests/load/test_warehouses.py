@@ -17,19 +17,19 @@ import pytest
 from invoices_assets.errors import DeletionRefused, LoadFailed, TurnLost, WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.diff.continuity import NotContinuous
-from invoices_assets.load.duckdb.destination import SessionSqlClient
 from invoices_assets.load.extensions import packaged
 from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
-from invoices_assets.load.load import load_sweep
+from invoices_assets.load.pipeline import load_sweep
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
+from invoices_assets.load.session import SessionSqlClient
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
 from invoices_assets_tests.support.state import read_state
 from invoices_assets_tests.support.warehouses import KINDS, SharedLoader, execute, postgres_server
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.warehouses", "invoices_assets.load.dlt_package"])
+PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.warehouses", "invoices_assets.load.pipeline"])
 SHARED = KINDS[:2]
 
 

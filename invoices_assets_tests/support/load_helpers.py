@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 
 from invoices_assets.extract.page import Page
-from invoices_assets.load.load import LoadResult, load_sweep
+from invoices_assets.load.load import LoadResult
+from invoices_assets.load.pipeline import load_sweep
 from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep

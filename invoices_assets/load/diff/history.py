@@ -1,4 +1,4 @@
-"""Every version of the main rows, in `<resource>_history`, merged by dlt's strategy `scd2`.
+"""Every version of the main rows, in `<resource>_history`, as dlt's merge strategy `scd2` would write them.
 
 A version lasts from `valid_from` until `valid_to`, which is null for the present one. dlt tells versions
 apart by a hash of the row, kept in `_dlt_id`. It is made of the texts of all values that are there, so that a
@@ -16,12 +16,12 @@ from typing import Any
 import duckdb
 
 from invoices_assets.errors import TableRefused
-from invoices_assets.load.diff.changed_rows import rows_to_load
-from invoices_assets.load.diff.changes import Delta
+from invoices_assets.load.diff.changes import GONE, IDS, UNCHANGED, Delta, spool_view
 from invoices_assets.load.diff.schema_evolution import merged
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
+    DELETED_AT,
     LOAD_ID,
     ROW_ID,
     TIMESTAMPTZ,
@@ -71,11 +71,6 @@ def plan_history(
     return history
 
 
-def merge_key(resource: ResourceSpec) -> str:
-    """The column that tells the records of a history apart; dlt would run several into each other."""
-    return resource.primary_key[0] if len(resource.primary_key) == 1 else RECORD_KEY
-
-
 def is_behind(connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPlan, state: Mapping[str, Any]) -> bool:
     """Whether the main table has rows that were written without their history.
 
@@ -102,7 +97,7 @@ def versions_to_load(delta: Delta, load_id: str, *, behind: bool) -> str:
     columns = [c for c in root.columns if c not in (ROW_ID, LOAD_ID)]
     parts = []
     if delta.counts.main:
-        parts.append(f"SELECT {_list(columns)} FROM ({rows_to_load(delta, root, load_id)})")
+        parts.append(f"SELECT {_list(columns)} FROM ({_changed_rows(delta)})")
     if behind:
         parts.append(_other_rows(delta, columns, parts))
     kinds = {column: root.columns[column] for column in columns}
@@ -111,6 +106,23 @@ def versions_to_load(delta: Delta, load_id: str, *, behind: bool) -> str:
     if RECORD_KEY in history.columns:
         selected.append(f"{_hash({column: kinds[column] for column in delta.key})} AS {ident(RECORD_KEY)}")
     return f"SELECT {', '.join(selected)} FROM ({' UNION ALL '.join(parts)})"
+
+
+def _changed_rows(delta: Delta) -> str:
+    """The rows of the main table that the load changes, as they will be."""
+    root, row_id = delta.plan.root, ident(ROW_ID)
+    columns = [c for c in root.columns if c not in (LOAD_ID, DELETED_AT)]
+    alive = f"CAST(NULL AS {TIMESTAMPTZ}) AS {ident(DELETED_AT)}"
+    select = f"SELECT {', '.join(map(ident, columns))}, {alive} FROM {spool_view(root)}"
+    if not delta.all_new:
+        select += f" WHERE {row_id} IN (SELECT id FROM {IDS} WHERE kind <> {UNCHANGED})"
+    if delta.counts.deleted:
+        stored = [ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns]
+        select += (
+            f" UNION ALL SELECT {', '.join(stored)}, {delta.now} AS {ident(DELETED_AT)} "
+            f"FROM {qualified(delta.dataset, root.name)} WHERE {row_id} IN (SELECT id FROM {GONE})"
+        )
+    return select
 
 
 def _other_rows(delta: Delta, columns: Sequence[str], fed: Sequence[str]) -> str:

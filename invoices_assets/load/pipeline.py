@@ -1,0 +1,158 @@
+"""dlt's pipeline of a load, and the way of a proven sweep into it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.storages.load_package import load_package_state
+from dlt.extract.hints import make_hints
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource
+from dlt.pipeline.pipeline import Pipeline
+
+from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.load.destination import AtomicDestination
+from invoices_assets.load.diff.history import STATE as HISTORY_STATE
+from invoices_assets.load.dlt_tables import dlt_type
+from invoices_assets.load.handover import Handover
+from invoices_assets.load.load import LoadResult
+from invoices_assets.load.request import LoadRequest
+from invoices_assets.load.saved_state import merged_state
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.spool import SpooledSweep
+from invoices_assets.load.target import Target
+from invoices_assets.load.types import duckdb_type
+from invoices_assets.source.dlt_settings import own_settings
+from invoices_assets.source.resource import ResourceSpec
+
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+@dataclass(frozen=True)
+class _StagedTable:
+    """Tells dlt which table a file is of."""
+
+    name: str
+    columns: dict[str, Any]
+
+
+def complete_resource(name: str, sweep: Callable[[], Iterator[Any]]) -> DltResource:
+    """A dlt resource of files: see `hand_over`.
+
+    Parameters:
+        sweep: yields what `hand_over` does.
+    """
+    hints = make_hints(
+        table_name=lambda table: table.name, columns=lambda table: table.columns, write_disposition="merge"
+    )
+    return DltResource.from_data(sweep, name, hints=hints)
+
+
+def hand_over(handover: Handover) -> Iterator[Any]:
+    """Give a proven sweep to the load package that dlt is extracting: its state, and its Parquet files.
+
+    Raises:
+        WarehouseUnusable: the pipeline has another destination, which would not load them as one.
+    """
+    destination = dlt.current.pipeline().destination
+    if not isinstance(destination, AtomicDestination):
+        raise WarehouseUnusable(
+            "`complete_rest_source` needs a destination that loads in one transaction, such as `atomic_duckdb(path)`"
+        )
+    load_id = load_package_state()["load_id"]
+    destination.expect(load_id, handover)
+    state = dlt.current.resource_state(handover.spec.name)
+    if handover.request.state:
+        state.update(merged_state(state, handover.request.state))
+    if handover.spec.history:
+        # this load brings the history up to date, or nothing of it stays
+        state[HISTORY_STATE] = {"load_id": load_id}
+    for table, path, rows in handover.files():
+        columns = {
+            name: {"name": name, "nullable": True, **dlt_type(duckdb_type(kind))}
+            for name, kind in handover.arrow_types(table).items()
+        }
+        yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=_StagedTable(table, columns))
+
+
+def load_sweep(
+    sweep: SpooledSweep,
+    spec: ResourceSpec,
+    settings: WarehouseSettings,
+    request: LoadRequest,
+    working_dir: Path,
+    log: Callable[[str], None] = lambda _: None,
+) -> LoadResult:
+    """Bring the warehouse to the state of `sweep`, or leave it exactly as it was.
+
+    To be called in the turn of the run: see `Catalog.turn`.
+
+    Parameters:
+        sweep: proven complete by the caller, for what it asked.
+        spec: the resource.
+        settings: where its rows go.
+        request: what the sweep covers, and what the load is to do with it.
+        working_dir: of this run.
+        log: told when another process holds the warehouse and has to be waited for.
+
+    Raises:
+        WarehouseError: nothing was written.
+        NotContinuous: nothing was written; the overlap that was asked for did not come back.
+    """
+    handover = Handover(sweep, spec, request, working_dir, log)
+    with new_pipeline(settings, working_dir / "dlt") as pipeline:
+        resource = complete_resource(spec.name, lambda: hand_over(handover))
+        run(pipeline, DltSource(dlt.Schema(settings.dataset), settings.dataset, [resource]), settings)
+    return handover.result
+
+
+def run(pipeline: Pipeline, source: DltSource, settings: WarehouseSettings) -> None:
+    with own_settings(), Target(settings).plain_errors():
+        pipeline.run(source)
+
+
+@contextlib.contextmanager
+def new_pipeline(settings: WarehouseSettings, directory: Path) -> Iterator[Pipeline]:
+    """A pipeline that lives in `directory` and nowhere else: no telemetry, no trace, nothing in the home folder."""
+    dataset = settings.dataset
+    with own_settings(), quiet_dlt(), _without_percent(directory) as place:
+        destination = AtomicDestination(settings)
+        pipeline = dlt.pipeline(dataset, pipelines_dir=str(place), destination=destination, dataset_name=dataset)
+        # tracing would write what it sees into files; signals are the caller's business
+        pipeline.config.enable_runtime_trace = False
+        pipeline.config.runtime.intercept_signals = False
+        try:
+            yield pipeline
+        finally:
+            if pipeline.is_active:
+                pipeline.deactivate()
+
+
+@contextlib.contextmanager
+def quiet_dlt() -> Iterator[None]:
+    """dlt logs each failure with its stack on stderr and raises it as well; the second is enough."""
+    logger = logging.getLogger("dlt")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _without_percent(directory: Path) -> Iterator[Path]:
+    """The folder, or another one where it has a `%` in its name, which dlt would take for the mark of a template."""
+    if "%" not in str(directory):
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="invoices_assets_") as folder:
+        yield Path(folder)

@@ -1,7 +1,7 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,17 @@ from typing import Any
 import dagster as dg
 from dagster_dlt import DagsterDltTranslator, dlt_assets
 from dagster_dlt.translator import DltResourceTranslatorData
+from dlt.extract.source import DltSource
+from dlt.pipeline.pipeline import Pipeline
 from pydantic import Field
 
+from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.errors import KeyRefused, RefreshError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
+from invoices_assets.load.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.metadata import declared_schema, metadata_of, schema_metadata, sentence_of
+from invoices_assets.metadata import declared_schema, sentence_of
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import refresh
 from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
@@ -128,10 +132,9 @@ def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
 def _assets_of(
     source: Source, dataset: str, op_name: str, names: list[str], months: dg.PartitionsDefinition | None
 ) -> dg.AssetsDefinition:
-    # No pipeline object here: dlt would create its working folder while the code location loads.
     @dlt_assets(
         dlt_source=source.dlt_source(dataset).with_resources(*names),
-        dlt_pipeline=None,  # type: ignore[arg-type]
+        dlt_pipeline=DeferredPipeline(dataset),
         name=op_name,
         group_name=dataset,
         dagster_dlt_translator=ResourceTranslator(dataset, source),
@@ -140,7 +143,11 @@ def _assets_of(
         pool=POOL,
     )
     def resources(
-        context: dg.AssetExecutionContext, config: RefreshConfig, api: InvoicesApi, warehouse: Warehouse
+        context: dg.AssetExecutionContext,
+        config: RefreshConfig,
+        api: InvoicesApi,
+        warehouse: Warehouse,
+        dlt: InvoicesDlt,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         if dataset == SANDBOX:
             context.log.warning(
@@ -157,11 +164,11 @@ def _assets_of(
                     warehouse.settings(dataset), context.log.warning, connection.redactor, dry_run=config.dry_run
                 ) as (settings, working_dir),
             ):
-                specs = connection.resources(source)
+                step = _Step(context, config, connection, settings, working_dir, dlt, connection.resources(source))
                 for name in chosen:
                     try:
                         with connection.redactor.guard():
-                            done = _refreshed(context, config, connection, settings, specs, name, working_dir)
+                            done = step.refresh(name)
                     except RefreshError as error:
                         failed[name] = error
                         if isinstance(error, KeyRefused) and error.status == 401:
@@ -178,32 +185,39 @@ def _assets_of(
     return resources
 
 
-def _refreshed(
-    context: dg.AssetExecutionContext,
-    config: RefreshConfig,
-    connection: Api,
-    settings: WarehouseSettings,
-    specs: dict[str, ResourceSpec],
-    name: str,
-    working_dir: Path,
-) -> dg.MaterializeResult[Any] | None:
-    """Refreshes one resource; None where nothing was to be loaded, so that the asset does not look fresh.
+@dataclass(frozen=True)
+class _Step:
+    """What all refreshes of a step share."""
 
-    Raises:
-        RefreshError: nothing of this resource was changed.
-    """
-    began = time.monotonic()
-    request = config.request(context.run.tags.get(MODE_TAG), _dates(context))
-    done = refresh(specs[name], specs, connection, settings, request, working_dir, tell=context.log.info)
-    done.seconds["total"] = time.monotonic() - began
-    key, table = dg.AssetKey([settings.dataset, name]), normalized(name)
-    context.log.info(sentence_of(done, name, f"{settings.dataset}.{table}"))
-    metadata = connection.redactor.value(metadata_of(done, settings.relation(table)))
-    if done.loaded is None:
-        context.log_event(dg.AssetObservation(key, metadata=metadata))
-        return None
-    metadata |= schema_metadata(done.loaded.columns.get(table, {}), specs[name].columns)
-    return dg.MaterializeResult(asset_key=key, metadata=metadata)
+    context: dg.AssetExecutionContext
+    config: RefreshConfig
+    api: Api
+    settings: WarehouseSettings
+    working_dir: Path
+    dlt: InvoicesDlt
+    specs: dict[str, ResourceSpec]
+
+    def refresh(self, name: str) -> dg.MaterializeResult[Any] | None:
+        """Refreshes one resource; None where nothing was to be loaded, so that the asset does not look fresh.
+
+        Raises:
+            RefreshError: nothing of this resource was changed.
+        """
+        events: list[Any] = []
+
+        def run(pipeline: Pipeline, source: DltSource) -> None:
+            events[:] = self.dlt.run(context=self.context, dlt_source=source, dlt_pipeline=pipeline)
+
+        request = self.config.request(self.context.run.tags.get(MODE_TAG), _dates(self.context))
+        spec, tell = self.specs[name], self.context.log.info
+        done = refresh(spec, self.specs, self.api, self.settings, request, self.working_dir, tell, run)
+        tell(sentence_of(done, name, f"{self.settings.dataset}.{normalized(name)}"))
+        [event] = events
+        metadata = self.api.redactor.value(event.metadata)
+        if done.loaded is None:
+            self.context.log_event(dg.AssetObservation(event.asset_key, metadata=metadata))
+            return None
+        return dg.MaterializeResult(asset_key=event.asset_key, metadata=metadata)
 
 
 def _failure(

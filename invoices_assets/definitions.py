@@ -4,6 +4,7 @@ import dagster as dg
 
 from invoices_assets.assets import build_assets
 from invoices_assets.checks import build_checks
+from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.jobs import build_jobs, build_schedules
 from invoices_assets.resources import InvoicesApi, Warehouse, configured_source, dataset_name
 from invoices_assets.sensor import build_sensor
@@ -21,5 +22,5 @@ defs = dg.Definitions(
     sensors=[build_sensor(_source, _dataset, _jobs[0])],
     # also for what is materialized from an asset's page: a process for each step costs more than the step
     executor=dg.in_process_executor,
-    resources={"api": InvoicesApi.from_environment(), "warehouse": Warehouse()},
+    resources={"api": InvoicesApi.from_environment(), "warehouse": Warehouse(), "dlt": InvoicesDlt()},
 )

@@ -115,6 +115,21 @@ class TurnLost(WarehouseBusy):
         )
 
 
+class NotContinuous(WarehouseError):
+    """None of the records that an incremental sweep asked for again came back.
+
+    Parameters:
+        known: how many the warehouse has.
+    """
+
+    def __init__(self, known: int) -> None:
+        super().__init__(
+            f"none of the {known} known records that the API was asked for again came back; nothing was loaded, "
+            "ask for everything"
+        )
+        self.known = known
+
+
 class TableRefused(WarehouseError):
     """A table that is already there cannot take these rows without losing or changing something."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from invoices_assets.refresh.refresh import RefreshResult
+from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.columns import Column
 
 NO_CURSOR = "none"

@@ -14,13 +14,13 @@ What is overridden was read in dlt 1.31: common/destination/client.py and load/l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
@@ -60,17 +60,25 @@ class AtomicDestination(DuckDbDestination):
 
     Parameters:
         settings: of the warehouse; its dataset is that of the pipeline.
+        log: told when another process holds the warehouse and has to be waited for.
     """
 
-    def __init__(self, settings: WarehouseSettings) -> None:
+    def __init__(self, settings: WarehouseSettings, log: Callable[[str], None] = lambda _: None) -> None:
         catalog = catalog_of(settings)
         # dlt wants the path of a file; that of another kind of warehouse is never opened
         file = str(settings.path) if settings.is_duckdb else "unused.duckdb"
         super().__init__(credentials=file, create_indexes=catalog.has_indexes)
-        self.settings = settings
+        self._settings = settings
+        self.log = log
+        self.results: dict[str, Any] = {}
+        """Of the last run, by resource; filled by whoever sweeps."""
         self._type = catalog.dlt_destination
         self._expected: dict[str, list[Handover]] = {}
         self._capabilities: DestinationCapabilitiesContext | None = None
+
+    def settings_for(self, dataset: str) -> WarehouseSettings:
+        """The settings, for one dataset."""
+        return replace(self._settings, dataset=dataset)
 
     def expect(self, load_id: str, handover: Handover) -> None:
         """Say what a load package is about, before its files come."""
@@ -85,14 +93,14 @@ class AtomicDestination(DuckDbDestination):
         if load_id not in self._expected:
             raise DestinationTerminalException(
                 f"the load package {load_id} was left by another run, or is none of `complete_rest_source`; nothing "
-                "of it was loaded; call `pipeline.drop_pending_packages()` and run again"
+                "of it was loaded; call `pipeline.drop()` and run again"
             )
         return self._expected[load_id]
 
     def client(self, schema: Schema, initial_config: Any = None) -> AtomicClient:
-        client: AtomicClient = super().client(schema, initial_config)
+        client: Any = super().client(schema, initial_config)
         client.destination = self
-        return client
+        return cast(AtomicClient, client)
 
     def capabilities(self, config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
         # dlt asks some thirty times in a load and resolves its configuration each time; the answer
@@ -178,11 +186,12 @@ class AtomicClient(DuckDbClient):
         """
         handovers = self.destination.expected(load_id)
         target, first = Target(self._settings), handovers[0]
-        with target.plain_errors(), target.open(first.directory, first.log) as connection:
+        with target.plain_errors(), target.open(first.directory, self.destination.log) as connection:
             loads = [self._load(connection, target, handover, load_id) for handover in handovers]
             if any(load.differs for load in loads):
                 self._close_books(connection, handovers, load_id)
-                connection.commit()
+                with first.result.timed("commit"):
+                    connection.commit()
             else:
                 connection.rollback()
             for load in loads:
@@ -199,12 +208,12 @@ class AtomicClient(DuckDbClient):
     def _make_tables(self, connection: duckdb.DuckDBPyConnection, plan: LoadPlan, handover: Handover) -> None:
         """Make and complete the tables, and write dlt's schema of them beside those of other resources."""
         schema = self._stored(connection) or Schema(self.schema.name)
-        tables = [self.schema.get_table(name) for name in self.schema.dlt_table_names()]
+        tables: list[Any] = [self.schema.get_table(name) for name in self.schema.dlt_table_names()]
         tables += dlt_tables(plan, handover.spec)
         for table in tables:
             schema.tables.pop(table["name"], None)
             schema.update_table(table)
-        schema = Schema.from_dict(schema.to_dict(bump_version=True))
+        schema = Schema.from_dict(cast(Any, schema.to_dict(bump_version=True)))
         session = self._session(connection, schema)
         session.initialize_storage()
         session.update_stored_schema({table["name"] for table in tables})
@@ -229,11 +238,11 @@ class AtomicClient(DuckDbClient):
 
     @property
     def _settings(self) -> WarehouseSettings:
-        return replace(self.destination.settings, dataset=self.sql_client.dataset_name)
+        return self.destination.settings_for(self.sql_client.dataset_name)
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with open_warehouse(catalog_of(self._settings), read_only=True) as connection:
+        with open_warehouse(catalog_of(self._settings), read_only=True, log=self.destination.log) as connection:
             yield self._session(connection, self.schema)
 
     def get_stored_state(self, pipeline_name: str) -> StateInfo:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from invoices_assets.errors import LoadFailed, WarehouseError, WarehouseUnusable
+from invoices_assets.errors import LoadFailed, RefreshError, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import DEFAULT_HINTS, Hints
 
 
@@ -42,6 +42,8 @@ def explain(error: BaseException, path: Path, hints: Hints = DEFAULT_HINTS) -> W
 
 def innermost(error: BaseException) -> BaseException:
     """The error inside dlt's wrappers."""
+    if isinstance(error, RefreshError):
+        return error
     for name in ("exception", "client_exception", "dbapi_exception", "__cause__"):
         inner = getattr(error, name, None)
         if isinstance(inner, BaseException) and inner is not error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ class Handover:
         spec: the resource.
         request: what the sweep covers, and what the load is to do with it.
         directory: of the run.
-        log: told when the load has to wait.
         result: filled by the load.
     """
 
@@ -36,7 +35,6 @@ class Handover:
     spec: ResourceSpec
     request: LoadRequest
     directory: Path
-    log: Callable[[str], None] = lambda _: None
     result: LoadResult = field(default_factory=LoadResult)
     _kept: dict[str, list[Path]] = field(default_factory=dict)
 
@@ -49,8 +47,14 @@ class Handover:
         for table, files in self.sweep.files.items():
             for path, _ in files:
                 yield table, path, pq.read_metadata(path).num_rows
-        for path in self.sweep.rejected_files:
+        for path in self.sweep.rejected_files or [self._no_rejections()]:
             yield self._rejected, path, pq.read_metadata(path).num_rows
+
+    def _no_rejections(self) -> Path:
+        # a load of nothing is a load too, and dlt makes a package only of files
+        path = self.directory / f"{self._rejected}.none.parquet"
+        pq.write_table(REJECTED_SCHEMA.empty_table(), path)
+        return path
 
     def arrow_types(self, table: str) -> dict[str, pa.DataType]:
         """The columns of a table, each with the type that it came with first."""
@@ -88,7 +92,8 @@ class Handover:
         if came != proven:
             raise LoadFailed(f"dlt has handed on {came} rows, but {proven} were proven; nothing was loaded")
         files: Any = {table: [(path, pq.read_schema(path)) for path in self.kept(table)] for table in self.sweep.files}
-        return replace(self.sweep, files=files, rejected_files=self.kept(self._rejected))
+        rejected = self.kept(self._rejected) if self.sweep.rejected else []
+        return replace(self.sweep, files=files, rejected_files=rejected)
 
     @property
     def _rejected(self) -> str:

@@ -16,22 +16,20 @@ from dlt.common.storages.load_package import load_package_state
 from dlt.extract.hints import make_hints
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.errors import RefreshError, WarehouseUnusable
+from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.destination import AtomicDestination
 from invoices_assets.load.diff.history import STATE as HISTORY_STATE
 from invoices_assets.load.dlt_tables import dlt_type
+from invoices_assets.load.error_messages import innermost
 from invoices_assets.load.handover import Handover
-from invoices_assets.load.load import LoadResult
-from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.saved_state import merged_state
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.target import Target
 from invoices_assets.load.types import duckdb_type
 from invoices_assets.source.dlt_settings import own_settings
-from invoices_assets.source.resource import ResourceSpec
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
@@ -56,19 +54,27 @@ def complete_resource(name: str, sweep: Callable[[], Iterator[Any]]) -> DltResou
     return DltResource.from_data(sweep, name, hints=hints)
 
 
-def hand_over(handover: Handover) -> Iterator[Any]:
-    """Give a proven sweep to the load package that dlt is extracting: its state, and its Parquet files.
+def destination_of(pipeline: Any) -> AtomicDestination:
+    """The destination of a pipeline.
 
     Raises:
-        WarehouseUnusable: the pipeline has another destination, which would not load them as one.
+        WarehouseUnusable: it would not load a sweep as one.
     """
-    destination = dlt.current.pipeline().destination
+    destination = pipeline.destination
     if not isinstance(destination, AtomicDestination):
         raise WarehouseUnusable(
             "`complete_rest_source` needs a destination that loads in one transaction, such as `atomic_duckdb(path)`"
         )
+    return destination
+
+
+def hand_over(handover: Handover) -> Iterator[Any]:
+    """Give a proven sweep to the load package that dlt is extracting: its state, and its Parquet files."""
+    pipeline: Any = dlt.current.pipeline()
     load_id = load_package_state()["load_id"]
-    destination.expect(load_id, handover)
+    destination_of(pipeline).expect(load_id, handover)
+    # dlt puts its state into the package of the default schema, which another pipeline may have named
+    pipeline.default_schema_name = dlt.current.source_schema().name
     state = dlt.current.resource_state(handover.spec.name)
     if handover.request.state:
         state.update(merged_state(state, handover.request.state))
@@ -83,48 +89,31 @@ def hand_over(handover: Handover) -> Iterator[Any]:
         yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=_StagedTable(table, columns))
 
 
-def load_sweep(
-    sweep: SpooledSweep,
-    spec: ResourceSpec,
-    settings: WarehouseSettings,
-    request: LoadRequest,
-    working_dir: Path,
-    log: Callable[[str], None] = lambda _: None,
-) -> LoadResult:
-    """Bring the warehouse to the state of `sweep`, or leave it exactly as it was.
-
-    To be called in the turn of the run: see `Catalog.turn`.
-
-    Parameters:
-        sweep: proven complete by the caller, for what it asked.
-        spec: the resource.
-        settings: where its rows go.
-        request: what the sweep covers, and what the load is to do with it.
-        working_dir: of this run.
-        log: told when another process holds the warehouse and has to be waited for.
-
-    Raises:
-        WarehouseError: nothing was written.
-        NotContinuous: nothing was written; the overlap that was asked for did not come back.
-    """
-    handover = Handover(sweep, spec, request, working_dir, log)
-    with new_pipeline(settings, working_dir / "dlt") as pipeline:
-        resource = complete_resource(spec.name, lambda: hand_over(handover))
-        run(pipeline, DltSource(dlt.Schema(settings.dataset), settings.dataset, [resource]), settings)
-    return handover.result
-
-
-def run(pipeline: Pipeline, source: DltSource, settings: WarehouseSettings) -> None:
-    with own_settings(), Target(settings).plain_errors():
-        pipeline.run(source)
+def run_anew(pipeline: Pipeline, source: DltSource) -> None:
+    """Run a source as if nothing had been run before: what a failed load has left is not the warehouse's state."""
+    pipeline.drop()
+    pipeline.run(source)
 
 
 @contextlib.contextmanager
-def new_pipeline(settings: WarehouseSettings, directory: Path) -> Iterator[Pipeline]:
+def plain_errors(settings: WarehouseSettings) -> Iterator[None]:
+    """Raises what dlt has wrapped; what its steps after the extraction say, in one sentence."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        cause = innermost(error)
+        is_plain = error.step == "extract" or isinstance(cause, RefreshError) or not isinstance(cause, Exception)
+        raise (cause if is_plain else catalog_of(settings).explain(cause)) from None
+
+
+@contextlib.contextmanager
+def new_pipeline(
+    settings: WarehouseSettings, directory: Path, log: Callable[[str], None] = lambda _: None
+) -> Iterator[Pipeline]:
     """A pipeline that lives in `directory` and nowhere else: no telemetry, no trace, nothing in the home folder."""
     dataset = settings.dataset
     with own_settings(), quiet_dlt(), _without_percent(directory) as place:
-        destination = AtomicDestination(settings)
+        destination = AtomicDestination(settings, log)
         pipeline = dlt.pipeline(dataset, pipelines_dir=str(place), destination=destination, dataset_name=dataset)
         # tracing would write what it sees into files; signals are the caller's business
         pipeline.config.enable_runtime_trace = False

@@ -100,13 +100,8 @@ class RefreshPlan:
     def remarks(self) -> list[str]:
         """Why the sweep asks for more than the request does."""
         if self.missing is not None:
-            return [f"{self.discontinuity}, so everything was asked for"]
+            return [f"{absence(self.missing)}, so everything was asked for"]
         return [f"the stored cursor was not relied on: {self.doubt}"] if self.doubt and self.spec.cursor else []
-
-    @property
-    def discontinuity(self) -> str:
-        """What is missing from the overlap, as the beginning of a sentence."""
-        return f"none of the {self.missing} known records that the API was asked for again came back"
 
     def unproven(self, swept: SweepResult) -> list[str]:
         """What a sweep could not prove, and what is left undone for that."""
@@ -224,6 +219,11 @@ class RefreshPlan:
         if moment is None or moment > datetime.now(UTC):
             return None
         return str(self.start) if isinstance(self.start, str) else self.start
+
+
+def absence(missing: int | None) -> str:
+    """What is missing from the overlap, as the beginning of a sentence."""
+    return f"none of the {missing} known records that the API was asked for again came back"
 
 
 def _changed(spec: ResourceSpec, request: RefreshRequest, stored: Mapping[str, Any], origin: Origin) -> str | None:

@@ -17,11 +17,11 @@ from invoices_assets.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
-from invoices_assets.load.session import SessionSqlClient
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets_tests.support.holding import held_open
 from invoices_assets_tests.support.load_helpers import Loader, invoice, rows
 from invoices_assets_tests.support.state import read_state
+from invoices_assets_tests.support.statements import watch_statements
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -125,19 +125,18 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     }
 
 
-def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_any_statement_leaves_the_old_state(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     first(loader, 20)
     before = summary(loader)
-    real = SessionSqlClient.execute_query
     left = 0
 
-    def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Any:
+    def look(_: str) -> str | None:
         nonlocal left
         left -= 1
-        return real(self, "SELECT error('odd')") if left == -1 else real(self, query, *args, **kwargs)
+        return "SELECT error('odd')" if left == -1 else None
 
-    monkeypatch.setattr(SessionSqlClient, "execute_query", execute_query)
-    for statement in range(100):
+    watch_statements(monkeypatch, look)
+    for statement in range(0, 200, 3):
         left = statement
         try:
             second(loader, 20)
@@ -146,7 +145,7 @@ def test_an_error_in_any_statement_of_dlt_leaves_the_old_state(loader: Loader, m
             assert summary(loader) == before
         else:
             break
-    assert statement > 5
+    assert statement > 30
     assert summary(loader) != before
 
 
@@ -154,10 +153,11 @@ def test_an_interrupt_is_an_interrupt_and_leaves_the_old_state(loader: Loader, m
     first(loader, 20)
     before = summary(loader)
 
-    def interrupted(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def look(query: str) -> None:
+        if "_dlt_loads" in query and "INSERT" in query:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(SessionSqlClient, "get_qualified_table_names", interrupted)
+    watch_statements(monkeypatch, look)
     with pytest.raises(KeyboardInterrupt):
         second(loader, 20)
     assert summary(loader) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
@@ -14,18 +13,24 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.errors import DeletionRefused, LoadFailed, TurnLost, WarehouseBusy, WarehouseUnusable
+from invoices_assets.errors import (
+    DeletionRefused,
+    LoadFailed,
+    NotContinuous,
+    TurnLost,
+    WarehouseBusy,
+    WarehouseUnusable,
+)
 from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.diff.continuity import NotContinuous
 from invoices_assets.load.extensions import packaged
 from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
-from invoices_assets.load.pipeline import load_sweep
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
-from invoices_assets.load.session import SessionSqlClient
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
+from invoices_assets_tests.support.load_sweep import load_sweep
 from invoices_assets_tests.support.state import read_state
+from invoices_assets_tests.support.statements import watch_statements
 from invoices_assets_tests.support.warehouses import KINDS, SharedLoader, execute, postgres_server
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -206,16 +211,15 @@ def test_an_error_in_any_statement_leaves_the_old_state(loader: SharedLoader, mo
     loader.history = True
     first(loader)
     before = summary(loader)
-    real = SessionSqlClient.execute_query
     left = 0
 
-    def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Any:
+    def look(_: str) -> str | None:
         nonlocal left
         left -= 1
-        return real(self, "SELECT error('odd')") if left == -1 else real(self, query, *args, **kwargs)
+        return "SELECT error('odd')" if left == -1 else None
 
-    monkeypatch.setattr(SessionSqlClient, "execute_query", execute_query)
-    for statement in range(1, 100, 4):
+    watch_statements(monkeypatch, look)
+    for statement in range(1, 200, 8):
         left = statement
         try:
             second(loader)
@@ -223,20 +227,18 @@ def test_an_error_in_any_statement_leaves_the_old_state(loader: SharedLoader, mo
             assert summary(loader) == before
         else:
             break
-    assert statement > 5
+    assert statement > 30
 
 
 def load_slowly(loader: SharedLoader, started: Event, moment: Sequence[str]) -> None:
     """A run that stops before a statement that has the words of `moment`, to be killed there."""
-    real = SessionSqlClient.execute_query
 
-    def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Any:
-        if all(word in str(query) for word in moment):
+    def look(query: str) -> None:
+        if all(word in query for word in moment):
             started.set()
             time.sleep(60)
-        return real(self, query, *args, **kwargs)
 
-    SessionSqlClient.execute_query = execute_query  # type: ignore[method-assign]
+    watch_statements(pytest.MonkeyPatch(), look)
     second(loader)
 
 
@@ -308,11 +310,10 @@ def test_a_turn_that_begins_while_a_load_is_under_way_makes_one_of_them_wait_or_
     loader: SharedLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loader.load([invoice(1)])
-    real = SessionSqlClient.execute_query
     taken: list[object] = []
 
-    def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Any:
-        if "DELETE FROM" in str(query) and not taken:
+    def look(query: str) -> None:
+        if "DELETE FROM" in query and not taken:
             execute(
                 loader.dsn,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -323,9 +324,8 @@ def test_a_turn_that_begins_while_a_load_is_under_way_makes_one_of_them_wait_or_
                     taken.append(token)
             except WarehouseBusy as busy:
                 taken.append(busy)
-        return real(self, query, *args, **kwargs)
 
-    monkeypatch.setattr(SessionSqlClient, "execute_query", execute_query)
+    watch_statements(monkeypatch, look)
     if loader.kind == "postgres":
         loader.load([invoice(1, total=5)])
         assert isinstance(taken[0], WarehouseBusy)
@@ -341,17 +341,13 @@ def test_a_session_that_the_server_ends_before_the_commit_leaves_the_old_state(
 ) -> None:
     first(loader)
     before = summary(loader)
-    real = SessionSqlClient.execute_query
 
-    @contextlib.contextmanager
-    def execute_query(self: SessionSqlClient, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        with real(self, query, *args, **kwargs) as cursor:
-            yield cursor
-        if all(word in str(query) for word in ("INSERT", "_dlt_loads")):
+    def look(query: str) -> None:
+        if query == "COMMIT":
             ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
             assert execute(loader.dsn, ended)
 
-    monkeypatch.setattr(SessionSqlClient, "execute_query", execute_query)
+    watch_statements(monkeypatch, look)
     with pytest.raises(WarehouseUnusable, match=r"the (server|catalog) of .* cannot be used"):
         second(loader)
     monkeypatch.undo()

@@ -16,7 +16,6 @@ import duckdb
 
 from invoices_assets.extract.page import Page
 from invoices_assets.load.load import LoadResult
-from invoices_assets.load.pipeline import load_sweep
 from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import Spool, SpooledSweep
@@ -25,6 +24,7 @@ from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.column_helpers import declared
+from invoices_assets_tests.support.load_sweep import load_sweep
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "id": {"data_type": "text", "nullable": False},

@@ -17,7 +17,8 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.plan import RefreshRequest
-from invoices_assets.refresh.refresh import RefreshResult, refresh
+from invoices_assets.refresh.refresh import refresh
+from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.fake_clock import FakeClock

@@ -27,6 +27,16 @@ class HttpStats:
     bytes_received: int = 0
     status_counts: Mapping[int, int] = field(default_factory=dict)
 
+    def __add__(self, other: HttpStats) -> HttpStats:
+        """Of two clients, one after the other."""
+        return HttpStats(
+            self.requests + other.requests,
+            self.retries + other.retries,
+            self.seconds_waited + other.seconds_waited,
+            self.bytes_received + other.bytes_received,
+            Counter(self.status_counts) + Counter(other.status_counts),
+        )
+
 
 class RequestCounter:
     """Collects the numbers; may be used by several threads."""

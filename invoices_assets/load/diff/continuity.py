@@ -7,22 +7,11 @@ answer. Only their ids are looked at.
 
 from __future__ import annotations
 
+from invoices_assets.errors import NotContinuous
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.deletions import in_sweep, live
 from invoices_assets.load.request import Stretch, bound
 from invoices_assets.load.sql import ident
-
-
-class NotContinuous(Exception):
-    """None of the records that were asked for again came back.
-
-    Parameters:
-        known: how many the warehouse has.
-    """
-
-    def __init__(self, known: int) -> None:
-        super().__init__(f"none of {known} known records came back")
-        self.known = known
 
 
 def prove_continuity(delta: Delta, overlap: Stretch) -> None:

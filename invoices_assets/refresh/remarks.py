@@ -1,0 +1,25 @@
+"""What has to be told of a sweep."""
+
+from __future__ import annotations
+
+from invoices_assets.extract.sweep import SweepResult
+from invoices_assets.extract.watermark import Watermark
+from invoices_assets.source.resource import ResourceSpec
+
+
+def remarks_on(spec: ResourceSpec, swept: SweepResult) -> list[str]:
+    """One sentence for each oddity of what the API gave, with the number of rows."""
+    remarks = {
+        "records outside of the partition: the API ignores or widens its date window": swept.outside,
+    }
+    if spec.cursor is not None and swept.cursor is not None:
+        remarks |= _cursor_remarks(spec.cursor.path, swept.cursor)
+    return [f"{sentence} ({count} rows)" for sentence, count in remarks.items() if count]
+
+
+def _cursor_remarks(path: str, read: Watermark) -> dict[str, int]:
+    return {
+        f"records without `{path}`": read.without_stamp,
+        f"records with `{path}` in the future, which did not move the cursor": read.in_future,
+        f"records older than asked for: the API ignores or widens its filter on `{path}`": read.before_start,
+    }

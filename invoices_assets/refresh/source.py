@@ -1,0 +1,172 @@
+"""A source file as a dlt source whose resources are complete, or fail.
+
+api = Api("https://api.vendor.example", key)
+pipeline = dlt.pipeline("invoicing", destination=atomic_duckdb("data/invoices.duckdb"), dataset_name="invoicing")
+pipeline.run(complete_rest_source(read_source("source.yaml"), api))
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.extract.source import DltSource
+
+from invoices_assets.errors import IncompleteSweep
+from invoices_assets.extract.api import Api
+from invoices_assets.extract.dependent import sweep_dependent
+from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.http.stats import HttpStats
+from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
+from invoices_assets.load.handover import Handover
+from invoices_assets.load.inspect import has_live_rows, known_state
+from invoices_assets.load.pipeline import complete_resource, destination_of, hand_over
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.refresh.origin import Origin
+from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
+from invoices_assets.refresh.progress import Progress
+from invoices_assets.refresh.remarks import remarks_on
+from invoices_assets.refresh.result import RefreshResult
+from invoices_assets.refresh.spools import Nowhere, Spools
+from invoices_assets.source.file import Source
+from invoices_assets.source.resource import ResourceSpec
+
+INCREMENTAL = RefreshRequest()
+_log = logging.getLogger("invoices_assets")
+
+
+def complete_rest_source(
+    source: Source,
+    api: Api,
+    request: RefreshRequest = INCREMENTAL,
+    *,
+    name: str = "invoicing",
+    resources: Sequence[str] | None = None,
+) -> DltSource:
+    """dlt's `rest_api_source` for whoever has to rely on it: each resource yields its Parquet when it is proven.
+
+    The destination must load in one transaction: `atomic_duckdb(path)`.
+
+    Parameters:
+        source: read by `read_source`.
+        api: where it is, and the key.
+        request: how much to ask for.
+        name: of the pipeline and of its dataset, which have one name.
+        resources: only these; None for all.
+
+    Raises:
+        ExtractError: while the pipeline extracts; the API's answers do not prove to be complete.
+        WarehouseError: while it loads; the rows cannot be stored, and nothing of them was kept.
+    """
+    specs = api.resources(source)
+    sweeps = {chosen: Sweeping(specs[chosen], specs, api, request) for chosen in resources or specs}
+    return source_of(name, sweeps)
+
+
+def source_of(name: str, sweeps: Mapping[str, Sweeping]) -> DltSource:
+    """A dlt source of sweeps by resource."""
+    found = [complete_resource(resource, sweep.items) for resource, sweep in sweeps.items()]
+    return DltSource(dlt.Schema(name), name, found)
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """The sweep of one resource, as it takes place while dlt extracts.
+
+    Parameters:
+        spec: the resource.
+        specs: all resources of the source, for the parent of a dependent one.
+        api: the way to the API.
+        request: what the run is asked to do.
+        tell: told of progress, in sentences.
+        missing: as many known records did not come back when they were asked for, so everything is.
+        stats: of a sweep before this one, for the same request.
+    """
+
+    spec: ResourceSpec
+    specs: Mapping[str, ResourceSpec]
+    api: Api
+    request: RefreshRequest
+    tell: Callable[[str], None] = _log.info
+    missing: int | None = None
+    stats: HttpStats = field(default_factory=HttpStats)
+    began: float = field(default_factory=time.monotonic)
+
+    def of_everything(self, missing: int, stats: HttpStats) -> Sweeping:
+        """The same, for everything, since the known records that were asked for did not come back."""
+        return replace(self, missing=missing, stats=stats)
+
+    def items(self) -> Iterator[Any]:
+        """Sweeps, and yields what dlt is to carry into the warehouse, once that is proven."""
+        pipeline: Any = dlt.current.pipeline()
+        destination = destination_of(pipeline)
+        settings = destination.settings_for(pipeline.dataset_name)
+        directory = Path(pipeline.working_dir) / f"sweep_{self.spec.name}"
+        with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
+            plan = self._plan(settings)
+            swept = self._sweep(http, plan, spools)
+            if swept.rows == 0 and swept.complete and (plan.start is not None or plan.request.dates is not None):
+                self._prove_alive(http, settings)
+            done = destination.results[self.spec.name] = RefreshResult(
+                spec=self.spec,
+                swept=swept,
+                stats=self.stats + http.stats,
+                cursor_before=plan.before,
+                cursor_after=plan.before,
+                notes=[
+                    *remarks_on(self.spec, swept),
+                    *plan.remarks,
+                    *plan.unproven(swept),
+                    *self.api.redactor.remarks(),
+                ],
+                began=self.began,
+            )
+            if not plan.request.dry_run:
+                done.cursor_after = plan.cursor_after(swept)
+                request = plan.load_request(done.cursor_after, swept)
+                handover = Handover(spools.finish(), self.spec, request, directory)
+                done.loaded = handover.result
+                yield from hand_over(handover)
+
+    def _plan(self, settings: WarehouseSettings) -> RefreshPlan:
+        known = known_state(settings, self.spec.name, self.tell)
+        plan = RefreshPlan.of(self.spec, self.request, known, Origin.of(self.spec, self.api.address))
+        if self.missing is None:
+            return plan
+        plan = plan.of_everything(self.missing)
+        self.tell(*plan.remarks)
+        return plan
+
+    @property
+    def _parent(self) -> ResourceSpec | None:
+        return self.specs[self.spec.parent] if self.spec.parent is not None else None
+
+    def _sweep(self, http: HttpClient, plan: RefreshPlan, spools: Spools) -> SweepResult:
+        progress = Progress(self.spec.name, self.tell)
+        if self._parent is not None:
+            return sweep_dependent(
+                self.spec, self._parent, self.api, http, spools, plan.sweep_request, progress=progress
+            )
+        endpoint = self.api.endpoint(http, self.spec)
+        return sweep(self.spec, endpoint, spools, plan.sweep_request, window=self.api.window, progress=progress)
+
+    def _prove_alive(self, http: HttpClient, settings: WarehouseSettings) -> None:
+        """An answer without a record to a question for some of them may be the answer to a refused key.
+
+        Raises:
+            IncompleteSweep: the API shows nothing at all, though there are rows in the warehouse.
+        """
+        shown = self._parent or self.spec
+        initial = shown.cursor.initial_value if shown.cursor is not None else None
+        swept = sweep(shown, self.api.endpoint(http, shown), Nowhere(), SweepRequest(initial, limit=1), window=1)
+        if swept.rows == 0 and has_live_rows(settings, self.spec.name):
+            raise IncompleteSweep(
+                f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "
+                "a key without rights. Nothing was changed."
+            )

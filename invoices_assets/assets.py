@@ -17,7 +17,7 @@ from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.errors import KeyRefused, RefreshError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
-from invoices_assets.load.deferred import DeferredPipeline
+from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import declared_schema, sentence_of
 from invoices_assets.refresh.plan import RefreshRequest
@@ -160,9 +160,7 @@ def _assets_of(
         try:
             with (
                 api.connect(dataset) as connection,
-                warehouse.turn(
-                    warehouse.settings(dataset), context.log.warning, connection.redactor, dry_run=config.dry_run
-                ) as (settings, working_dir),
+                warehouse.run(dataset, connection.redactor) as (settings, working_dir),
             ):
                 step = _Step(context, config, connection, settings, working_dir, dlt, connection.resources(source))
                 for name in chosen:

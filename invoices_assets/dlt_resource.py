@@ -9,7 +9,7 @@ from dlt.common.pipeline import LoadInfo
 from dlt.extract.resource import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.load.pipeline import destination_of
+from invoices_assets.load.destination.pipeline import destination_of
 from invoices_assets.metadata import metadata_of, schema_metadata
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.naming import normalized

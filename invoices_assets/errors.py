@@ -15,7 +15,7 @@ RefreshError
   WarehouseError           storing the rows; nothing of them was kept
     WarehouseUnusable        the file cannot be made, opened, read or written
     WarehouseBusy            another run or process held it for longer than the limit
-      TurnLost                 another run had a turn while this one read the API
+      SweepOutdated                 another run had a turn while this one read the API
     TableRefused             a table there cannot take these rows without loss
     DeletionRefused          more rows would vanish than is believable
     NothingStored            no record of a sweep of everything can be stored as declared
@@ -105,8 +105,8 @@ class WarehouseBusy(WarehouseError):
     may_be_retried = True
 
 
-class TurnLost(WarehouseBusy):
-    """The connection that held this run's turn was lost, and another run has had one since."""
+class SweepOutdated(WarehouseBusy):
+    """Another run has loaded since the sweep began, so that its rows may be older than those in the warehouse."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.origins import is_address
-from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.settings import Hints, WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.redaction.values import is_ordinary
@@ -196,36 +195,30 @@ class Warehouse(dg.ConfigurableResource):
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
         hints = Hints(DUCKDB_PATH, RECONCILE, f"run `{accepting_deletions(dataset)}`", WORK_DIR)
+        limits: Any = {"memory_limit": self.memory_limit, "turn_seconds": self.lock_limit_seconds, "hints": hints}
         if dataset == SANDBOX:
-            return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, memory_limit=self.memory_limit, hints=hints)
+            return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, **limits)
         return WarehouseSettings(
             dataset,
             destination=self.destination or os.environ.get(DESTINATION) or "duckdb",
             duckdb_path=Path(self.duckdb_path or os.environ.get(DUCKDB_PATH) or DEFAULT_PATH),
-            memory_limit=self.memory_limit,
-            hints=hints,
+            **limits,
         )
 
     @contextmanager
-    def turn(
-        self, settings: WarehouseSettings, log: Callable[[str], None], redactor: Redactor, *, dry_run: bool = False
-    ) -> Iterator[tuple[WarehouseSettings, Path]]:
-        """Waits for this run's turn to load; yields the settings to load with, and a working folder of its own.
+    def run(self, dataset: str, redactor: Redactor) -> Iterator[tuple[WarehouseSettings, Path]]:
+        """The settings to load with, and a working folder for the time of a run.
 
         Parameters:
-            log: told when the run has to wait.
+            dataset: where the rows will go.
             redactor: of the run; learns the passwords of the warehouse.
-            dry_run: nothing will be loaded, so a warehouse that is not there yet is not made either.
 
         Raises:
-            WarehouseError: the warehouse is none to load into, another run holds it for too long, or it or its
-                folder cannot be written.
+            WarehouseError: the warehouse is none to load into, or the folder cannot be made.
         """
-        catalog = catalog_of(settings)
+        settings = self.settings(dataset)
         # a password that is a word could stand anywhere by chance; the warehouse's own sentences lack it, too
-        redactor.add(*(secret for secret in catalog.secrets if not is_ordinary(secret)))
-        is_left_alone = dry_run and not (settings.is_duckdb and settings.path.exists())
-        turn = nullcontext() if is_left_alone else catalog.turn(self.lock_limit_seconds, log)
+        redactor.add(*(secret for secret in catalog_of(settings).secrets if not is_ordinary(secret)))
         place = os.environ.get(WORK_DIR)
-        with turn as token, working_folder(Path(place) if place else None, setting=WORK_DIR) as folder:
-            yield replace(settings, turn=token), folder
+        with working_folder(Path(place) if place else None, setting=WORK_DIR) as folder:
+            yield settings, folder

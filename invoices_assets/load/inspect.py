@@ -18,12 +18,12 @@ from typing import Any
 
 import duckdb
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
-from invoices_assets.load.saved_state import stored_state
+from invoices_assets.load.saved_state import load_ids, resource_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse, reading
 from invoices_assets.source.naming import normalized, rejected_table
 
 
@@ -60,10 +60,12 @@ class KnownState:
     Parameters:
         state: empty if there is none, or no row that it could be about.
         doubt: why its cursor must not be relied on; None where it may.
+        loads: the ids of all loads.
     """
 
     state: Mapping[str, Any] = field(default_factory=dict)
     doubt: str | None = None
+    loads: frozenset[str] = frozenset()
 
 
 def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None) -> KnownState:
@@ -75,14 +77,14 @@ def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str],
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
-    with open_warehouse(catalog_of(settings), read_only=True, log=log) as connection:
-        state = stored_state(connection, settings, resource)
+    with reading(catalog_of(settings), log) as connection:
+        root, loads = normalized(resource), load_ids(connection, settings.dataset)
+        state = resource_state(connection, settings.dataset, resource)
         if not state:
-            return KnownState()
-        root = normalized(resource)
+            return KnownState(loads=loads)
         if root not in stored_tables(connection, settings, root) or not _has_rows(connection, settings.dataset, root):
-            return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty")
-        return KnownState(state, _doubt(connection, settings, root))
+            return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty", loads)
+        return KnownState(state, _doubt(connection, settings, root), loads)
 
 
 def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
@@ -92,7 +94,7 @@ def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
     root = normalized(resource)
-    with open_warehouse(catalog_of(settings), read_only=True) as connection:
+    with reading(catalog_of(settings)) as connection:
         columns = stored_tables(connection, settings, root).get(root, {})
         live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
         return bool(columns) and _has_rows(connection, settings.dataset, root, live)

@@ -6,21 +6,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.continuity import prove_continuity
 from invoices_assets.load.diff.deletions import find_gone, refuse_empty_sweep
+from invoices_assets.load.diff.history import STATE as HISTORY
 from invoices_assets.load.diff.history import is_behind, plan_history
 from invoices_assets.load.diff.missed import count_missed
+from invoices_assets.load.diff.order import refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
-from invoices_assets.load.saved_state import merged_state, stored_state
+from invoices_assets.load.saved_state import merged_state, resource_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.target import Target
+from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, widen
+from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.write import write_rejected, write_rows, write_versions
 from invoices_assets.source.resource import ResourceSpec
 
@@ -74,20 +78,18 @@ class Load:
     """What one sweep does to the warehouse, in a transaction that somebody else ends.
 
     Parameters:
-        connection: the warehouse.
-        settings: of it.
+        connection: the warehouse, attached.
+        catalog: its kind.
         spec: the resource.
         request: what the sweep covers, and what the load is to do with it.
         result: filled on the way.
-        target: the warehouse as well, in its steps.
     """
 
     connection: duckdb.DuckDBPyConnection
-    settings: WarehouseSettings
+    catalog: Catalog
     spec: ResourceSpec
     request: LoadRequest
     result: LoadResult
-    target: Target
     differs: bool = False
     """Whether there is anything to write; known after `compare`."""
 
@@ -100,7 +102,7 @@ class Load:
         """
         with self.result.timed("compare"):
             self._delta = self._compared(sweep)
-            stored = stored_state(self.connection, self.settings, self.spec.name)
+            stored = resource_state(self.connection, self.settings.dataset, self.spec.name)
             self._behind = is_behind(self.connection, self.settings.dataset, self._delta.plan, stored)
             has_new_state = self.request.state is not None and merged_state(stored, self.request.state) != stored
             settled = settle_rejections(self._delta, self.request.scope)
@@ -128,19 +130,34 @@ class Load:
             write_rows(delta, load_id)
             write_rejected(delta, load_id)
 
+    def new_state(self, load_id: str) -> dict[str, Any]:
+        """What changes of dlt's state of the resource."""
+        history = {HISTORY: {"load_id": load_id}} if self.spec.history else {}
+        return {**(self.request.state or {}), **history}
+
     def describe(self) -> None:
         """Tell what is in the tables afterwards."""
         with self.result.timed("describe"):
-            root = self._delta.plan.root.name
-            tables, self.result.table_rows, self.result.live_rows = self.target.describe(self.connection, root)
+            root, dataset = self._delta.plan.root.name, self.settings.dataset
+            tables = stored_tables(self.connection, self.settings, root)
             for table, columns in tables.items():
                 self.result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
+            if root in tables:
+                live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"
+                query = f"SELECT count(*), {live} FROM {qualified(dataset, root)}"
+                [(self.result.table_rows, self.result.live_rows)] = self.connection.execute(query).fetchall()
+
+    @property
+    def settings(self) -> WarehouseSettings:
+        """Of the warehouse."""
+        return self.catalog.settings
 
     def _compared(self, sweep: SpooledSweep) -> Delta:
         scope, request, result = self.request.scope, self.request, self.result
         plan = plan_tables(self.connection, self.settings, sweep, self.spec)
         plan.history = plan_history(self.connection, self.settings, plan, self.spec)
-        self.target.widen(self.connection, plan)
+        self.catalog.prepare(self.connection, plan)
+        widen(self.connection, self.settings.dataset, plan, retypes=self.catalog.retypes)
         delta = Delta(self.connection, self.settings.dataset, sweep, plan, self.spec.primary_key, request.moment)
         delta.compare()
         if scope.is_everything or delta.all_new:
@@ -159,6 +176,7 @@ class Load:
             result.missed = count_missed(delta, request.refreshed)
             if result.missed is None:
                 self._cannot_tell("refreshes missed", request.refreshed)
+        refuse_outdated(delta, request.seen)
         for name in ("new", "changed", "deleted", "returned", "unchanged"):
             setattr(result, name, getattr(delta.counts, name))
         return delta

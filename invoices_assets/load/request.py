@@ -62,6 +62,7 @@ class LoadRequest:
         refreshed: what an incremental refresh would have asked for instead of everything; the records of the
             sweep before it were missed by earlier refreshes.
         overlap: what an incremental sweep has asked for again, of whose rows some have to come back.
+        seen: the ids of the loads that were in the warehouse when the sweep began; None where nobody looked.
         now: the time for `deleted_at` and `rejected_at`; the clock's by default.
     """
 
@@ -71,6 +72,7 @@ class LoadRequest:
     asked: Stretch | None = None
     refreshed: Stretch | None = None
     overlap: Stretch | None = None
+    seen: frozenset[str] | None = None
     now: datetime | None = None
 
     @property

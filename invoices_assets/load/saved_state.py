@@ -1,4 +1,4 @@
-"""dlt's state of a resource, as it lies in the warehouse beside the rows it belongs to."""
+"""dlt's state of a pipeline and of a resource, as it lies in the warehouse beside the rows it belongs to."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from typing import Any
 
 import duckdb
 
-from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.sql import CATALOG, ident
+from invoices_assets.load.tables import qualified, table_exists
 
 
-def stored_state(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str) -> dict[str, Any]:
-    """The same over an open connection."""
-    tables = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? "
-        "AND table_name IN ('_dlt_pipeline_state', '_dlt_loads')",
-        [CATALOG, settings.dataset],
-    ).fetchone()
-    if tables != (2,):
+def pipeline_state(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, Any]:
+    """The state of the pipeline that has the name of the dataset; empty where there is none."""
+    states, loads = qualified(dataset, "_dlt_pipeline_state"), qualified(dataset, "_dlt_loads")
+    if not all(table_exists(connection, dataset, name) for name in ("_dlt_pipeline_state", "_dlt_loads")):
         return {}
-    dataset = f"{ident(CATALOG)}.{ident(settings.dataset)}"
     # the query of dlt's SqlJobClientBase.get_stored_state
     row = connection.execute(
-        f"SELECT s.state FROM {dataset}._dlt_pipeline_state AS s JOIN {dataset}._dlt_loads AS l "
+        f"SELECT s.state FROM {states} AS s JOIN {loads} AS l "
         "ON l.load_id = s._dlt_load_id WHERE s.pipeline_name = ? AND l.status = 0 "
         "ORDER BY l.load_id DESC LIMIT 1",
-        [settings.dataset],
+        [dataset],
     ).fetchone()
     if row is None:
         return {}
     from dlt.common.versioned_state import decompress_state
 
-    sources: Any = decompress_state(row[0]).get("sources", {})
-    return sources.get(settings.dataset, {}).get("resources", {}).get(resource, {})
+    return dict(decompress_state(row[0]))
+
+
+def resource_state(connection: duckdb.DuckDBPyConnection, dataset: str, resource: str) -> dict[str, Any]:
+    """The state of a resource; empty where there is none."""
+    source = pipeline_state(connection, dataset).get("sources", {}).get(dataset, {})
+    state: dict[str, Any] = source.get("resources", {}).get(resource, {})
+    return state
+
+
+def load_ids(connection: duckdb.DuckDBPyConnection, dataset: str) -> frozenset[str]:
+    """The ids of all loads."""
+    if not table_exists(connection, dataset, "_dlt_loads"):
+        return frozenset()
+    rows = connection.execute(f"SELECT load_id FROM {qualified(dataset, '_dlt_loads')}").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def merged_state(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class WarehouseSettings:
         threads: how many threads DuckDB may use; None for its default, all cores.
         open_wait_seconds: how long to wait for a process that holds the file open.
         credentials: passed on to dlt for other destinations; None leaves it to dlt's own configuration.
-        turn: the token of the run's turn in a warehouse that many machines share; see `Catalog.turn`.
+        turn_seconds: how long to wait for another run.
         hints: end the sentences of refusals.
     """
 
@@ -62,7 +62,7 @@ class WarehouseSettings:
     threads: int | None = None
     open_wait_seconds: float = 60.0
     credentials: Any = None
-    turn: int | None = None
+    turn_seconds: float = 3600.0
     hints: Hints = DEFAULT_HINTS
 
     @property
@@ -85,6 +85,11 @@ class WarehouseSettings:
                 "it must be the path of a DuckDB file"
             )
         return Path(self.duckdb_path).expanduser().resolve()
+
+    @property
+    def place(self) -> str:
+        """Tells one warehouse from another on this machine."""
+        return f"{self.path if self.is_duckdb else self.destination}.{self.dataset}"
 
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""

@@ -61,6 +61,7 @@ class RefreshPlan:
         doubt: why the stored cursor must not be used; None where it may.
         missing: how many known records an incremental sweep should have brought again and did not; None where it
             was not so.
+        loads: the ids of the loads that were in the warehouse when the plan was made.
     """
 
     spec: ResourceSpec
@@ -71,6 +72,7 @@ class RefreshPlan:
     stored: Mapping[str, Any]
     doubt: str | None = None
     missing: int | None = None
+    loads: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, spec: ResourceSpec, request: RefreshRequest, known: KnownState, origin: Origin) -> RefreshPlan:
@@ -89,7 +91,7 @@ class RefreshPlan:
         path = spec.cursor.path if spec.cursor is not None else None
         before = trusted.get("incremental", {}).get(path, {}).get("last_value")
         start = _start(spec, request, before, bool(trusted.get(UNSTAMPED)))
-        return cls(spec, request, origin, before, start, known.state, doubt)
+        return cls(spec, request, origin, before, start, known.state, doubt, loads=known.loads)
 
     def of_everything(self, missing: int) -> RefreshPlan:
         """The plan after an incremental sweep that did not bring the known records of its overlap."""
@@ -147,7 +149,7 @@ class RefreshPlan:
         state = self._state(last_value, swept)
         is_everything = self.covers_everything and (swept.proven or (swept.complete and self.missing is not None))
         if not is_everything:
-            return LoadRequest(state=state, overlap=self._overlap(swept))
+            return LoadRequest(state=state, overlap=self._overlap(swept), seen=self.loads)
         marks = self.request.mode == "reconcile" and swept.proven
         return LoadRequest(
             scope=Scope.EVERYTHING_MARK_DELETED if marks else Scope.EVERYTHING,
@@ -155,6 +157,7 @@ class RefreshPlan:
             max_deleted_share=self.request.max_deleted_share if marks or self.missing is not None else None,
             asked=self._asked(swept),
             refreshed=self._refreshed,
+            seen=self.loads,
         )
 
     def _state(self, last_value: Any, swept: SweepResult) -> dict[str, Any]:

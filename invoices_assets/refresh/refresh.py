@@ -10,16 +10,19 @@ from typing import Any
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.errors import DeletionRefused, NotContinuous
+from invoices_assets.errors import DeletionRefused, NotContinuous, SweepOutdated
 from invoices_assets.extract.api import Api
-from invoices_assets.load.pipeline import destination_of, new_pipeline, plain_errors, run_anew
+from invoices_assets.load.destination.pipeline import destination_of, new_pipeline, plain_errors, run_anew
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.refresh.plan import RefreshRequest, absence
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.refresh.source import Sweeping, source_of
 from invoices_assets.source.resource import ResourceSpec
 
 _log = logging.getLogger("invoices_assets")
+MOST_SWEEPS = 5
+"""Of one refresh, where other runs load the same records meanwhile."""
 
 
 def refresh(
@@ -32,7 +35,7 @@ def refresh(
     tell: Callable[[str], None] = _log.info,
     run: Callable[[Pipeline, DltSource], Any] = run_anew,
 ) -> RefreshResult:
-    """Brings one resource up to date; to be called by the holder of the warehouse's lock.
+    """Brings one resource up to date; at any time, also beside others.
 
     Parameters:
         spec: the resource.
@@ -49,7 +52,11 @@ def refresh(
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
     sweeping = Sweeping(spec, specs, connection, request, tell)
-    with new_pipeline(settings, working_dir / "dlt", tell) as pipeline:
+    with (
+        catalog_of(settings).sweep_turn(_name_of(spec, request), tell),
+        new_pipeline(settings, working_dir / "dlt", tell) as pipeline,
+    ):
+        results = destination_of(pipeline).results
 
         def attempt(sweeping: Sweeping) -> RefreshResult:
             with plain_errors(settings):
@@ -57,15 +64,25 @@ def refresh(
             result: RefreshResult = results[spec.name]
             return result
 
-        results = destination_of(pipeline).results
-        try:
-            return attempt(sweeping)
-        except NotContinuous as found:
-            sweeping = sweeping.of_everything(found.known, results[spec.name].stats)
-        try:
-            return attempt(sweeping)
-        except DeletionRefused as error:
-            raise DeletionRefused(
-                f"{absence(sweeping.missing)}, so this may be another API or another account, and a sweep of "
-                f"everything does not know the rows either: {error}"
-            ) from None
+        for attempts_left in reversed(range(MOST_SWEEPS)):
+            try:
+                return attempt(sweeping)
+            except NotContinuous as found:
+                sweeping = sweeping.of_everything(found.known, results[spec.name].stats)
+            except DeletionRefused as error:
+                if sweeping.missing is None:
+                    raise
+                raise DeletionRefused(
+                    f"{absence(sweeping.missing)}, so this may be another API or another account, and a sweep of "
+                    f"everything does not know the rows either: {error}"
+                ) from None
+            except SweepOutdated as error:
+                if not attempts_left:
+                    raise
+                tell(f"{error}; the API is asked once more")
+                sweeping = sweeping.again(results[spec.name].stats)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _name_of(spec: ResourceSpec, request: RefreshRequest) -> str:
+    return f"{spec.name}.{request.dates.start:%Y-%m-%d}" if request.dates else spec.name

@@ -24,9 +24,9 @@ from invoices_assets.extract.dependent import sweep_dependent
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.stats import HttpStats
 from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
-from invoices_assets.load.handover import Handover
+from invoices_assets.load.destination.handover import Handover
+from invoices_assets.load.destination.pipeline import complete_resource, destination_of, hand_over
 from invoices_assets.load.inspect import has_live_rows, known_state
-from invoices_assets.load.pipeline import complete_resource, destination_of, hand_over
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
@@ -101,6 +101,10 @@ class Sweeping:
     def of_everything(self, missing: int, stats: HttpStats) -> Sweeping:
         """The same, for everything, since the known records that were asked for did not come back."""
         return replace(self, missing=missing, stats=stats)
+
+    def again(self, stats: HttpStats) -> Sweeping:
+        """The same once more."""
+        return replace(self, stats=stats)
 
     def items(self) -> Iterator[Any]:
         """Sweeps, and yields what dlt is to carry into the warehouse, once that is proven."""

@@ -134,7 +134,7 @@ def dies(when: str, where: str) -> None:
     [
         ("before", "open", "old"),
         ("after", "compare", "old"),
-        ("after", "dlt_run", "old"),
+        ("after", "write", "old"),
         ("before", "commit", "old"),
         ("after", "commit", "new"),
         ("after", "close", "new"),

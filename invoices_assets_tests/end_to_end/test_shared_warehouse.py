@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
-from invoices_assets.load.extensions import packaged
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
+from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.warehouses import PASSWORD, execute, postgres_server
 from invoices_assets_tests.vendor import Book, serve

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from invoices_assets.errors import WarehouseUnusable
-from invoices_assets.load.catalogs import catalog_of
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
 
 LAKE = "DESTINATION__DUCKLAKE__CREDENTIALS__"
 

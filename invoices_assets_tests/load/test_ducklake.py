@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.extensions import load_extension, packaged
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.extensions import load_extension, packaged
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.state import read_state
 from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port, postgres_server
@@ -89,9 +89,9 @@ def test_a_catalog_that_another_program_holds_is_waited_for(loader: SharedLoader
     loader.load([invoice(1)])
     said: list[str] = []
     with (
-        loader.turn(),
+        catalog_of(loader.settings).turn(print),
         pytest.raises(WarehouseBusy, match="another run has been loading"),
-        catalog_of(loader.settings).turn(0.3, said.append),
+        catalog_of(replace(loader.settings, turn_seconds=0.3)).turn(said.append),
     ):
         pytest.fail("two runs at once")
     assert "waiting for another run" in said[0]

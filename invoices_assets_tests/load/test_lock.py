@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.lock import warehouse_lock
+from invoices_assets.load.warehouses.lock import warehouse_lock
 from invoices_assets.load.working_folder import STALE_SECONDS, working_folder
 
 PROCESSES = multiprocessing.get_context("spawn")

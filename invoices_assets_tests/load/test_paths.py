@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.lock import warehouse_lock
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 
 

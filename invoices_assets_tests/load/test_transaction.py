@@ -14,7 +14,6 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import LoadFailed, WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.settings import WarehouseSettings
@@ -25,7 +24,9 @@ from invoices_assets_tests.support.statements import watch_statements
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.load_helpers", "invoices_assets.load.pipeline"])
+PROCESSES.set_forkserver_preload(
+    ["invoices_assets_tests.support.load_helpers", "invoices_assets.load.destination.pipeline"]
+)
 SIZE = 2000
 KILLS = 8
 
@@ -46,10 +47,9 @@ def second(loader: Loader, size: int = SIZE) -> None:
     loader.load([*records, invoice(size + 100, total="much")], state=state)
 
 
-def load_in_turn(loader: Loader, started: Event) -> None:
-    with warehouse_lock(loader.path, limit_seconds=60, log=lambda _: None):
-        started.set()
-        second(loader)
+def load_second(loader: Loader, started: Event) -> None:
+    started.set()
+    second(loader)
 
 
 def summary(loader: Loader) -> tuple[Any, ...]:
@@ -91,7 +91,7 @@ def test_a_run_killed_at_any_moment_leaves_the_old_state_or_the_new(
     origin, before, after, seconds = states
     shutil.copy(origin, loader.path)
     started = PROCESSES.Event()
-    run = PROCESSES.Process(target=load_in_turn, args=(loader, started))
+    run = PROCESSES.Process(target=load_second, args=(loader, started))
     run.start()
     assert started.wait(60)
     time.sleep(seconds * moment / (KILLS - 1))
@@ -108,7 +108,7 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
     origin, before, after, _ = states
     shutil.copy(origin, loader.path)
     started = PROCESSES.Event()
-    run = PROCESSES.Process(target=load_in_turn, args=(loader, started))
+    run = PROCESSES.Process(target=load_second, args=(loader, started))
     run.start()
     seen = set()
     while run.is_alive():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from multiprocessing.synchronize import Event
@@ -17,15 +18,15 @@ from invoices_assets.errors import (
     DeletionRefused,
     LoadFailed,
     NotContinuous,
-    TurnLost,
+    SweepOutdated,
     WarehouseBusy,
     WarehouseUnusable,
 )
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.extensions import packaged
 from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
 from invoices_assets_tests.support.load_sweep import load_sweep
@@ -34,7 +35,9 @@ from invoices_assets_tests.support.statements import watch_statements
 from invoices_assets_tests.support.warehouses import KINDS, SharedLoader, execute, postgres_server
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["invoices_assets_tests.support.warehouses", "invoices_assets.load.pipeline"])
+PROCESSES.set_forkserver_preload(
+    ["invoices_assets_tests.support.warehouses", "invoices_assets.load.destination.pipeline"]
+)
 SHARED = KINDS[:2]
 
 
@@ -261,78 +264,79 @@ def test_a_run_that_is_killed_leaves_the_old_state(loader: SharedLoader, moment:
     assert loader.rows(unknown) == [(0,)]
 
 
-@pytest.mark.parametrize("loader", SHARED, indirect=True)
-def test_a_sweep_that_is_out_of_date_is_refused(loader: SharedLoader, tmp_path: Path) -> None:
+@pytest.mark.parametrize("loader", KINDS[:3], indirect=True)
+@pytest.mark.parametrize("meanwhile", [[invoice(1, total=99)], [invoice(30)]], ids=["a row changes", "a row comes"])
+def test_a_sweep_that_is_out_of_date_is_refused(
+    loader: SharedLoader, tmp_path: Path, meanwhile: list[dict[str, Any]]
+) -> None:
     loader.load(invoice(n) for n in range(20))
+    seen = known_state(loader.settings, "invoices").loads
     with working_folder(tmp_path) as folder:
-        with loader.turn() as settings:
-            stale = loader.spool(folder, [[invoice(n) for n in range(20)]])
-        # its session is gone, and another machine has its turn
-        loader.load([invoice(1, total=99), invoice(30)], scope=Scope.PART)
-        todo = LoadRequest(Scope.EVERYTHING_MARK_DELETED, None, 0.2, now=NOW)
-        with pytest.raises(TurnLost, match="another run has loaded"):
-            load_sweep(stale, loader.resource, settings, todo, folder)
-    assert loader.rows("SELECT total FROM {d}.invoices WHERE id = 'i1'") == [(Decimal(99),)]
-    assert loader.rows("SELECT count(*), count(deleted_at) FROM {d}.invoices") == [(21, 0)]
+        stale = loader.spool(folder, [[invoice(n) for n in range(20)]])
+        loader.load(meanwhile, scope=Scope.PART)
+        after = loader.rows("SELECT id, total, deleted_at, _dlt_load_id FROM {d}.invoices ORDER BY id")
+        todo = LoadRequest(Scope.EVERYTHING_MARK_DELETED, None, 0.2, now=NOW, seen=seen)
+        with pytest.raises(SweepOutdated, match="another run has loaded"):
+            load_sweep(stale, loader.resource, loader.settings, todo, folder)
+    assert loader.rows("SELECT id, total, deleted_at, _dlt_load_id FROM {d}.invoices ORDER BY id") == after
+
+
+@pytest.mark.parametrize("loader", KINDS[:3], indirect=True)
+def test_a_sweep_beside_a_load_of_other_records_is_loaded(loader: SharedLoader, tmp_path: Path) -> None:
+    loader.load(invoice(n) for n in range(20))
+    seen = known_state(loader.settings, "invoices").loads
+    with working_folder(tmp_path) as folder:
+        beside = loader.spool(folder, [[invoice(n, total=7) for n in range(10)]])
+        loader.load([invoice(n, total=8) for n in range(10, 20)], scope=Scope.PART)
+        load_sweep(beside, loader.resource, loader.settings, LoadRequest(seen=seen, now=NOW), folder)
+    assert loader.rows("SELECT sum(total) FROM {d}.invoices") == [(Decimal(150),)]
 
 
 @pytest.mark.parametrize("loader", SHARED, indirect=True)
 def test_the_turn_of_another_run_is_waited_for(loader: SharedLoader) -> None:
     said: list[str] = []
+    impatient = catalog_of(replace(loader.settings, turn_seconds=0.5))
     with (
-        loader.turn(),
+        catalog_of(loader.settings).turn(print),
         pytest.raises(WarehouseBusy, match=r"another run has been loading into .* 0\.5 s"),
-        catalog_of(loader.settings).turn(0.5, said.append),
+        impatient.turn(said.append),
     ):
         pytest.fail("two runs at once")
     assert "waiting for another run" in said[0]
-    with catalog_of(loader.settings).turn(0.5, said.append) as token:
-        assert token == 2
+    with impatient.turn(said.append):
+        assert len(said) == 1
 
 
 @pytest.mark.parametrize("loader", SHARED, indirect=True)
-def test_a_turn_ends_with_its_session_and_the_next_one_fences_the_first(loader: SharedLoader) -> None:
-    loader.load(invoice(n) for n in range(20))
-    with working_folder(loader.path.parent) as folder, loader.turn() as settings:
-        stale = loader.spool(folder, [[invoice(n) for n in range(19)]])
-        execute(
-            loader.dsn,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'invoices-assets turn'",
-        )
-        assert loader.load([invoice(30)], scope=Scope.PART).new == 1
-        with pytest.raises(TurnLost):
-            load_sweep(stale, loader.resource, settings, LoadRequest(Scope.PART, now=NOW), folder)
-    assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(21,)]
-
-
-@pytest.mark.parametrize("loader", SHARED, indirect=True)
-def test_a_turn_that_begins_while_a_load_is_under_way_makes_one_of_them_wait_or_fail(
+def test_of_two_loads_at_once_for_a_lost_session_one_waits_or_fails(
     loader: SharedLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loader.load([invoice(1)])
+    loader.load([invoice(1), invoice(2)])
     taken: list[object] = []
 
     def look(query: str) -> None:
         if "DELETE FROM" in query and not taken:
+            taken.append(None)
             execute(
                 loader.dsn,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE application_name = 'invoices-assets turn'",
             )
             try:
-                with catalog_of(loader.settings).turn(1, print) as token:
-                    taken.append(token)
+                with loader.patient(1):
+                    loader.load([invoice(2, total=6)], scope=Scope.PART)
             except WarehouseBusy as busy:
                 taken.append(busy)
 
     watch_statements(monkeypatch, look)
     if loader.kind == "postgres":
-        loader.load([invoice(1, total=5)])
-        assert isinstance(taken[0], WarehouseBusy)
+        loader.load([invoice(1, total=5)], scope=Scope.PART)
+        assert isinstance(taken[1], WarehouseBusy)
+        assert loader.rows("SELECT total FROM {d}.invoices ORDER BY id") == [(Decimal(5),), (Decimal("2.1"),)]
     else:
-        with pytest.raises(TurnLost):
-            loader.load([invoice(1, total=5)])
-        assert loader.rows("SELECT total FROM {d}.invoices") == [(Decimal("1.1"),)]
+        with pytest.raises(SweepOutdated):
+            loader.load([invoice(1, total=5)], scope=Scope.PART)
+        assert loader.rows("SELECT total FROM {d}.invoices ORDER BY id") == [(Decimal("1.1"),), (Decimal(6),)]
 
 
 @pytest.mark.parametrize("loader", SHARED, indirect=True)

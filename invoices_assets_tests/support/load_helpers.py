@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -102,16 +101,11 @@ class Loader:
         """Load `records` as one sweep; `request` has further fields of `LoadRequest`."""
         source = iter(records)
         pages = iter(lambda: list(itertools.islice(source, page)), [])
-        with self.turn() as settings, working_folder() as folder:
+        with working_folder() as folder:
             sweep = self.spool(folder, pages)
             share = max_deleted_share if scope is Scope.EVERYTHING_MARK_DELETED else None
             todo = LoadRequest(scope, state, share, now=now, **request)
-            return load_sweep(sweep, self.resource, settings, todo, folder, log)
-
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[WarehouseSettings]:
-        """The settings of a run that has its turn; a file is the test's own."""
-        yield self.settings
+            return load_sweep(sweep, self.resource, self.settings, todo, folder, log)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query over the finished warehouse; `{d}` in it stands for the dataset."""

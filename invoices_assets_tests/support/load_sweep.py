@@ -8,9 +8,9 @@ from pathlib import Path
 import dlt
 from dlt.extract.source import DltSource
 
-from invoices_assets.load.handover import Handover
+from invoices_assets.load.destination.handover import Handover
+from invoices_assets.load.destination.pipeline import complete_resource, hand_over, new_pipeline, plain_errors, run_anew
 from invoices_assets.load.load import LoadResult
-from invoices_assets.load.pipeline import complete_resource, hand_over, new_pipeline, plain_errors, run_anew
 from invoices_assets.load.request import LoadRequest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep

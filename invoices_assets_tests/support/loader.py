@@ -12,7 +12,6 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.retry import DEFAULT_POLICY, RetryPolicy
 from invoices_assets.load.load import LoadResult
-from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.working_folder import working_folder
 from invoices_assets.redaction.redactor import Redactor
@@ -70,7 +69,7 @@ class Loader:
         self.settings = WarehouseSettings("invoicing", duckdb_path=self.folder / "invoices.duckdb")
 
     def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
-        """Runs `refresh` on `invoices`, in its turn; `request` has further fields of `RefreshRequest`."""
+        """Runs `refresh` on `invoices`; `request` has further fields of `RefreshRequest`."""
         source = Source(DEFAULT_SOURCE, self.content or config())
         connection = ImpatientApi(
             self.url,
@@ -81,8 +80,7 @@ class Loader:
             clock=self.clock,
         )
         specs = connection.resources(source)
-        path = self.settings.path
-        with warehouse_lock(path, limit_seconds=60, log=lambda _: None), working_folder() as folder:
+        with working_folder() as folder:
             todo = RefreshRequest(mode, **request)
             return refresh(specs["invoices"], specs, connection, self.settings, todo, folder)
 

@@ -31,8 +31,8 @@ _PRELOADED = [
     "invoices_assets.assets",
     "invoices_assets.sensor",
     "invoices_assets.checks",
-    "invoices_assets.load.pipeline",
-    "invoices_assets.load.session",
+    "invoices_assets.load.destination.pipeline",
+    "invoices_assets.load.destination.session",
     "invoices_assets_tests.support.processes",
 ]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
-from invoices_assets.load.saved_state import stored_state
+from invoices_assets.load.saved_state import resource_state
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 
 
 def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
@@ -17,4 +17,4 @@ def read_state(settings: WarehouseSettings, resource: str) -> dict[str, Any]:
         WarehouseError: the warehouse is there and cannot be read.
     """
     with open_warehouse(catalog_of(settings), read_only=True) as connection:
-        return stored_state(connection, settings, resource)
+        return resource_state(connection, settings.dataset, resource)

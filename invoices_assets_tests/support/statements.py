@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.load import target
+from invoices_assets.load.destination import atomic
 
 
 class _Watched:
@@ -32,11 +32,11 @@ class _Watched:
 
 def watch_statements(patch: pytest.MonkeyPatch, look: Callable[[str], str | None]) -> None:
     """Have `look` see each statement of the loads to come; what it returns runs instead."""
-    real = target.open_warehouse
+    real = atomic.open_warehouse
 
     @contextlib.contextmanager
     def open_warehouse(*arguments: Any, **named: Any) -> Iterator[Any]:
         with real(*arguments, **named) as connection:
             yield _Watched(connection, look)
 
-    patch.setattr(target, "open_warehouse", open_warehouse)
+    patch.setattr(atomic, "open_warehouse", open_warehouse)

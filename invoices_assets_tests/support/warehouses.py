@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
-from invoices_assets.load.extensions import packaged
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
+from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.load_helpers import Loader
 
@@ -40,6 +40,7 @@ class SharedLoader(Loader):
     kind: str = "postgres"
     dsn: str = ""
     history: bool = False
+    turn_seconds: float = 30
 
     @property
     def resource(self) -> ResourceSpec:
@@ -48,7 +49,9 @@ class SharedLoader(Loader):
     @property
     def settings(self) -> WarehouseSettings:
         if self.kind == "postgres":
-            return WarehouseSettings(self.dataset, destination="postgres", credentials=self.dsn)
+            return WarehouseSettings(
+                self.dataset, destination="postgres", credentials=self.dsn, turn_seconds=self.turn_seconds
+            )
         catalogs = {
             "lake in postgres": self.dsn,
             "lake in duckdb": f"duckdb:///{self.path}.duckdb",
@@ -59,12 +62,14 @@ class SharedLoader(Loader):
             "storage": f"{self.path}.files",
             "metadata_schema": f"lake_{self.dataset}",
         }
-        return WarehouseSettings(self.dataset, destination="ducklake", credentials=lake)
+        return WarehouseSettings(self.dataset, destination="ducklake", credentials=lake, turn_seconds=self.turn_seconds)
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[WarehouseSettings]:
-        with catalog_of(self.settings).turn(30, print) as token:
-            yield replace(self.settings, turn=token)
+    def patient(self, seconds: float) -> Iterator[None]:
+        """For the time of a block, wait for other runs no longer than that."""
+        before, self.turn_seconds = self.turn_seconds, seconds
+        yield
+        self.turn_seconds = before
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with open_warehouse(catalog_of(self.settings), read_only=True) as connection:

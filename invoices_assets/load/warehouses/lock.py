@@ -7,6 +7,7 @@ however that process ended.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +16,36 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
+from invoices_assets.load.working_folder import private_folder
 
 Log = Callable[[str], None]
 TELL_EVERY_SECONDS = 30.0
 POLL_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def sweep_lock(name: str, limit_seconds: float, log: Log) -> Iterator[None]:
+    """Hold the right to sweep what `name` says, among the runs of this machine and user.
+
+    Raises:
+        WarehouseBusy: another run held it for longer than the limit.
+        WarehouseUnusable: the folder of the locks cannot be used.
+    """
+    folder = private_folder(None)
+    lock = FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.sweep", thread_local=False)
+    wait_for_turn(lambda: _acquired(lock), name, limit_seconds, log, TELL_EVERY_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -49,12 +76,9 @@ def warehouse_lock(
 
     def try_once() -> bool:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return False
+            return _acquired(lock)
         except OSError as error:
             raise _unwritable(path, error, setting) from error
-        return True
 
     wait_for_turn(try_once, str(path), limit_seconds, log, tell_every_seconds)
     try:

@@ -14,8 +14,9 @@ What is overridden was read in dlt 1.31: common/destination/client.py and load/l
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -33,16 +34,16 @@ from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
-from invoices_assets.load.dlt_tables import dlt_tables
-from invoices_assets.load.handover import Handover
+from invoices_assets.load.destination.books import Books
+from invoices_assets.load.destination.handover import Handover
+from invoices_assets.load.destination.schema import dlt_tables
+from invoices_assets.load.destination.session import Session
+from invoices_assets.load.error_messages import innermost
 from invoices_assets.load.load import Load
-from invoices_assets.load.session import Session
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.sql import parquet
-from invoices_assets.load.tables import LoadPlan, qualified
-from invoices_assets.load.target import Target
+from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse, reading
 
 
 def atomic_duckdb(path: str | Path, **settings: Any) -> AtomicDestination:
@@ -73,29 +74,13 @@ class AtomicDestination(DuckDbDestination):
         self.results: dict[str, Any] = {}
         """Of the last run, by resource; filled by whoever sweeps."""
         self._type = catalog.dlt_destination
-        self._expected: dict[str, list[Handover]] = {}
+        self.expected: dict[str, list[Handover]] = defaultdict(list)
+        """What load packages are about, by load id; to be filled before their files come."""
         self._capabilities: DestinationCapabilitiesContext | None = None
 
     def settings_for(self, dataset: str) -> WarehouseSettings:
         """The settings, for one dataset."""
         return replace(self._settings, dataset=dataset)
-
-    def expect(self, load_id: str, handover: Handover) -> None:
-        """Say what a load package is about, before its files come."""
-        self._expected.setdefault(load_id, []).append(handover)
-
-    def expected(self, load_id: str) -> list[Handover]:
-        """What a load package is about.
-
-        Raises:
-            DestinationTerminalException: nothing is known about it; its sweep may be of any age.
-        """
-        if load_id not in self._expected:
-            raise DestinationTerminalException(
-                f"the load package {load_id} was left by another run, or is none of `complete_rest_source`; nothing "
-                "of it was loaded; call `pipeline.drop()` and run again"
-            )
-        return self._expected[load_id]
 
     def client(self, schema: Schema, initial_config: Any = None) -> AtomicClient:
         client: Any = super().client(schema, initial_config)
@@ -169,14 +154,18 @@ class AtomicClient(DuckDbClient):
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        self.destination.expected(load_id)
+        if table.get("name") not in self.schema.dlt_table_names() and load_id not in self.destination.expected:
+            raise DestinationTerminalException(
+                f"the load package {load_id} was left by another run, or is none of `complete_rest_source`; nothing "
+                "of it was loaded; call `pipeline.drop()` and run again"
+            )
         return CollectJob(file_path)
 
     def collect(self, load_id: str, table: str, file: str) -> None:
-        """Keep a file for `complete_load`."""
-        handovers = self.destination.expected(load_id)
-        owners = [handover for handover in handovers if table in handover.tables]
-        (owners or handovers)[0].keep(table, file)
+        """Keep a file for `complete_load`; but for those of dlt's state, which is written anew."""
+        for handover in self.destination.expected.get(load_id, []):
+            if table in handover.tables:
+                handover.keep(table, file)
 
     def complete_load(self, load_id: str) -> None:
         """Compare, write what differs, and commit; or leave the warehouse exactly as it was.
@@ -184,70 +173,53 @@ class AtomicClient(DuckDbClient):
         Raises:
             WarehouseError: nothing was written.
         """
-        handovers = self.destination.expected(load_id)
-        target, first = Target(self._settings), handovers[0]
-        with target.plain_errors(), target.open(first.directory, self.destination.log) as connection:
-            loads = [self._load(connection, target, handover, load_id) for handover in handovers]
-            if any(load.differs for load in loads):
-                self._close_books(connection, handovers, load_id)
-                with first.result.timed("commit"):
+        handovers, log = self.destination.expected.pop(load_id, []), self.destination.log
+        if not handovers:
+            return
+        catalog, timed = catalog_of(self._settings), handovers[0].result.timed
+        with plainly(catalog), ExitStack() as stack:
+            with timed("open"):
+                stack.enter_context(catalog.turn(log))
+                opened = open_warehouse(catalog, working_dir=handovers[0].directory, log=log)
+                connection = stack.enter_context(opened)
+                connection.begin()
+                catalog.hold_turn(connection)
+            books = Books(connection, catalog.settings.dataset, self.config, self.capabilities)
+            loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]
+            written = {load.spec.name: load.new_state(load_id) for load in loads if load.differs}
+            if written:
+                books.close(written, load_id)
+                with timed("commit"):
                     connection.commit()
             else:
                 connection.rollback()
             for load in loads:
                 load.describe()
+            with timed("close"):
+                stack.close()
 
-    def _load(self, connection: duckdb.DuckDBPyConnection, target: Target, handover: Handover, load_id: str) -> Load:
-        load = Load(connection, self._settings, handover.spec, handover.request, handover.result, target)
+    def _load(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        catalog: Catalog,
+        handover: Handover,
+        books: Books,
+        load_id: str,
+    ) -> Load:
+        load = Load(connection, catalog, handover.spec, handover.request, handover.result)
         delta = load.compare(handover.arrived())
         if load.differs:
-            self._make_tables(connection, delta.plan, handover)
+            books.make_tables(dlt_tables(delta.plan, handover.spec))
             load.write(load_id, load_package_state()["state"]["created_at"].isoformat())
         return load
-
-    def _make_tables(self, connection: duckdb.DuckDBPyConnection, plan: LoadPlan, handover: Handover) -> None:
-        """Make and complete the tables, and write dlt's schema of them beside those of other resources."""
-        schema = self._stored(connection) or Schema(self.schema.name)
-        tables: list[Any] = [self.schema.get_table(name) for name in self.schema.dlt_table_names()]
-        tables += dlt_tables(plan, handover.spec)
-        for table in tables:
-            schema.tables.pop(table["name"], None)
-            schema.update_table(table)
-        schema = Schema.from_dict(cast(Any, schema.to_dict(bump_version=True)))
-        session = self._session(connection, schema)
-        session.initialize_storage()
-        session.update_stored_schema({table["name"] for table in tables})
-
-    def _close_books(self, connection: duckdb.DuckDBPyConnection, handovers: list[Handover], load_id: str) -> None:
-        """dlt's own rows: the state of the pipeline, and the load."""
-        schema = self._stored(connection)
-        assert schema is not None
-        state = schema.state_table_name
-        for handover in handovers:
-            if files := handover.kept(state):
-                table = qualified(self._settings.dataset, state)
-                connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {parquet(files)}")
-        self._session(connection, schema).complete_load(load_id)
-
-    def _stored(self, connection: duckdb.DuckDBPyConnection) -> Schema | None:
-        found = self._session(connection, self.schema).get_stored_schema(self.schema.name)
-        return Schema.from_dict(json.loads(found.schema)) if found else None
-
-    def _session(self, connection: duckdb.DuckDBPyConnection, schema: Schema) -> Session:
-        return Session(connection, schema, self.config, self.capabilities)
 
     @property
     def _settings(self) -> WarehouseSettings:
         return self.destination.settings_for(self.sql_client.dataset_name)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with open_warehouse(catalog_of(self._settings), read_only=True, log=self.destination.log) as connection:
-            yield self._session(connection, self.schema)
-
     def get_stored_state(self, pipeline_name: str) -> StateInfo:
-        with self._reading() as session:
-            return session.get_stored_state(pipeline_name)
+        with reading(catalog_of(self._settings), self.destination.log) as connection:
+            return Session(connection, self.schema, self.config, self.capabilities).get_stored_state(pipeline_name)
 
     def get_stored_schema(self, schema_name: str | None = None) -> StorageSchemaInfo:
         """An empty one: what the tables are is found out in the transaction of the load."""
@@ -255,6 +227,11 @@ class AtomicClient(DuckDbClient):
         text = json.dumps(schema.to_dict(bump_version=True))
         return StorageSchemaInfo(schema.version_hash, schema.name, 1, 1, None, text)  # type: ignore[arg-type]
 
-    def get_stored_schema_by_hash(self, version_hash: str) -> StorageSchemaInfo:
-        with self._reading() as session:
-            return session.get_stored_schema_by_hash(version_hash)
+
+@contextmanager
+def plainly(catalog: Catalog) -> Iterator[None]:
+    """Says in one sentence what DuckDB, dlt or a driver said."""
+    try:
+        yield
+    except Exception as error:
+        raise catalog.explain(innermost(error)) from None

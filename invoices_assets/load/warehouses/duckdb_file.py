@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 
 from invoices_assets.errors import WarehouseBusy, WarehouseError
-from invoices_assets.load.catalog import Catalog, Log, attach_nothing
 from invoices_assets.load.error_messages import explain
-from invoices_assets.load.lock import warehouse_lock
 from invoices_assets.load.sql import CATALOG, ident, literal
+from invoices_assets.load.warehouses.catalog import Catalog, Log, attach_nothing
+from invoices_assets.load.warehouses.lock import warehouse_lock
 
 POLL_SECONDS = 0.2
 ROW_GROUP_SIZE = 40_960
@@ -35,10 +35,13 @@ class DuckDbFile(Catalog):
         statement = f"ATTACH {literal(str(path))} AS {ident(CATALOG)} ({options})"
         attach_patiently(connection, statement, path, self.settings.open_wait_seconds, log)
 
-    @contextlib.contextmanager
-    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
-        with warehouse_lock(self.settings.path, limit_seconds=limit_seconds, log=log, setting=self.settings.hints.path):
-            yield None
+    def turn(self, log: Log) -> AbstractContextManager[None]:
+        settings = self.settings
+        return warehouse_lock(settings.path, limit_seconds=settings.turn_seconds, log=log, setting=settings.hints.path)
+
+    def undisturbed(self, log: Log) -> AbstractContextManager[None]:
+        # DuckDB opens a file for one process that writes or for many that read
+        return self.turn(log) if self.settings.path.exists() else contextlib.nullcontext()
 
     def explain(self, error: BaseException) -> WarehouseError:
         return explain(error, self.settings.path, self.settings.hints)

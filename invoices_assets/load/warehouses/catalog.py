@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import duckdb
@@ -16,6 +16,7 @@ from invoices_assets.errors import WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
+from invoices_assets.load.warehouses.lock import sweep_lock
 from invoices_assets.redaction.redactor import Redactor
 
 Log = Callable[[str], None]
@@ -55,20 +56,37 @@ class Catalog(ABC):
             WarehouseError: it cannot be reached, read or written.
         """
 
-    @abstractmethod
-    def turn(self, limit_seconds: float, log: Log) -> AbstractContextManager[int | None]:
-        """Wait for the turn of this run; its token, where other machines may load as well.
+    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
+        """Wait for the end of other sweeps of the same records, which would be one too many.
+
+        That is all: their order does not hang on it, see `load.diff.order`.
+
+        Parameters:
+            name: of what is swept.
 
         Raises:
-            WarehouseBusy: another run held the turn for longer than the limit.
+            WarehouseBusy: another run held the turn for longer than `settings.turn_seconds`.
+        """
+        return sweep_lock(f"{self.settings.place}.{name}", self.settings.turn_seconds, log)
+
+    def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
+        """Wait for the end of a load that would keep readers out, and keep the next one waiting."""
+        return nullcontext()
+
+    @abstractmethod
+    def turn(self, log: Log) -> AbstractContextManager[Any]:
+        """Wait for the turn of a load.
+
+        Raises:
+            WarehouseBusy: another run held the turn for longer than `settings.turn_seconds`.
             WarehouseError: the warehouse cannot be reached or written.
         """
 
-    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Hold the turn of `settings.turn` until the end of the transaction.
+    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let the transaction hold the turn, also where the session that waited for it is lost.
 
         Raises:
-            TurnLost: another run has had a turn since.
+            duckdb.Error: another load has the turn.
         """
         return None
 

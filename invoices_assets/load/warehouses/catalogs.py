@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from invoices_assets.errors import WarehouseUnusable
-from invoices_assets.load.catalog import Catalog
-from invoices_assets.load.duckdb.file import DuckDbFile
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.duckdb_file import DuckDbFile
 
 
 def catalog_of(settings: WarehouseSettings) -> Catalog:
@@ -18,15 +18,15 @@ def catalog_of(settings: WarehouseSettings) -> Catalog:
         case "duckdb":
             return DuckDbFile(settings)
         case "postgres":
-            from invoices_assets.load.postgres.catalog import PostgresCatalog
+            from invoices_assets.load.warehouses.postgres import PostgresCatalog
 
             return PostgresCatalog(settings)
         case "ducklake":
-            from invoices_assets.load.ducklake.catalog import DuckLakeCatalog
+            from invoices_assets.load.warehouses.ducklake import DuckLakeCatalog
 
             return DuckLakeCatalog(settings)
         case "motherduck":
-            from invoices_assets.load.motherduck import MotherDuck
+            from invoices_assets.load.warehouses.motherduck import MotherDuck
 
             return MotherDuck(settings)
     raise WarehouseUnusable(

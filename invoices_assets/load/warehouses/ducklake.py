@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 
-from invoices_assets.errors import LoadFailed, TurnLost, WarehouseError, WarehouseUnusable
-from invoices_assets.load.catalog import Catalog, Log, attach_nothing, resolved
-from invoices_assets.load.duckdb.file import attach_patiently
-from invoices_assets.load.extensions import load_extension
-from invoices_assets.load.lock import warehouse_lock
-from invoices_assets.load.postgres.turns import readable, server_lock
+from invoices_assets.errors import LoadFailed, SweepOutdated, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.tokens import hold_token, next_token
+from invoices_assets.load.warehouses.catalog import Catalog, Log, attach_nothing, resolved
+from invoices_assets.load.warehouses.duckdb_file import attach_patiently
+from invoices_assets.load.warehouses.extensions import load_extension
+from invoices_assets.load.warehouses.lock import warehouse_lock
+from invoices_assets.load.warehouses.server_lock import readable, server_lock
+from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
@@ -92,33 +93,38 @@ class DuckLakeCatalog(Catalog):
         ):
             connection.execute(statement)
 
-    @contextlib.contextmanager
-    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
-        if not self._is_server:
-            with warehouse_lock(self._file, limit_seconds=limit_seconds, log=log, setting=CATALOG_SETTING):
-                yield None
-            return
-        with contextlib.ExitStack() as stack:
-            try:
-                name = f"{self._schema}.{self.settings.dataset}"
-                stack.enter_context(server_lock(self._dsn, name, limit_seconds, log))
-                token = next_token(self, log)
-            except WarehouseError:
-                raise
-            except Exception as error:
-                raise self.explain(error) from None
-            yield token
+    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
+        return self._server_lock(name, log) if self._is_server else super().sweep_turn(name, log)
 
-    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
+        return contextlib.nullcontext() if self._is_server or not self._file.exists() else self.turn(log)
+
+    @contextlib.contextmanager
+    def turn(self, log: Log) -> Iterator[None]:
+        if not self._is_server:
+            limit = self.settings.turn_seconds
+            with warehouse_lock(self._file, limit_seconds=limit, log=log, setting=CATALOG_SETTING):
+                yield
+            return
+        with self._server_lock("", log):
+            make_turn_row(self, log)
+            yield
+
+    def _server_lock(self, name: str, log: Log) -> AbstractContextManager[Any]:
+        return server_lock(
+            self, self._dsn, f"{self._schema}.{self.settings.dataset}.{name}", self.settings.turn_seconds, log
+        )
+
+    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._is_server:
-            hold_token(self, connection)
+            hold_turn_row(connection, self.settings.dataset)
 
     def explain(self, error: BaseException) -> WarehouseError:
         if isinstance(error, WarehouseError):
             return error
         text = self.plain(error)
         if "Transaction conflict" in text:
-            return TurnLost()
+            return SweepOutdated()
         low = text.lower()
         if "version" in low and "ducklake" in low:
             return WarehouseUnusable(f"the lake of {CATALOG_SETTING} is of another version ({text[:300]})")

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import duckdb
 
-from invoices_assets.errors import LoadFailed, TableRefused, TurnLost, WarehouseBusy, WarehouseError, WarehouseUnusable
-from invoices_assets.load.catalog import Catalog, Log, resolved
-from invoices_assets.load.extensions import load_extension
-from invoices_assets.load.postgres.turns import readable, server_lock
+from invoices_assets.errors import (
+    LoadFailed,
+    SweepOutdated,
+    TableRefused,
+    WarehouseBusy,
+    WarehouseError,
+    WarehouseUnusable,
+)
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
-from invoices_assets.load.tokens import TABLE
+from invoices_assets.load.warehouses.catalog import Catalog, Log, resolved
+from invoices_assets.load.warehouses.extensions import load_extension
+from invoices_assets.load.warehouses.server_lock import readable, server_lock
+from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 LONGEST_NAME = 63
@@ -45,34 +53,19 @@ class PostgresCatalog(Catalog):
         options = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
         connection.execute(f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)} ({options})")
 
-    @contextlib.contextmanager
-    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
-        table = f"{ident(self.settings.dataset)}.{TABLE}"
-        with contextlib.ExitStack() as stack:
-            try:
-                session = stack.enter_context(server_lock(self._dsn, self.settings.dataset, limit_seconds, log))
-                cursor = session.cursor()
-                cursor.execute("SELECT to_regnamespace(%s), to_regclass(%s)", [ident(self.settings.dataset), table])
-                schema, turns = cursor.fetchone()
-                if schema is None:
-                    cursor.execute(f"CREATE SCHEMA {ident(self.settings.dataset)}")
-                if turns is None:
-                    cursor.execute(f"CREATE TABLE {table} (token bigint NOT NULL)")
-                    cursor.execute(f"INSERT INTO {table} VALUES (0)")
-                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(limit_seconds * 1000))])
-                # waits for a load whose run has lost its lock, but not its transaction
-                cursor.execute(f"UPDATE {table} SET token = token + 1 RETURNING token")
-                token = int(cursor.fetchone()[0])
-            except WarehouseError:
-                raise
-            except Exception as error:
-                raise self.explain(error) from None
-            yield token
+    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
+        return server_lock(self, self._dsn, f"{self.settings.dataset}.{name}", self.settings.turn_seconds, log)
 
-    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
-        query = f"SELECT token FROM {ident(self.settings.dataset)}.{TABLE} FOR UPDATE"
-        if self._query(connection, query) != [(self.settings.turn,)]:
-            raise TurnLost()
+    @contextlib.contextmanager
+    def turn(self, log: Log) -> Iterator[None]:
+        with server_lock(self, self._dsn, self.settings.dataset, self.settings.turn_seconds, log):
+            make_turn_row(self, log)
+            yield
+
+    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        limit = f"SET LOCAL lock_timeout = {int(self.settings.turn_seconds * 1000)}"
+        connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(limit)})")
+        hold_turn_row(connection, self.settings.dataset)
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         super().view_columns(connection)
@@ -108,7 +101,7 @@ class PostgresCatalog(Catalog):
             return error
         text = self.plain(error)
         if "could not serialize" in text:
-            return TurnLost()
+            return SweepOutdated()
         if "lock timeout" in text:
             return WarehouseBusy(f"another run is still loading into {self.settings.dataset}; nothing was loaded")
         if "NULL-byte" in text:

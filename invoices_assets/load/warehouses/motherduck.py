@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import duckdb
 
-from invoices_assets.errors import LoadFailed, TurnLost, WarehouseError, WarehouseUnusable
-from invoices_assets.load.catalog import Catalog, Log, resolved
-from invoices_assets.load.extensions import load_extension
+from invoices_assets.errors import LoadFailed, SweepOutdated, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.tokens import hold_token, next_token
+from invoices_assets.load.warehouses.catalog import Catalog, Log, resolved
+from invoices_assets.load.warehouses.extensions import load_extension
+from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CREDENTIALS = "DESTINATION__MOTHERDUCK__CREDENTIALS"
 
@@ -40,19 +40,20 @@ class MotherDuck(Catalog):
         connection.execute(f"ATTACH {literal(f'md:{self._credentials.database}')} AS {ident(CATALOG)}{options}")
 
     @contextlib.contextmanager
-    def turn(self, limit_seconds: float, log: Log) -> Iterator[int | None]:
-        # there is no lock to wait for: of two runs at once, the first one fails at its load
-        yield next_token(self, log)
+    def turn(self, log: Log) -> Iterator[None]:
+        # there is no lock to wait for: of two loads at once, the later commit fails
+        make_turn_row(self, log)
+        yield
 
-    def prove_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
-        hold_token(self, connection)
+    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+        hold_turn_row(connection, self.settings.dataset)
 
     def explain(self, error: BaseException) -> WarehouseError:
         if isinstance(error, WarehouseError):
             return error
         text = self.plain(error)
         if "conflict" in text.lower():
-            return TurnLost()
+            return SweepOutdated()
         if isinstance(error, (duckdb.IOException, duckdb.HTTPException, duckdb.InvalidInputException)):
             return WarehouseUnusable(f"the database of {CREDENTIALS} cannot be used ({text[:300]}); nothing was loaded")
         return LoadFailed(f"loading into MotherDuck failed and was rolled back: {text[:500]}")

@@ -20,15 +20,13 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from invoices_assets.errors import RefreshError, WarehouseUnusable
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.destination import AtomicDestination
-from invoices_assets.load.diff.history import STATE as HISTORY_STATE
-from invoices_assets.load.dlt_tables import dlt_type
+from invoices_assets.load.destination.atomic import AtomicDestination
+from invoices_assets.load.destination.handover import Handover
+from invoices_assets.load.destination.schema import dlt_type
 from invoices_assets.load.error_messages import innermost
-from invoices_assets.load.handover import Handover
-from invoices_assets.load.saved_state import merged_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.types import duckdb_type
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.source.dlt_settings import own_settings
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -69,18 +67,9 @@ def destination_of(pipeline: Any) -> AtomicDestination:
 
 
 def hand_over(handover: Handover) -> Iterator[Any]:
-    """Give a proven sweep to the load package that dlt is extracting: its state, and its Parquet files."""
-    pipeline: Any = dlt.current.pipeline()
-    load_id = load_package_state()["load_id"]
-    destination_of(pipeline).expect(load_id, handover)
-    # dlt puts its state into the package of the default schema, which another pipeline may have named
-    pipeline.default_schema_name = dlt.current.source_schema().name
-    state = dlt.current.resource_state(handover.spec.name)
-    if handover.request.state:
-        state.update(merged_state(state, handover.request.state))
-    if handover.spec.history:
-        # this load brings the history up to date, or nothing of it stays
-        state[HISTORY_STATE] = {"load_id": load_id}
+    """Give a proven sweep, as Parquet files, to the load package that dlt is extracting."""
+    destination = destination_of(dlt.current.pipeline())
+    destination.expected[load_package_state()["load_id"]].append(handover)
     for table, path, rows in handover.files():
         columns = {
             name: {"name": name, "nullable": True, **dlt_type(duckdb_type(kind))}

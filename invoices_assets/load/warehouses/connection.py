@@ -9,14 +9,21 @@ and in the working folder, never in the warehouse.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from invoices_assets.load.catalog import Catalog
 from invoices_assets.load.sql import CATALOG, ident
+from invoices_assets.load.warehouses.catalog import Catalog, Log
+
+
+@contextlib.contextmanager
+def reading(catalog: Catalog, log: Log = lambda _: None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for reading, after the end of a load that would keep readers out."""
+    with catalog.undisturbed(log), open_warehouse(catalog, read_only=True, log=log) as connection:
+        yield connection
 
 
 @contextlib.contextmanager
@@ -25,7 +32,7 @@ def open_warehouse(
     *,
     working_dir: Path | None = None,
     read_only: bool = False,
-    log: Callable[[str], None] = lambda _: None,
+    log: Log = lambda _: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection on which the warehouse is attached as `warehouse`, closed at the end.
 

@@ -1,0 +1,87 @@
+"""What dlt keeps beside the rows: the schema of the tables, the state of the pipeline, and the loads.
+
+dlt prepares schema and state before its load step, on its own copies. Here both are worked out in the transaction of
+the load, from what the warehouse has, so that runs of other resources and partitions may load in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import duckdb
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import pipeline_state_table
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, default_pipeline_state, state_doc
+
+from invoices_assets.load.destination.session import Session
+from invoices_assets.load.saved_state import merged_state, pipeline_state
+from invoices_assets.load.tables import qualified
+
+
+class Books:
+    """dlt's own tables in an open warehouse.
+
+    Parameters:
+        connection: in the transaction of the load.
+        dataset: the schema of the tables; also the name of dlt's pipeline, of its source and of its schema.
+        configuration: of dlt's client.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        dataset: str,
+        configuration: DuckDbClientConfiguration,
+        capabilities: DestinationCapabilitiesContext,
+    ) -> None:
+        self._connection = connection
+        self._dataset = dataset
+        self._configuration = configuration, capabilities
+
+    def make_tables(self, tables: Iterable[Any]) -> None:
+        """Make and complete tables, and write them into dlt's schema beside those of other resources.
+
+        Parameters:
+            tables: as dlt's schema has them.
+        """
+        schema = self._schema()
+        tables = [*tables, cast(Any, pipeline_state_table())]
+        for table in tables:
+            schema.tables.pop(table["name"], None)
+            schema.update_table(table)
+        schema = Schema.from_dict(cast(Any, schema.to_dict(bump_version=True)))
+        session = Session(self._connection, schema, *self._configuration)
+        session.initialize_storage()
+        session.update_stored_schema({*(table["name"] for table in tables), *schema.dlt_table_names()})
+
+    def close(self, states: Mapping[str, Mapping[str, Any]], load_id: str) -> None:
+        """Write the row of the state and that of the load.
+
+        Parameters:
+            states: what changes of dlt's state, by resource.
+        """
+        schema = self._schema()
+        state: Any = pipeline_state(self._connection, self._dataset) or {**default_pipeline_state(), "schema_names": []}
+        if schema.name not in state["schema_names"]:
+            state["schema_names"].append(schema.name)
+        state.setdefault("pipeline_name", self._dataset)
+        state.setdefault("dataset_name", self._dataset)
+        state.setdefault("default_schema_name", schema.name)
+        resources = state.setdefault("sources", {}).setdefault(schema.name, {}).setdefault("resources", {})
+        for resource, update in states.items():
+            resources[resource] = merged_state(resources.get(resource, {}), update)
+        bump_pipeline_state_version_if_modified(state)
+        row: Any = state_doc(cast(Any, {"_local": {}, **state}), load_id)
+        table = qualified(self._dataset, schema.state_table_name)
+        names, marks = ", ".join(row), ", ".join("?" for _ in row)
+        self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+        Session(self._connection, schema, *self._configuration).complete_load(load_id)
+
+    def _schema(self) -> Schema:
+        empty = Schema(self._dataset)
+        found = Session(self._connection, empty, *self._configuration).get_stored_schema(empty.name)
+        return Schema.from_dict(json.loads(found.schema)) if found else empty

@@ -1,0 +1,147 @@
+"""Whoever has a dlt pipeline of their own: `complete_rest_source` into `atomic_duckdb`, without Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.pipeline import Pipeline
+
+from invoices_assets.extract.api import Api
+from invoices_assets.load.destination.atomic import atomic_duckdb
+from invoices_assets.load.destination.deferred import DeferredPipeline
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.refresh.plan import RefreshRequest
+from invoices_assets.refresh.source import complete_rest_source
+from invoices_assets.source.file import DEFAULT_SOURCE, Source
+from invoices_assets_tests.support.invoices import asked_since
+from invoices_assets_tests.support.load_helpers import rows
+from invoices_assets_tests.support.loader import Loader
+from invoices_assets_tests.support.sweep_helpers import config
+from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Faults, Vendor, faults, serve
+
+SOURCE = Source(DEFAULT_SOURCE, config())
+EVERYTHING = "SELECT * EXCLUDE (_dlt_load_id) FROM w.invoicing.{} ORDER BY _dlt_id"
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book.of(250)
+
+
+@pytest.fixture
+def api(server: Vendor) -> Api:
+    return Api(server.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]))
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "plain.duckdb"
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, warehouse: Path) -> Iterator[Pipeline]:
+    made = dlt.pipeline(
+        "invoicing",
+        pipelines_dir=str(tmp_path / "dlt"),
+        destination=atomic_duckdb(warehouse),
+        dataset_name="invoicing",
+    )
+    yield made
+    made.deactivate()
+
+
+def cause_of(error: PipelineStepFailed) -> str:
+    return str(error.exception.__cause__ or error.exception)
+
+
+def test_a_pipeline_of_anybody_loads_what_our_assets_load(
+    pipeline: Pipeline, warehouse: Path, api: Api, book: Book, tmp_path: Path
+) -> None:
+    ours = Loader(tmp_path, api.base_url)
+    for _ in range(2):
+        pipeline.run(complete_rest_source(SOURCE, api))
+        ours.refresh()
+        for table in ("invoices", "invoices__line_items"):
+            assert rows(warehouse, EVERYTHING.format(table)) == rows(ours.warehouse, EVERYTHING.format(table))
+        book.update("inv_0000003", status="void", line_items=[])
+        book.insert({**book.records[0], "id": "inv_new", "updated_at": "2027-01-01T00:00:00Z"})
+
+
+def test_the_second_run_asks_for_what_changed(pipeline: Pipeline, api: Api, server: Vendor) -> None:
+    pipeline.run(complete_rest_source(SOURCE, api))
+    assert asked_since(server) == {None}
+    pipeline.run(complete_rest_source(SOURCE, api))
+    assert None not in asked_since(server)
+
+
+def test_the_whole_of_it_is_asked_for_by_a_request(pipeline: Pipeline, api: Api, book: Book, warehouse: Path) -> None:
+    pipeline.run(complete_rest_source(SOURCE, api))
+    book.delete("inv_0000003")
+    pipeline.run(complete_rest_source(SOURCE, api, RefreshRequest("reconcile")))
+    assert rows(warehouse, "SELECT count(*), count(deleted_at) FROM w.invoicing.invoices") == [(250, 1)]
+
+
+def test_dlts_trace_knows_the_rows(pipeline: Pipeline, api: Api) -> None:
+    pipeline.run(complete_rest_source(SOURCE, api))
+    trace = pipeline.last_trace
+    assert trace is not None
+    assert trace.last_extract_info.metrics
+    [metrics] = next(iter(trace.last_extract_info.metrics.values()))
+    assert metrics["table_metrics"]["invoices"].items_count == 250
+
+
+def test_a_sweep_that_is_not_complete_loads_nothing(
+    tmp_path: Path, pipeline: Pipeline, warehouse: Path, book: Book
+) -> None:
+    with serve(book=book, faults=Faults(faults.wrong_total(lambda total: total + 1))) as server:
+        api = Api(server.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]))
+        with pytest.raises(PipelineStepFailed) as failed:
+            pipeline.run(complete_rest_source(SOURCE, api))
+    assert "251" in cause_of(failed.value)
+    assert not warehouse.exists()
+
+
+def test_a_destination_that_loads_in_many_steps_is_refused(tmp_path: Path, api: Api, server: Vendor) -> None:
+    plain = dlt.pipeline(
+        "invoicing", pipelines_dir=str(tmp_path / "dlt"), destination=dlt.destinations.duckdb(str(tmp_path / "x.duckdb"))
+    )
+    with pytest.raises(PipelineStepFailed) as failed:
+        plain.run(complete_rest_source(SOURCE, api))
+    assert "atomic_duckdb(path)" in str(failed.value)
+    assert not server.requests
+
+
+def test_rows_that_nothing_has_proven_are_refused(pipeline: Pipeline, warehouse: Path) -> None:
+    with pytest.raises(PipelineStepFailed, match="complete_rest_source"):
+        pipeline.run([{"id": 1}], table_name="invoices")
+    assert not warehouse.exists()
+
+
+def test_a_package_that_a_failed_load_has_left_is_not_loaded_later(
+    pipeline: Pipeline, api: Api, book: Book, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("invoices_assets.load.load.write_rows", lambda *_: 1 / 0)
+        with pytest.raises(PipelineStepFailed, match="division by zero"):
+            pipeline.run(complete_rest_source(SOURCE, api))
+    book.update("inv_0000003", status="void")
+    with pytest.raises(PipelineStepFailed, match=r"was left by another run.*pipeline\.drop\(\)"):
+        pipeline.run(complete_rest_source(SOURCE, api))
+    pipeline.drop()
+    pipeline.run(complete_rest_source(SOURCE, api))
+    assert rows(warehouse, "SELECT count(*) FROM w.invoicing.invoices") == [(250,)]
+
+
+def test_a_deferred_pipeline_is_made_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "data"))
+    pipeline: Any = DeferredPipeline("invoicing")
+    assert isinstance(pipeline, Pipeline)
+    assert (pipeline.pipeline_name, pipeline.dataset_name) == ("invoicing", "invoicing")
+    assert list(tmp_path.iterdir()) == []
+    assert pipeline.has_data is False
+    assert list(tmp_path.iterdir()) != []

@@ -136,7 +136,7 @@ class Load:
         return {**(self.request.state or {}), **history}
 
     def describe(self) -> None:
-        """Tell what is in the tables afterwards."""
+        """Tell what is in the tables now."""
         with self.result.timed("describe"):
             root, dataset = self._delta.plan.root.name, self.settings.dataset
             tables = stored_tables(self.connection, self.settings, root)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
@@ -154,12 +154,16 @@ class AtomicClient(DuckDbClient):
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        if table.get("name") not in self.schema.dlt_table_names() and load_id not in self.destination.expected:
+        if load_id not in self.destination.expected:
+            self._refuse_foreign(load_id, {table["name"] or ""} - set(self.schema.dlt_table_names()))
+        return CollectJob(file_path)
+
+    def _refuse_foreign(self, load_id: str, tables: Collection[str]) -> None:
+        if tables:
             raise DestinationTerminalException(
                 f"the load package {load_id} was left by another run, or is none of `complete_rest_source`; nothing "
                 "of it was loaded; call `pipeline.drop()` and run again"
             )
-        return CollectJob(file_path)
 
     def collect(self, load_id: str, table: str, file: str) -> None:
         """Keep a file for `complete_load`; but for those of dlt's state, which is written anew."""
@@ -175,6 +179,8 @@ class AtomicClient(DuckDbClient):
         """
         handovers, log = self.destination.expected.pop(load_id, []), self.destination.log
         if not handovers:
+            # after a dry run there is dlt's own state alone
+            self._refuse_foreign(load_id, self.schema.data_table_names())
             return
         catalog, timed = catalog_of(self._settings), handovers[0].result.timed
         with plainly(catalog), ExitStack() as stack:
@@ -187,14 +193,12 @@ class AtomicClient(DuckDbClient):
             books = Books(connection, catalog.settings.dataset, self.config, self.capabilities)
             loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]
             written = {load.spec.name: load.new_state(load_id) for load in loads if load.differs}
+            for load in loads:
+                load.describe()
             if written:
                 books.close(written, load_id)
                 with timed("commit"):
                     connection.commit()
-            else:
-                connection.rollback()
-            for load in loads:
-                load.describe()
             with timed("close"):
                 stack.close()
 

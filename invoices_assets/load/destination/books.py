@@ -12,14 +12,15 @@ from typing import Any, cast
 
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
-from dlt.common.schema.utils import pipeline_state_table
+from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column, pipeline_state_table
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, default_pipeline_state, state_doc
 
 from invoices_assets.load.destination.session import Session
 from invoices_assets.load.saved_state import merged_state, pipeline_state
-from invoices_assets.load.tables import qualified
+from invoices_assets.load.tables import LOAD_ID, ROW_ID, qualified
 
 
 class Books:
@@ -49,7 +50,9 @@ class Books:
             tables: as dlt's schema has them.
         """
         schema = self._schema()
-        tables = [*tables, cast(Any, pipeline_state_table())]
+        states: Any = pipeline_state_table()
+        states["columns"] |= {ROW_ID: dlt_id_column(), LOAD_ID: dlt_load_id_column()}
+        tables = [*tables, states]
         for table in tables:
             schema.tables.pop(table["name"], None)
             schema.update_table(table)
@@ -75,7 +78,7 @@ class Books:
         for resource, update in states.items():
             resources[resource] = merged_state(resources.get(resource, {}), update)
         bump_pipeline_state_version_if_modified(state)
-        row: Any = state_doc(cast(Any, {"_local": {}, **state}), load_id)
+        row: Any = {**state_doc(cast(Any, {"_local": {}, **state}), load_id), ROW_ID: generate_dlt_id()}
         table = qualified(self._dataset, schema.state_table_name)
         names, marks = ", ".join(row), ", ".join("?" for _ in row)
         self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))

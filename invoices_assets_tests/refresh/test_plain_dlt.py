@@ -92,10 +92,10 @@ def test_the_whole_of_it_is_asked_for_by_a_request(pipeline: Pipeline, api: Api,
 
 def test_dlts_trace_knows_the_rows(pipeline: Pipeline, api: Api) -> None:
     pipeline.run(complete_rest_source(SOURCE, api))
-    trace = pipeline.last_trace
-    assert trace is not None
-    assert trace.last_extract_info.metrics
-    metrics = [metrics for package in trace.last_extract_info.metrics.values() for metrics in package]
+    assert pipeline.last_trace is not None
+    done = pipeline.last_trace.last_extract_info
+    assert done is not None
+    metrics = [metrics for package in done.metrics.values() for metrics in package]
     counts = {name: found.items_count for extracted in metrics for name, found in extracted["table_metrics"].items()}
     assert counts["invoices"] == 250
 

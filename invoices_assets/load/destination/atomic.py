@@ -213,7 +213,7 @@ class AtomicClient(DuckDbClient):
         load = Load(connection, catalog, handover.spec, handover.request, handover.result)
         delta = load.compare(handover.arrived())
         if load.differs:
-            books.make_tables(dlt_tables(delta.plan, handover.spec))
+            books.make_tables(dlt_tables(delta.plan, handover.spec, has_rejected=delta.counts.rejected_new > 0))
             load.write(load_id, load_package_state()["state"]["created_at"].isoformat())
         return load
 

@@ -33,11 +33,12 @@ _PRECISIONS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "HUGEINT": 128}
 _PRECISIONS |= {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
 
 
-def dlt_tables(plan: LoadPlan, spec: ResourceSpec) -> list[Table]:
-    """All tables of a resource: the main one, its child tables, its rejected records and its history."""
+def dlt_tables(plan: LoadPlan, spec: ResourceSpec, *, has_rejected: bool) -> list[Table]:
+    """The tables of a load: the main one, its child tables, its rejected records, if any, and its history."""
     tables = [_main(plan, spec)] if plan.root.columns else []
     tables += [_child(plan, table, spec) for table in plan.children]
-    tables.append(_rejected(rejected_table(plan.root.name)))
+    if has_rejected:
+        tables.append(_rejected(rejected_table(plan.root.name)))
     if plan.history is not None:
         tables.append(_history(plan.history, spec))
     return tables

@@ -144,12 +144,15 @@ def _resolved(settings: WarehouseSettings) -> Any:
     import dlt
     from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
+    from invoices_assets.source.dlt_settings import own_settings
+
     given = dict(settings.credentials or {})
     names = {"catalog": CATALOG_SETTING, "storage": STORAGE}
-    for name, setting in names.items():
-        given.setdefault(name, dlt.secrets.get(f"destination.ducklake.credentials.{name}"))
-        if not given[name] and not dlt.secrets.get(f"destination.ducklake.credentials.{name}.bucket_url"):
-            raise WarehouseUnusable(f"the destination ducklake needs {setting}, which is not set")
+    with own_settings(but_destination=True):
+        for name, setting in names.items():
+            given.setdefault(name, dlt.secrets.get(f"destination.ducklake.credentials.{name}"))
+            if not given[name] and not dlt.secrets.get(f"destination.ducklake.credentials.{name}.bucket_url"):
+                raise WarehouseUnusable(f"the destination ducklake needs {setting}, which is not set")
     try:
         credentials = DuckLakeCredentials(**given)
     except Exception:

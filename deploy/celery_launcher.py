@@ -11,11 +11,18 @@ ANSWER_SECONDS = 10.0
 
 
 class WatchfulCeleryRunLauncher(CeleryRunLauncher):
-    """Takes a run for running only while a worker says so.
+    """Takes a run for running only while a worker says so, and tells Dagster of a run that it is being terminated.
 
     Celery writes STARTED once, and nobody corrects it when the whole worker is gone: dagster-celery's own launcher
-    calls such a run healthy until `max_runtime_seconds` (dagster pull request 33493 is open about it).
+    calls such a run healthy until `max_runtime_seconds` (dagster pull request 33493 is open about it). And a run that
+    it terminates takes the signal for an accident, so it fails, and is repeated.
     """
+
+    def terminate(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_canceling(run)
+        return super().terminate(run_id)
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         health = super().check_run_worker_health(run)

@@ -1,6 +1,6 @@
 """A source file as a dlt source whose resources are complete, or fail.
 
-api = Api("https://api.vendor.example", key)
+api = Api("https://api.vendor.example", key, Redactor([key]))
 pipeline = dlt.pipeline("invoicing", destination=atomic_duckdb("data/invoices.duckdb"), dataset_name="invoicing")
 pipeline.run(complete_rest_source(read_source("source.yaml"), api))
 """

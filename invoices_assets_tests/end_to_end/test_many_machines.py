@@ -20,7 +20,7 @@ from invoices_assets_tests.support.machines import Machines, deployed, redis_ser
 from invoices_assets_tests.support.months import by_month
 from invoices_assets_tests.support.rows import assert_holds
 from invoices_assets_tests.support.versioning import SCD2
-from invoices_assets_tests.support.warehouses import execute, postgres_server
+from invoices_assets_tests.support.warehouses import PASSWORD, execute, postgres_server
 from invoices_assets_tests.vendor import Book, Vendor, serve
 
 SECRET = "s3cret-key-of-the-machines-test"
@@ -42,12 +42,14 @@ class Deployment:
     """What is deployed, and what the backfills have made of it.
 
     Parameters:
+        storage: address of the database that Dagster keeps its storage in.
         lost: the id of the run whose worker died.
     """
 
     dev: Dev
     machines: Machines
     server: Vendor
+    storage: str
     backfills: list[str] = field(default_factory=list)
     lost: str = ""
 
@@ -98,6 +100,10 @@ class Deployment:
                 yield warehouse
 
 
+def in_database(dsn: str, name: str) -> str:
+    return dsn.removesuffix("postgres") + name
+
+
 def into(destination: str) -> dict[str, Any]:
     return {"resources": {"warehouse": {"config": {"destination": destination}}}}
 
@@ -115,7 +121,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     ):
         for name in ("dagster", "warehouse"):
             execute(dsn, f"CREATE DATABASE {name}")
-        warehouse = dsn.replace("/postgres", "/warehouse")
+        warehouse = in_database(dsn, "warehouse")
         machines = Machines(
             folder,
             storage_in(dsn, "dagster") | {"DAGSTER_CELERY_BROKER_URL": broker},
@@ -130,7 +136,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             QUICK,
         )
         with deployed(machines) as dev:
-            yield Deployment(dev, machines, server)
+            yield Deployment(dev, machines, server, in_database(dsn, "dagster"))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +158,7 @@ def filled(deployment: Deployment) -> Deployment:
     until(lambda: asked)
     deployment.kill_the_worker_of_a_run_in(FATAL_MONTH)
     done = 2 * len(MONTHS)
-    until(lambda: [run["status"] for run in deployment.runs()].count("SUCCESS") == done, 240)
+    until(lambda: [run["status"] for run in deployment.runs()].count("SUCCESS") == done, 400, 2)
     return deployment
 
 
@@ -173,6 +179,58 @@ def test_every_month_is_exact_with_its_lines_and_one_version_of_each_invoice(
     assert versions == [(record["id"], None) for record in filled.book.records]
 
 
+@pytest.fixture(scope="module")
+def reconciled(filled: Deployment) -> Deployment:
+    """After changes at the API and a run of `reconcile_invoices` for each warehouse, launched as by the launchpad."""
+    for record in filled.book.records[:3]:
+        filled.book.update(record["id"], status="void", line_items=record["line_items"][:1])
+    for destination in WAREHOUSES:
+        started = filled.dev.asked_to_launch("reconcile_invoices", into(destination))
+        assert filled.dev.finished(started["run"]["id"]) == "SUCCESS"
+    return filled
+
+
+@pytest.mark.parametrize("destination", WAREHOUSES)
+def test_a_change_afterwards_is_one_more_version_and_other_lines(reconciled: Deployment, destination: str) -> None:
+    changed = [record["id"] for record in reconciled.book.records[:3]]
+    with reconciled.opened(destination) as warehouse:
+        assert_holds(warehouse, reconciled.book)
+        versions = warehouse.execute(
+            "SELECT id, count(*), count(valid_to) FROM invoices_history GROUP BY id HAVING count(*) > 1 ORDER BY id"
+        ).fetchall()
+        past = warehouse.execute("SELECT count(*) FROM invoices_history WHERE valid_to IS NOT NULL").fetchone()
+    assert versions == [(id, 2, 1) for id in changed]
+    assert past == (3,)
+
+
+def test_the_key_and_the_password_of_the_warehouse_are_in_nothing_that_is_kept(reconciled: Deployment) -> None:
+    import redis
+
+    redis.Redis.from_url(reconciled.machines.dagster["DAGSTER_CELERY_BROKER_URL"]).save()
+    for storage in ("runs", "event_logs", "bulk_actions"):
+        [(kept,)] = execute(reconciled.storage, f"SELECT string_agg(kept::text, '') FROM {storage} AS kept")
+        assert "invoices" in kept
+        assert [secret for secret in (SECRET, PASSWORD) if secret in kept] == []
+    files = [path for path in reconciled.machines.folder.rglob("*") if path.is_file()]
+    assert any(path.name == "dump.rdb" for path in files)
+    assert [path for path in files for secret in (SECRET, PASSWORD) if secret.encode() in path.read_bytes()] == []
+
+
+def test_a_run_that_somebody_terminates_is_canceled_so_that_it_is_not_repeated(reconciled: Deployment) -> None:
+    asked: list[int] = []
+
+    @reconciled.server.on_request
+    def wait(number: int) -> None:
+        if not asked:
+            reconciled.server.requests[-1].delay = 20
+            asked.append(number)
+
+    run_id = reconciled.dev.asked_to_launch("refresh_invoices", into("postgres"))["run"]["id"]
+    until(lambda: asked)
+    assert reconciled.dev.ask(TERMINATE, id=run_id)["__typename"] == "TerminateRunSuccess"
+    assert reconciled.dev.finished(run_id) == "CANCELED"
+
+
 BACKFILL = """mutation Backfill($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
     __typename
@@ -187,4 +245,8 @@ RUNS = """query Runs($filter: RunsFilter!) {
 
 LOG = """query Log($id: ID!) {
   logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } }
+}"""
+
+TERMINATE = """mutation Terminate($id: String!) {
+  terminateRun(runId: $id) { __typename ... on PythonError { message } }
 }"""

@@ -179,7 +179,7 @@ class Machines:
 
 @contextlib.contextmanager
 def deployed(machines: Machines) -> Iterator[Dev]:
-    """Starts code location, webserver and two workers, and ends all processes of these machines; yields the webserver."""
+    """Starts code location, webserver and two workers, and ends all machines; yields the webserver."""
     try:
         machines.start("code")
         for number in ("1", "2"):
@@ -200,8 +200,8 @@ def _is_loaded(dev: Dev) -> bool:
     return bool(found) and found["__typename"] == "RepositoryLocation"
 
 
-def until(is_so: Callable[[], Any], limit: float = 60.0) -> Any:
-    """Asks until there is an answer.
+def until(is_so: Callable[[], Any], limit: float = 60.0, pause: float = 0.5) -> Any:
+    """Asks until there is an answer, with a pause in seconds before each further time.
 
     Raises:
         AssertionError: there was none within `limit` seconds.
@@ -210,7 +210,7 @@ def until(is_so: Callable[[], Any], limit: float = 60.0) -> Any:
     while time.monotonic() < end:
         if answer := is_so():
             return answer
-        time.sleep(0.5)
+        time.sleep(pause)
     raise AssertionError(f"nothing after {limit:g} s")
 
 

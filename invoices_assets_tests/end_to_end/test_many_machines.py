@@ -148,7 +148,7 @@ def filled(deployment: Deployment) -> Deployment:
     def wait(number: int) -> None:
         call = deployment.server.requests[-1]
         if call.query.get("created_from", "").startswith(FATAL_MONTH) and not deployment.lost:
-            call.delay = 5
+            call.delay = 20
             asked.append(number)
 
     for destination in WAREHOUSES:

@@ -13,6 +13,7 @@ from dlt.sources.rest_api.config_setup import build_parent_record, collect_resol
 from invoices_assets.errors import BadAnswer, IncompleteSweep
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
+from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.sweep import EVERYTHING, Progress, Sink, SweepRequest, SweepResult, sweep
 from invoices_assets.source.record_key import keys_of
@@ -58,29 +59,39 @@ class _Passed:
 
 
 class _Distinct:
-    """The keys over all parents: each has to be one record."""
+    """The keys over all parents: each has to be one record.
 
-    def __init__(self, spec: ResourceSpec) -> None:
+    Parameters:
+        ids: counts them; empty.
+    """
+
+    def __init__(self, spec: ResourceSpec, ids: IdCount) -> None:
         self._spec = spec
         self._identities = keys_of(spec)
-        self._keys: set[int] = set()
+        self._ids = ids
+        self._added = 0
 
     def add(self, pages: Sequence[Page]) -> None:
-        """Takes the records of one parent.
+        """Takes the records of one parent."""
+        keys = {key for page in pages for key in self._identities(page.outline) if key is not None}
+        self._ids.add(keys)
+        self._added += len(keys)
+
+    def prove(self) -> None:
+        """Raises unless each key came under one parent only.
 
         Raises:
-            IncompleteSweep: a key came under another parent already.
+            IncompleteSweep: it did not.
         """
-        keys = {hash(key) for page in pages for key in self._identities(page.outline) if key is not None}
-        if not self._keys.isdisjoint(keys):
-            parent = self._spec.parent
-            fields = list(self._spec.include_from_parent) or ["id"]
-            raise IncompleteSweep(
-                f"The same key of `{self._spec.name}` comes under several `{parent}`, so it identifies a record only "
-                f"together with its parent: add the parent's field to the key, `include_from_parent: [{fields[0]}]` "
-                f"and `primary_key: [_{parent}_{fields[0]}, {', '.join(self._spec.key_fields)}]`."
-            )
-        self._keys |= keys
+        if self._ids.distinct == self._added:
+            return
+        parent = self._spec.parent
+        fields = list(self._spec.include_from_parent) or ["id"]
+        raise IncompleteSweep(
+            f"The same key of `{self._spec.name}` comes under several `{parent}`, so it identifies a record only "
+            f"together with its parent: add the parent's field to the key, `include_from_parent: [{fields[0]}]` "
+            f"and `primary_key: [_{parent}_{fields[0]}, {', '.join(self._spec.key_fields)}]`."
+        )
 
 
 def sweep_dependent(
@@ -100,20 +111,23 @@ def sweep_dependent(
     began = time.monotonic()
     parents = _Collected(spec)
     swept = _sweep_parents(parent, connection, parents, asked)
-    distinct, alone = _Distinct(spec), _without_parent(spec)
+    alone = _without_parent(spec)
     endpoint = connection.endpoint(http, alone)
     sink.start_over()
-    for values, inherited in parents.values:
-        passed = _Passed(inherited)
-        one = replace(asked, limit=None, parent_values=values)
-        part = sweep(alone, endpoint, passed, one, window=connection.window, progress=progress)
-        distinct.add(passed.pages)
-        for page in passed.pages:
-            sink.add(page)
-        _add(swept, part)
-        if asked.limit is not None and swept.rows >= asked.limit:
-            swept.complete = False
-            break
+    with IdCount(asked.folder) as ids:
+        distinct = _Distinct(spec, ids)
+        for values, inherited in parents.values:
+            passed = _Passed(inherited)
+            one = replace(asked, limit=None, parent_values=values)
+            part = sweep(alone, endpoint, passed, one, window=connection.window, progress=progress)
+            distinct.add(passed.pages)
+            for page in passed.pages:
+                sink.add(page)
+            _add(swept, part)
+            if asked.limit is not None and swept.rows >= asked.limit:
+                swept.complete = False
+                break
+        distinct.prove()
     swept.seconds = time.monotonic() - began
     return swept
 
@@ -123,7 +137,9 @@ def _sweep_parents(parent: ResourceSpec, connection: Api, sink: Sink, asked: Swe
     http = connection.client(parent)
     try:
         endpoint = connection.endpoint(http, parent)
-        swept = sweep(parent, endpoint, sink, SweepRequest(confirm=asked.confirm), window=connection.window)
+        swept = sweep(
+            parent, endpoint, sink, SweepRequest(confirm=asked.confirm, folder=asked.folder), window=connection.window
+        )
     finally:
         http.close()
     return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)

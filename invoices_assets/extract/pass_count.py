@@ -8,6 +8,7 @@ from typing import Any
 
 from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.claims import NOTHING, Claims
+from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
 
 USUAL_SIZES = frozenset((10, 20, 25, 30, 40, 50))
@@ -30,6 +31,7 @@ class PassCount:
     Parameters:
         identities: gives the identity of each record of a page, None where one has none.
         position: the parameter that asks for a page, for sentences.
+        ids: counts the identities; empty.
         asked: how many records a page is asked to have; None where that is not known.
         stamp: gives the change stamp of a record; None where the source file names none.
     """
@@ -38,6 +40,7 @@ class PassCount:
         self,
         identities: Callable[[Sequence[Any]], list[Any]],
         position: str,
+        ids: IdCount,
         asked: int | None = None,
         stamp: Callable[[Any], Any] | None = None,
     ) -> None:
@@ -45,7 +48,7 @@ class PassCount:
         self._read: tuple[Page, list[Any]] | None = None
         self._position = position
         self._stamp = stamp
-        self._ids: dict[int, Any] = {}
+        self._ids = ids
         self._fingerprints: set[int] = set()
         self._last_fingerprint: int | None = None
         self._last: Any = None
@@ -57,7 +60,6 @@ class PassCount:
         self.pages = 0
         self.without_key = 0
         self.pages_without_key = 0
-        self.renewed = 0
         self.is_unmodified = False
         self.ends_empty = False
         self.sizes: tuple[int, int] = (0, 0)
@@ -65,7 +67,7 @@ class PassCount:
     @property
     def distinct(self) -> int:
         """Distinct records: ids, and each record without an id."""
-        return len(self._ids) + self.without_key
+        return self._ids.distinct + self.without_key
 
     @property
     def total(self) -> int | None:
@@ -126,15 +128,15 @@ class PassCount:
 
     def knows(self, page: Page) -> bool:
         """Whether every record of a page came before."""
-        return all(hash(key) in self._ids for key in self._keys(page))
+        return all(self._known(page))
 
     def knows_any_of(self, page: Page) -> bool:
         """Whether a record of a page came before."""
-        return any(hash(key) in self._ids for key in self._keys(page))
+        return any(self._known(page))
 
     def has_same_records(self, other: PassCount) -> bool:
         """Whether another pass brought the same ids."""
-        return self._ids.keys() == other._ids.keys() and self.without_key == other.without_key
+        return self.without_key == other.without_key and self._ids.is_same(other._ids)
 
     def add(self, page: Page) -> None:
         """Counts a page that has records.
@@ -143,7 +145,7 @@ class PassCount:
             IncompleteSweep: an object stands in the place of the list, and it has no key, so that it is no record.
         """
         keys = self._keys(page)
-        named = [hash(key) for key in keys if key is not None]
+        named = [key for key in keys if key is not None]
         self.pages_without_key += not named
         if not named and page.shape == "object":
             raise nameless()
@@ -151,9 +153,10 @@ class PassCount:
         self._fingerprints.add(self._last_fingerprint)
         self._last = page.outline[-1]
         if self._stamp is None:
-            self._ids |= dict.fromkeys(named)
+            self._ids.add(named)
         else:
-            self._add_with_stamps(page, keys)
+            stamps = [self._stamp(record) for key, record in zip(keys, page.outline, strict=True) if key is not None]
+            self._ids.add(named, stamps)
         self.without_key += len(keys) - len(named)
         self.pages += 1
         self.rows += len(keys)
@@ -188,18 +191,14 @@ class PassCount:
         """
         if expected is not None and self.distinct != expected:
             raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came")
-        if self.rows - self.renewed != self.distinct:
-            twice = self.rows - self.renewed - self.distinct
+        # a keyset in the order of change shows what changes meanwhile once more, in its later version
+        twice = self.rows - self._ids.renewed - self.distinct
+        if twice:
             raise RecordsMoved(f"{twice} of {self.rows} records came twice")
 
-    def _add_with_stamps(self, page: Page, keys: Sequence[Any]) -> None:
-        assert self._stamp is not None
-        stamps = map(hash, map(self._stamp, page.outline))
-        found = {hash(key): stamp for key, stamp in zip(keys, stamps, strict=True) if key is not None}
-        if not self._ids.keys().isdisjoint(found):
-            # a keyset in the order of change shows what changes meanwhile once more, in its later version
-            self.renewed += sum(key in self._ids and self._ids[key] != stamp for key, stamp in found.items())
-        self._ids |= found
+    def _known(self, page: Page) -> list[bool]:
+        named = [key for key in self._keys(page) if key is not None]
+        return self._ids.known(named) + [False] * (len(page.outline) - len(named))
 
     def _fingerprint(self, page: Page) -> int:
         """The same for the same records, whether or not the first of them is left out for it came before."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import requests
@@ -14,6 +16,7 @@ import requests
 from invoices_assets.errors import IncompleteSweep, NotFound
 from invoices_assets.extract.completeness import believe_end
 from invoices_assets.extract.endpoint import Endpoint
+from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import Style
 from invoices_assets.extract.pagination.walk import walk_of
@@ -54,6 +57,7 @@ class SweepRequest:
         confirm: what is missing will be marked as deleted, so where a pass cannot see every move, a second one has to
             bring the same records.
         parent_values: values of `{resources.…}` placeholders.
+        folder: for what does not stay in memory; None for the system's temporary place.
     """
 
     start: Any = None
@@ -61,6 +65,7 @@ class SweepRequest:
     limit: int | None = None
     confirm: bool = False
     parent_values: Mapping[str, Any] | None = None
+    folder: Path | None = None
 
 
 EVERYTHING = SweepRequest()
@@ -125,25 +130,28 @@ def sweep(
     Raises:
         IncompleteSweep: no pass added up.
         RequestFailed: a page cannot be had.
+        WarehouseUnusable: the folder cannot be written.
     """
     began = time.monotonic()
     request = endpoint.request(asked.start, asked.parent_values, asked.dates)
     counts: list[PassCount] = []
     moved = ""
-    while len(counts) < PASSES:
-        one = _Pass(spec, asked, walk_of(endpoint, spec.paginator, request), request)
-        sink.start_over()
-        try:
-            for page in one.pages(window):
-                sink.add(page)
-                if progress is not None:
-                    progress(one.count, time.monotonic() - began)
-            return replace(one.result(counts), passes=len(counts) + 1, seconds=time.monotonic() - began)
-        except RecordsMoved as error:
-            if isinstance(error, EndInDoubt) and str(error) == moved:
-                raise IncompleteSweep(moved) from None
-            counts, moved = [*counts, one.count], str(error)
-            _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), PASSES, moved)
+    with ExitStack() as stack:
+        while len(counts) < PASSES:
+            ids = stack.enter_context(IdCount(asked.folder))
+            one = _Pass(spec, asked, walk_of(endpoint, spec.paginator, request), request, ids)
+            sink.start_over()
+            try:
+                for page in one.pages(window):
+                    sink.add(page)
+                    if progress is not None:
+                        progress(one.count, time.monotonic() - began)
+                return replace(one.result(counts), passes=len(counts) + 1, seconds=time.monotonic() - began)
+            except RecordsMoved as error:
+                if isinstance(error, EndInDoubt) and str(error) == moved:
+                    raise IncompleteSweep(moved) from None
+                counts, moved = [*counts, one.count], str(error)
+                _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), PASSES, moved)
     raise IncompleteSweep(
         f"No pass over `{spec.name}` added up in {PASSES} attempts: {moved}. Its records move while they are "
         "read, or its pages overlap: give a stable sort in `params`, if the API has one."
@@ -153,10 +161,12 @@ def sweep(
 class _Pass:
     """One walk over the pages, and what is read of them on the way."""
 
-    def __init__(self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request) -> None:
+    def __init__(
+        self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request, ids: IdCount
+    ) -> None:
         self._spec, self._asked, self._walk = spec, asked, walk
         self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
-        self.count = _count_of(spec, request, walk)
+        self.count = _count_of(spec, request, walk, ids)
 
     def pages(self, window: int) -> Iterator[Page]:
         """The pages with new records, up to the end or to the limit."""
@@ -210,9 +220,9 @@ class _Pass:
         return result
 
 
-def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style) -> PassCount:
+def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style, ids: IdCount) -> PassCount:
     stamp = partial(stamp_of, path=spec.cursor.path) if spec.cursor is not None and walk.shows_changes_again else None
-    return PassCount(keys_of(spec), walk.parameter, _page_size(spec, request), stamp)
+    return PassCount(keys_of(spec), walk.parameter, ids, _page_size(spec, request), stamp)
 
 
 def _page_size(spec: ResourceSpec, request: requests.Request) -> int | None:

@@ -114,7 +114,7 @@ class Sweeping:
         directory = Path(pipeline.working_dir) / f"sweep_{self.spec.name}"
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
-            swept = self._sweep(http, plan, spools)
+            swept = self._sweep(http, replace(plan.sweep_request, folder=Path(pipeline.working_dir)), spools)
             if swept.rows == 0 and swept.complete and (plan.start is not None or plan.request.dates is not None):
                 self._prove_alive(http, settings)
             done = destination.results[self.spec.name] = RefreshResult(
@@ -151,14 +151,12 @@ class Sweeping:
     def _parent(self) -> ResourceSpec | None:
         return self.specs[self.spec.parent] if self.spec.parent is not None else None
 
-    def _sweep(self, http: HttpClient, plan: RefreshPlan, spools: Spools) -> SweepResult:
+    def _sweep(self, http: HttpClient, asked: SweepRequest, spools: Spools) -> SweepResult:
         progress = Progress(self.spec.name, self.tell)
         if self._parent is not None:
-            return sweep_dependent(
-                self.spec, self._parent, self.api, http, spools, plan.sweep_request, progress=progress
-            )
+            return sweep_dependent(self.spec, self._parent, self.api, http, spools, asked, progress=progress)
         endpoint = self.api.endpoint(http, self.spec)
-        return sweep(self.spec, endpoint, spools, plan.sweep_request, window=self.api.window, progress=progress)
+        return sweep(self.spec, endpoint, spools, asked, window=self.api.window, progress=progress)
 
     def _prove_alive(self, http: HttpClient, settings: WarehouseSettings) -> None:
         """An answer without a record to a question for some of them may be the answer to a refused key.

@@ -12,7 +12,7 @@ from invoices_assets.sensor import build_sensor
 _source = configured_source()
 _dataset = dataset_name()
 _assets = build_assets(_source, _dataset)
-_jobs = build_jobs(_assets)
+_jobs = build_jobs(_assets, _dataset)
 
 defs = dg.Definitions(
     assets=_assets,

@@ -1,21 +1,33 @@
-"""The two asset jobs and their schedules."""
-
-from __future__ import annotations
+"""The two asset jobs, the upkeep of the warehouse, and their schedules."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
-from invoices_assets.assets import MODE_TAG
+from invoices_assets.assets import MODE_TAG, POOL
 from invoices_assets.checks import NOTHING_MISSED
-from invoices_assets.resources import RECONCILE
+from invoices_assets.errors import RefreshError
+from invoices_assets.load.maintenance import maintain
+from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.resources import RECONCILE, Warehouse
 
 REFRESH = "refresh_invoices"
+MAINTAIN = "maintain_warehouse"
 
 
-def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
-    """`refresh_invoices` (what changed) and `reconcile_invoices` (everything, marks deletions)."""
+class MaintenanceConfig(dg.Config):
+    """What an upkeep leaves in place."""
+
+    keep_snapshots_days: float = Field(
+        default=30, ge=0, description="How long the former states of a lake stay readable (time travel)."
+    )
+
+
+def build_jobs(assets: Sequence[dg.AssetsDefinition], dataset: str) -> list[Any]:
+    """`refresh_invoices` (what changed), `reconcile_invoices` (everything, marks deletions), `maintain_warehouse`."""
     keys = [key for each in assets for key in each.keys]
     selection = dg.AssetSelection.assets(*keys)
     # a refresh cannot tell what refreshes miss; what the last complete sweep found stays in sight
@@ -33,13 +45,38 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition]) -> list[Any]:
             # not as config: what somebody enters in the launchpad takes its place as a whole
             tags={MODE_TAG: "reconcile"},
         ),
+        _maintenance(dataset),
     ]
 
 
 def build_schedules(jobs: list[Any]) -> list[dg.ScheduleDefinition]:
-    """Hourly refresh and weekly reconciliation; stopped until somebody starts them."""
-    refresh, reconcile = jobs
-    return [
-        dg.ScheduleDefinition(name=f"{REFRESH}_schedule", job=refresh, cron_schedule="0 * * * *"),
-        dg.ScheduleDefinition(name=f"{RECONCILE}_schedule", job=reconcile, cron_schedule="0 3 * * 0"),
-    ]
+    """Hourly refresh, weekly reconciliation and weekly upkeep after it; stopped until somebody starts them."""
+    times = {REFRESH: "0 * * * *", RECONCILE: "0 3 * * 0", MAINTAIN: "0 6 * * 0"}
+    return [dg.ScheduleDefinition(name=f"{job.name}_schedule", job=job, cron_schedule=times[job.name]) for job in jobs]
+
+
+def _maintenance(dataset: str) -> dg.JobDefinition:
+    @dg.op(pool=POOL)
+    def upkeep(context: dg.OpExecutionContext, config: MaintenanceConfig, warehouse: Warehouse) -> None:
+        redactor = Redactor()
+        keep = timedelta(days=config.keep_snapshots_days)
+        try:
+            with (
+                redactor.installed(),
+                redactor.guard(),
+                warehouse.run(dataset, redactor) as (settings, working_dir),
+            ):
+                done = maintain(settings, keep, working_dir, context.log.warning)
+        except RefreshError as error:
+            raise dg.Failure(str(error), allow_retries=error.may_be_retried) from None
+        context.add_output_metadata(done)
+
+    @dg.job(
+        name=MAINTAIN,
+        description="Merges small files of a lake and drops its former states; checkpoints a DuckDB file, vacuums "
+        "PostgreSQL. The rows stay as they are.",
+    )
+    def maintain_warehouse() -> None:
+        upkeep()
+
+    return maintain_warehouse

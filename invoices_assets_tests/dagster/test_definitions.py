@@ -172,10 +172,11 @@ def test_the_declared_columns_are_shown_before_the_first_run(spec: dg.AssetSpec)
 def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> None:
     repository = project.definitions().get_repository_def()
     checks = {key.name for key in repository.asset_graph.asset_check_keys}
-    assert {"refresh_invoices", "reconcile_invoices"} <= set(repository.job_names)
+    assert {"refresh_invoices", "reconcile_invoices", "maintain_warehouse"} <= set(repository.job_names)
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "refresh_invoices_schedule",
         "reconcile_invoices_schedule",
+        "maintain_warehouse_schedule",
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["invoices_changed_sensor"]
     assert checks == {"no_rejected_records", "nothing_missed_by_incremental", "complete"}
@@ -190,13 +191,17 @@ def test_nothing_starts_by_itself(project: Project) -> None:
 def test_the_schedules_are_hourly_and_weekly(project: Project) -> None:
     repository = project.definitions().get_repository_def()
     crons = {schedule.job.name: schedule.cron_schedule for schedule in repository.schedule_defs}
-    assert crons == {"refresh_invoices": "0 * * * *", "reconcile_invoices": "0 3 * * 0"}
+    assert crons == {
+        "refresh_invoices": "0 * * * *",
+        "reconcile_invoices": "0 3 * * 0",
+        "maintain_warehouse": "0 6 * * 0",
+    }
 
 
 def test_every_job_runs_in_one_process(project: Project) -> None:
     jobs = project.definitions().resolve_all_job_defs()
     assert {job.executor_def.name for job in jobs} == {"in_process"}
-    assert len(jobs) == 3
+    assert len(jobs) == 4
 
 
 def test_the_resource_does_not_take_the_key_itself() -> None:

@@ -78,9 +78,7 @@ def test_the_file_has_no_name_that_could_be_left_behind(pages: list[list[str]], 
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(
-        WarehouseUnusable, match=r"^the ids of the sweep cannot be kept in the working folder \(No such"
-    ):
+    with pytest.raises(WarehouseUnusable, match=r"^the ids of the sweep cannot be kept .* \(No such"):
         counted([["a", "b"]], 0, tmp_path / "gone")
 
 

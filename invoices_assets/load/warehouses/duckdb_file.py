@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -42,6 +43,11 @@ class DuckDbFile(Catalog):
     def undisturbed(self, log: Log) -> AbstractContextManager[None]:
         # DuckDB opens a file for one process that writes or for many that read
         return self.turn(log) if self.settings.path.exists() else contextlib.nullcontext()
+
+    def maintain(self, connection: duckdb.DuckDBPyConnection, keep: timedelta) -> dict[str, int]:
+        before = self.settings.path.stat().st_size
+        connection.execute(f"CHECKPOINT {ident(CATALOG)}")
+        return {"bytes_before": before, "bytes_after": self.settings.path.stat().st_size}
 
     def explain(self, error: BaseException) -> WarehouseError:
         return explain(error, self.settings.path, self.settings.hints)

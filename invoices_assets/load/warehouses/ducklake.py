@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,10 @@ from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_ro
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
+REWRITE_SHARE = 0.05
+"""From this share of deleted rows on, a file is written anew; with less, that costs more than it saves."""
+READERS_NEED = timedelta(days=1)
+"""How long files that no state has any more are left for queries that are under way."""
 EXTENSIONS = {"postgresql": "postgres_scanner", "postgres": "postgres_scanner", "sqlite": "sqlite_scanner"}
 
 
@@ -118,6 +123,38 @@ class DuckLakeCatalog(Catalog):
     def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._is_server:
             hold_turn_row(connection, self.settings.dataset)
+
+    def maintain(self, connection: duckdb.DuckDBPyConnection, keep: timedelta) -> dict[str, int]:
+        # not `CHECKPOINT`: it also deletes whatever else lies in the storage, such as the files of another lake
+        size = (
+            "SELECT coalesce(sum(file_count + delete_file_count), 0)::BIGINT, "
+            "coalesce(sum(file_size_bytes + delete_file_size_bytes), 0)::BIGINT "
+            f"FROM ducklake_table_info({literal(CATALOG)})"
+        )
+
+        def call(function: str, *options: str) -> int:
+            arguments = ", ".join([literal(CATALOG), *options])
+            return len(connection.execute(f"CALL ducklake_{function}({arguments})").fetchall())
+
+        def older_than(age: timedelta) -> str:
+            return f"older_than => now() - to_seconds({age.total_seconds()})"
+
+        files, bytes_before = connection.execute(size).fetchall()[0]
+        call("flush_inlined_data")
+        # before the merge, which leaves alone what has deleted rows
+        call("rewrite_data_files", f"delete_threshold => {REWRITE_SHARE}")
+        call("merge_adjacent_files")
+        expired = call("expire_snapshots", older_than(keep))
+        removed = call("cleanup_old_files", older_than(min(keep, READERS_NEED)))
+        files_after, bytes_after = connection.execute(size).fetchall()[0]
+        return {
+            "files_before": files,
+            "files_after": files_after,
+            "bytes_before": bytes_before,
+            "bytes_after": bytes_after,
+            "snapshots_expired": expired,
+            "files_removed": removed,
+        }
 
     def explain(self, error: BaseException) -> WarehouseError:
         if isinstance(error, WarehouseError):

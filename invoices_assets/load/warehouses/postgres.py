@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import duckdb
@@ -95,6 +96,20 @@ class PostgresCatalog(Catalog):
                 change = f"{alter} TYPE json USING {ident(column)}::json"
                 connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(change)})")
                 connection.execute("CALL pg_clear_cache()")
+
+    def maintain(self, connection: duckdb.DuckDBPyConnection, keep: timedelta) -> dict[str, int]:
+        tables = (
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name, "
+            "pg_total_relation_size((quote_ident(schemaname) || '.' || quote_ident(tablename))::regclass) AS bytes "
+            f"FROM pg_tables WHERE schemaname = {literal(self.settings.dataset)}"
+        )
+        before = dict(self._query(connection, tables))
+        for name in before:
+            # the server's autovacuum does it too, but later
+            vacuum = literal(f"VACUUM (ANALYZE) {name}")
+            connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {vacuum}, use_transaction => false)")
+        after = dict(self._query(connection, tables))
+        return {"tables": len(before), "bytes_before": sum(before.values()), "bytes_after": sum(after.values())}
 
     def explain(self, error: BaseException) -> WarehouseError:
         if isinstance(error, WarehouseError):

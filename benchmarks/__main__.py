@@ -2,10 +2,18 @@
 
     python -m benchmarks                       # the cases of the README; takes about an hour
     python -m benchmarks --records 2000 --rounds 1 --cases load     # a quick look, also for CI
+    python -m benchmarks --cases warehouses backfill                # starts a PostgreSQL server; see below
 
 Figures are medians over the rounds; the contenders take turns within a round, so that a machine whose speed
 drifts is fair to all. `wall` is the whole process, `work` the time from the first request to the last commit;
 `asking` that from the first request to the last one; each ratio is the contender's time divided by this project's.
+
+The cases, each with --records invoices unless it says otherwise:
+
+{cases}
+
+`warehouses` and `backfill` need the PostgreSQL server of this machine (`initdb`, `pg_ctl` in the PATH) and the
+environment of constraints-scale.txt: `pip install -c constraints-scale.txt -e '.[test,scale]'`.
 """
 
 from __future__ import annotations
@@ -15,18 +23,24 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.backfill import MONTHS, Backfilled, backfill, expected_of
 from benchmarks.contenders import CONTENDERS, PAGE, WINDOW
 from benchmarks.measuring import OURS, Measured, fixture, measure
+from benchmarks.warehouses import FILE, KINDS, POSTGRES, server
 
 ALL = [OURS, *CONTENDERS]
 LATENCY = 0.05
 RATE = 40.0
+WORKERS = (1, 2, 4)
 ONE_BY_ONE = "this project, window 1"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    cases = "\n".join(f"    {name:<12}{str(case.__doc__).splitlines()[0]}" for name, case in CASES.items())
+    parser = argparse.ArgumentParser(
+        description=str(__doc__).format(cases=cases), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cases", nargs="*", default=USUAL, choices=list(CASES))
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contenders", nargs="*", default=ALL, choices=ALL)
@@ -105,20 +119,84 @@ def growth(chosen: argparse.Namespace) -> None:
     _table("growth", runs)
 
 
-CASES = {"load": load, "latency": latency, "rate": rate, "refresh": refresh, "growth": growth}
+def memory(chosen: argparse.Namespace) -> None:
+    """Peak memory of a first load of so many, ten and fifty times as many; takes several minutes."""
+    runs: dict[str, list[Measured]] = {}
+    for records in (chosen.records, chosen.records * 10, chosen.records * 50):
+        with fixture(records) as api, tempfile.TemporaryDirectory() as folder:
+            runs[f"{records:,} invoices"] = [measure(OURS, api, Path(folder))]
+    _table("memory", runs)
+    peaks = [_median(run, "memory") for run in runs.values()]
+    print(f"\npeak memory, to that of the first: {', '.join(f'{peak / peaks[0]:.2f}' for peak in peaks)}")
+
+
+def warehouses(chosen: argparse.Namespace) -> None:
+    """The same first load into a file, PostgreSQL, and a lake with its catalog there; ratios are to the file."""
+    runs: dict[str, list[Measured]] = {}
+    with server() as empty, fixture(chosen.records) as api:
+        for _ in range(chosen.rounds):
+            for kind in KINDS:
+                with tempfile.TemporaryDirectory() as folder:
+                    place = empty(kind, Path(folder))
+                    runs.setdefault(kind, []).append(measure(OURS, api, Path(folder), place))
+    _table(f"{chosen.records:,} invoices, first load", runs, base=FILE)
+    for figure in ("wall", "work"):
+        ratios = {kind: _by_round(runs[kind], runs[FILE], figure) for kind in KINDS if kind != FILE}
+        print(f"\n{figure}, to the file, by round: {'; '.join(f'{kind} {each}' for kind, each in ratios.items())}")
+
+
+def months(chosen: argparse.Namespace) -> None:
+    """Twelve months of two years, 50 ms a page, into PostgreSQL, by 1, 2 and 4 workers."""
+    expected = expected_of(chosen.records)
+    runs: dict[int, list[Backfilled]] = {}
+    with server() as empty, fixture(chosen.records, latency=LATENCY) as api:
+        for _ in range(chosen.rounds):
+            for workers in WORKERS:
+                with tempfile.TemporaryDirectory() as folder:
+                    place = empty(POSTGRES, Path(folder))
+                    runs.setdefault(workers, []).append(backfill(workers, api, place, expected))
+    print(f"\n### {len(MONTHS)} months with {expected[0]:,} invoices, {LATENCY * 1000:.0f} ms a page\n")
+    print("| workers | wall s | times as quick as one | by round | rows and sum right |")
+    print("| ---: | ---: | ---: | --- | --- |")
+    alone = [run.wall for run in runs[1]]
+    for workers, measured in runs.items():
+        walls = [run.wall for run in measured]
+        gains = [one / wall for one, wall in zip(alone, walls, strict=True)]
+        right = "yes" if all(run.right for run in measured) else "**no**"
+        by_round = " ".join(f"{gain:.2f}" for gain in gains)
+        print(f"| {workers} | {statistics.median(walls):.1f} | {statistics.median(gains):.2f} | {by_round} | {right} |")
+
+
+CASES = {
+    "load": load,
+    "latency": latency,
+    "rate": rate,
+    "refresh": refresh,
+    "growth": growth,
+    "memory": memory,
+    "warehouses": warehouses,
+    "backfill": months,
+}
+USUAL = ["load", "latency", "rate", "refresh", "growth"]
+"""What runs where --cases does not say: nothing that needs a server of its own."""
+
+
+def _by_round(runs: list[Measured], base: list[Measured], figure: str) -> str:
+    pairs = zip(runs, base, strict=True)
+    return " ".join(f"{getattr(run, figure) / getattr(other, figure):.2f}" for run, other in pairs)
 
 
 def _median(runs: list[Measured], figure: str) -> float:
     return statistics.median(getattr(run, figure) for run in runs)
 
 
-def _table(title: str, runs: dict[str, list[Measured]]) -> None:
+def _table(title: str, runs: dict[str, list[Measured]], base: str = OURS) -> None:
     print(f"\n### {title}\n")
     print("| | wall s | ratio | work s | ratio | asking s | CPU s | peak MB | rows/s | rows and sum right |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     for name, measured in runs.items():
         wall, work = _median(measured, "wall"), _median(measured, "work")
-        ratios = [_ratio(figure, runs, measured) for figure in ("wall", "work")]
+        ratios = [_ratio(figure, runs, measured, base) for figure in ("wall", "work")]
         asking, cpu = _median(measured, "asking"), _median(measured, "cpu")
         memory = _median(measured, "memory") / 1e6
         right = "yes" if all(run.right for run in measured) else "**no**"
@@ -130,8 +208,8 @@ def _table(title: str, runs: dict[str, list[Measured]]) -> None:
         )
 
 
-def _ratio(figure: str, runs: dict[str, list[Measured]], measured: list[Measured]) -> str:
-    return f"{_median(measured, figure) / _median(runs[OURS], figure):.2f}" if OURS in runs else ""
+def _ratio(figure: str, runs: dict[str, list[Measured]], measured: list[Measured], base: str) -> str:
+    return f"{_median(measured, figure) / _median(runs[base], figure):.2f}" if base in runs else ""
 
 
 def _chart(path: Path, seconds: dict[str, float]) -> None:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from benchmarks.warehouses import Place, file_in
 
 OURS = "this project"
 JOB = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
@@ -106,27 +106,33 @@ def fixture(records: int, *, latency: float = 0.0, rate: float | None = None) ->
         yield server
 
 
-def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measured:
+def environment_of(server: Fixture) -> dict[str, str]:
+    """The settings of a run of this project, but for the warehouse."""
+    return {
+        "INVOICES_API_BASE_URL": server.url,
+        "INVOICES_API_KEY": server.key,
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "PYTHONPATH": os.getcwd(),
+    }
+
+
+def measure(contender: str, server: Fixture, folder: Path, place: Place | None = None, **api: Any) -> Measured:
     """Runs a contender on a warehouse in a folder; a second run in the same folder is a second load.
 
     Parameters:
+        place: another warehouse, for this project.
         api: fields of this project's resource `InvoicesApi` for the run.
     """
     path = folder / "warehouse.duckdb"
+    place = place or file_in(folder)
     arguments = ["-m", "benchmarks.contenders", contender, "--url", server.url, "--key", server.key]
     command = JOB if contender == OURS else [*arguments, "--path", str(path)]
     if api:
         config = folder / "config.yaml"
         config.write_text(json.dumps({"resources": {"api": {"config": api}}}))
         command = [*command, "--config", str(config)]
-    environment = os.environ | {
-        "INVOICES_API_BASE_URL": server.url,
-        "INVOICES_API_KEY": server.key,
-        "INVOICES_DUCKDB_PATH": str(path),
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "PYTHONPATH": os.getcwd(),
-    }
+    environment = os.environ | environment_of(server) | place.environment
     log = folder / "output.txt"
     with log.open("w") as output:
         began = time.perf_counter()
@@ -139,13 +145,13 @@ def measure(contender: str, server: Fixture, folder: Path, **api: Any) -> Measur
     work = OUR_WORK.search(text) if contender == OURS else re.search(r"^work ([\d.]+)$", text, re.MULTILINE)
     assert work is not None, text[-3000:]
     asking, refused = server.asked()
-    rows, right = _compare(path, server)
+    rows, right = _compare(place, server)
     cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
     return Measured(wall, float(work[1]), asking, cpu, memory, rows, right, refused)
 
 
-def _compare(path: Path, server: Fixture) -> tuple[int, bool]:
-    with duckdb.connect(str(path), read_only=True) as connection:
+def _compare(place: Place, server: Fixture) -> tuple[int, bool]:
+    with place.open() as connection:
         columns = [row[0] for row in connection.execute("DESCRIBE invoicing.invoices").fetchall()]
         row = connection.execute("SELECT count(*), sum(total) FROM invoicing.invoices").fetchone()
     assert row is not None

@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from invoices_assets.sandbox.app import SANDBOX_KEY, application
-from invoices_assets.sandbox.live import LiveBook
+from invoices_assets.sandbox.live import LiveBook, LiveRows
 from invoices_assets.sandbox.server import running
 
 STANDSTILL = datetime(2026, 11, 16, tzinfo=UTC)
@@ -84,11 +84,17 @@ def main() -> None:
 
 def _tell(book: LiveBook, url: str) -> None:
     rows = book.rows()
+    told = {"url": url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total_of(rows))}
+    print(json.dumps(told), flush=True)
+
+
+def total_of(rows: LiveRows) -> Decimal:
+    """The sum of all totals, exactly."""
     total = Decimal(0)
     for start in range(0, len(rows), 1000):
         for text in rows.texts(range(start, min(start + 1000, len(rows)))):
             total += json.loads(text, parse_float=Decimal)["total"]
-    print(json.dumps({"url": url, "key": SANDBOX_KEY, "rows": len(rows), "total": str(total)}), flush=True)
+    return total
 
 
 if __name__ == "__main__":

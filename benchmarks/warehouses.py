@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 
 FILE, POSTGRES, LAKE = "file", "postgres", "lake, catalog in postgres"
 KINDS = [FILE, POSTGRES, LAKE]

@@ -8,8 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from invoices_assets.load.extensions import packaged
 
+from invoices_assets.load.warehouses.extensions import packaged
+from invoices_assets.load.warehouses.lock import warehouse_lock
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.warehouses import PASSWORD, postgres_server
 from invoices_assets_tests.vendor import Book
@@ -51,6 +52,15 @@ def test_the_job_asks_the_api_for_nothing_and_needs_no_key(project: Project, mon
     assert project.run().success
     monkeypatch.delenv("INVOICES_API_KEY")
     assert project.run(JOB).success
+
+
+def test_the_job_waits_for_the_turn_of_a_load(project: Project) -> None:
+    assert project.run().success
+    config = {"resources": {"warehouse": {"config": {"lock_limit_seconds": 0.1}}}}
+    job = project.definitions().resolve_job_def(JOB)
+    with warehouse_lock(project.warehouse, limit_seconds=1, log=print):
+        result = job.execute_in_process(instance=project.instance, run_config=config, raise_on_error=False)
+    assert "another run has been loading into" in project.failure(result)
 
 
 def test_a_warehouse_that_cannot_be_used_is_one_sentence(project: Project) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from invoices_assets.load.catalogs import catalog_of
 
 from invoices_assets import resources
 from invoices_assets.assets import POOL
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.support.machines import DEPLOY, compose
 from invoices_assets_tests.support.warehouses import execute, postgres_server

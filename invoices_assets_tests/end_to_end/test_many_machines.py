@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.connection import open_warehouse
 
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 from invoices_assets_tests.support.dagster_dev import Dev
 from invoices_assets_tests.support.machines import Machines, deployed, redis_server, storage_in, until
 from invoices_assets_tests.support.months import by_month

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoices_assets.load.catalogs import catalog_of
-from invoices_assets.load.extensions import packaged
 
-from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
+from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.maintenance import maintain
+from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, postgres_server
 
@@ -43,8 +42,7 @@ def a_lake(request: pytest.FixtureRequest, folder: Path, kind: str) -> SharedLoa
 
 
 def upkeep(loader: Loader, keep: timedelta = NO_TIME) -> dict[str, int]:
-    with loader.turn() as settings:
-        return maintain(settings, keep, loader.path.parent)
+    return maintain(loader.settings, keep, loader.path.parent)
 
 
 def loaded(loader: Loader, times: int = 4) -> None:
@@ -135,12 +133,6 @@ def test_postgres_is_vacuumed_and_the_rows_stay_the_same(server: str, tmp_path: 
     assert contents(loader) == before
     query = "SELECT last_vacuum IS NOT NULL, n_dead_tup FROM pg_stat_user_tables WHERE relname LIKE 'invoices%'"
     assert set(execute(server, query)) == {(True, 0)}
-
-
-def test_an_upkeep_waits_for_the_turn_of_a_load(server: str, tmp_path: Path) -> None:
-    loader = SharedLoader(tmp_path / "w", dataset="busy", dsn=server)
-    with loader.turn(), pytest.raises(WarehouseBusy), catalog_of(loader.settings).turn(0.2, print):
-        raise AssertionError("there were two turns at once")
 
 
 def test_a_server_that_cannot_be_reached_is_one_sentence(server: str, tmp_path: Path) -> None:

@@ -17,17 +17,17 @@ from typing import IO, Any
 
 from invoices_assets.errors import WarehouseUnusable
 
-IN_MEMORY = 1 << 16
+IN_MEMORY = 1 << 17
 """How many ids are kept in memory."""
 BUCKETS = 64
 """Of the file, by the first bits of a digest: one id is in one bucket only, so each can be counted alone."""
 DIGEST_BYTES, STAMP_BYTES = 16, 8
 
 
-def digest(key: str | tuple[str, ...]) -> bytes:
-    """What is kept of a key."""
-    text = key if type(key) is str else repr(key)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+def digests(keys: Iterable[str | tuple[str, ...]]) -> list[bytes]:
+    """What is kept of keys."""
+    texts = (key if type(key) is str else repr(key) for key in keys)
+    return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest() for text in texts]
 
 
 class IdCount:
@@ -63,9 +63,10 @@ class IdCount:
             WarehouseUnusable: the file cannot be written.
         """
         if stamps is None:
-            self._fresh += map(digest, keys)
+            self._fresh += digests(keys)
         else:
-            found = dict(zip(map(digest, keys), map(hash, stamps), strict=True))
+            found = dict(zip(digests(keys), map(hash, stamps), strict=True))
+            self._width = DIGEST_BYTES + STAMP_BYTES
             self._fresh += [key + stamp.to_bytes(STAMP_BYTES, signed=True) for key, stamp in found.items()]
         self._counted = None
         if len(self._fresh) > self._in_memory:
@@ -83,7 +84,7 @@ class IdCount:
 
     def known(self, keys: Iterable[Any]) -> list[bool]:
         """Which of a few keys came before."""
-        asked = [digest(key) for key in keys]
+        asked = digests(keys)
         found = {key for bucket in self._buckets() for key in asked if key in bucket[0]}
         return [key in found for key in asked]
 
@@ -103,11 +104,11 @@ class IdCount:
     def _buckets(self) -> Iterator[tuple[dict[bytes, bytes], int]]:
         """For a part of the ids at a time: the last stamp of each, and how many took the place of another one."""
         if self._file is None:
-            yield _last_stamps(self._fresh)
+            yield _last_stamps(self._fresh, self._width)
             return
         self._spill()
         for places in self._places:
-            yield _last_stamps(self._read(places))
+            yield _last_stamps(self._read(places), self._width)
 
     def _spill(self) -> None:
         """Appends what is in memory to the file, bucket by bucket."""
@@ -121,7 +122,6 @@ class IdCount:
             for places, part in zip(self._places, parts, strict=True):
                 places.append((place, len(part)))
                 place += self._file.write(b"".join(part))
-        self._width = len(self._fresh[0]) if self._fresh else self._width
         self._fresh.clear()
 
     def _read(self, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
@@ -130,8 +130,7 @@ class IdCount:
             with self._explained():
                 self._file.seek(place)
                 data = self._file.read(entries * self._width)
-            for start in range(0, len(data), self._width):
-                yield data[start : start + self._width]
+            yield from (data[start : start + self._width] for start in range(0, len(data), self._width))
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -144,7 +143,9 @@ class IdCount:
             ) from error
 
 
-def _last_stamps(entries: Iterable[bytes]) -> tuple[dict[bytes, bytes], int]:
+def _last_stamps(entries: Iterable[bytes], width: int) -> tuple[dict[bytes, bytes], int]:
+    if width == DIGEST_BYTES:
+        return dict.fromkeys(entries, b""), 0
     last: dict[bytes, bytes] = {}
     renewed = 0
     for entry in entries:

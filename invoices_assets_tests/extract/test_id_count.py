@@ -86,7 +86,7 @@ def test_ten_times_as_many_ids_take_as_much_memory(tmp_path: Path) -> None:
     def peak(ids: Iterator[str]) -> int:
         tracemalloc.start()
         try:
-            with IdCount(tmp_path, 8_192) as count:
+            with IdCount(tmp_path, 16_384) as count:
                 while page := [key for _, key in zip(range(100), ids, strict=False)]:
                     count.add(page)
                 assert count.distinct % 20_000 == 0

@@ -129,6 +129,16 @@ def test_rows_that_nothing_has_proven_are_refused(pipeline: Pipeline, warehouse:
     assert not warehouse.exists()
 
 
+def test_rows_that_nothing_has_proven_are_refused_beside_those_that_are(
+    pipeline: Pipeline, warehouse: Path, api: Api
+) -> None:
+    source = complete_rest_source(SOURCE, api)
+    source.resources.add(dlt.resource([{"id": 1}], name="other"))
+    with pytest.raises(PipelineStepFailed, match="complete_rest_source"):
+        pipeline.run(source)
+    assert not warehouse.exists()
+
+
 def test_a_package_that_a_failed_load_has_left_is_not_loaded_later(
     pipeline: Pipeline, api: Api, book: Book, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

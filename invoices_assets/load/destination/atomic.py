@@ -154,8 +154,8 @@ class AtomicClient(DuckDbClient):
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        if load_id not in self.destination.expected:
-            self._refuse_foreign(load_id, {table["name"] or ""} - set(self.schema.dlt_table_names()))
+        known = {name for handover in self.destination.expected.get(load_id, []) for name in handover.tables}
+        self._refuse_foreign(load_id, {table["name"] or ""} - known - set(self.schema.dlt_table_names()))
         return CollectJob(file_path)
 
     def _refuse_foreign(self, load_id: str, tables: Collection[str]) -> None:

@@ -1,0 +1,106 @@
+"""Refreshes at the same time: sweeps stand beside each other, and no row is replaced by an older version of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import duckdb
+import pytest
+
+from invoices_assets.errors import SweepOutdated
+from invoices_assets.load.destination.handover import Handover
+from invoices_assets.refresh import source
+from invoices_assets.refresh.refresh import MOST_SWEEPS
+from invoices_assets.refresh.source import Sweeping
+from invoices_assets_tests.support.invoices import invoice, stamped
+from invoices_assets_tests.support.loader import Loader, loaded
+from invoices_assets_tests.support.months import by_month, history, month, months_in
+from invoices_assets_tests.vendor import Book, Vendor, serve
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book([invoice("a", total=1), invoice("b", stamped(7200), total=1)])
+
+
+@pytest.fixture
+def loader(tmp_path: Path, server: Vendor) -> Loader:
+    return Loader(tmp_path, server.url)
+
+
+def another_load(warehouse: Path, load_id: str) -> None:
+    """What a run on another machine does to one record."""
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"UPDATE invoicing.invoices SET total = 2, _dlt_load_id = '{load_id}' WHERE id = 'a'")
+        connection.execute(f"INSERT INTO invoicing._dlt_loads VALUES ('{load_id}', 'invoicing', 0, now(), '')")
+
+
+def outdate(monkeypatch: pytest.MonkeyPatch, warehouse: Path, times: int) -> list[int]:
+    """Lets another run load while a sweep is under way, so many times; gives the count of sweeps."""
+    sweeps: list[int] = []
+    real = source.hand_over
+
+    def hand_over(handover: Handover) -> Iterator[Any]:
+        sweeps.append(len(sweeps))
+        if len(sweeps) <= times:
+            another_load(warehouse, f"9{len(sweeps)}")
+        return real(handover)
+
+    monkeypatch.setattr(source, "hand_over", hand_over)
+    return sweeps
+
+
+def test_a_sweep_that_another_load_has_outdated_is_made_once_more(
+    loader: Loader, server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.refresh()
+    requests = len(server.requests)
+    sweeps = outdate(monkeypatch, loader.warehouse, 1)
+    done = loader.refresh("full")
+    assert len(sweeps) == 2
+    assert loaded(done).changed == 1
+    assert done.stats.requests == len(server.requests) - requests
+    assert loader.query("SELECT id, total FROM invoices ORDER BY id") == [("a", 1), ("b", 1)]
+
+
+def test_a_sweep_that_is_outdated_again_and_again_fails_and_changes_nothing(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.refresh()
+    sweeps = outdate(monkeypatch, loader.warehouse, 99)
+    with pytest.raises(SweepOutdated, match="another run has loaded") as refused:
+        loader.refresh("full")
+    assert refused.value.may_be_retried
+    assert len(sweeps) == MOST_SWEEPS
+    assert loader.query("SELECT id, total FROM invoices ORDER BY id") == [("a", 2), ("b", 1)]
+
+
+def test_another_load_of_other_records_does_not_matter(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.refresh()
+    sweeps = outdate(monkeypatch, loader.warehouse, 99)
+    assert loaded(loader.refresh()).changed == 0
+    assert len(sweeps) == 1
+
+
+def test_two_months_are_read_at_the_same_time(tmp_path: Path) -> None:
+    both = Barrier(2)
+    real = Sweeping._sweep
+
+    def met(self: Sweeping, *arguments: Any) -> Any:
+        both.wait(60)
+        swept = real(self, *arguments)
+        both.wait(60)
+        return swept
+
+    with serve(history()) as server, pytest.MonkeyPatch.context() as patch:
+        loader = Loader(tmp_path, server.url, by_month())
+        loader.refresh(dates=month(1))
+        patch.setattr(Sweeping, "_sweep", met)
+        with ThreadPoolExecutor(2) as threads:
+            done = list(threads.map(lambda number: loader.refresh(dates=month(number)), [3, 4]))
+    assert [loaded(each).new > 0 for each in done] == [True, True]
+    assert months_in(loader) == {"january", "march", "april"}

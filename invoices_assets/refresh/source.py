@@ -28,6 +28,7 @@ from invoices_assets.load.destination.handover import Handover
 from invoices_assets.load.destination.pipeline import complete_resource, destination_of, hand_over
 from invoices_assets.load.inspect import has_live_rows, known_state
 from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
@@ -112,6 +113,10 @@ class Sweeping:
         destination = destination_of(pipeline)
         settings = destination.settings_for(pipeline.dataset_name)
         directory = Path(pipeline.working_dir) / f"sweep_{self.spec.name}"
+        if not self.request.dry_run:
+            # a warehouse that cannot be loaded into is refused before the API is asked
+            with catalog_of(settings).turn(self.tell):
+                pass
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
             swept = self._sweep(http, replace(plan.sweep_request, folder=Path(pipeline.working_dir)), spools)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ class Handover:
     request: LoadRequest
     directory: Path
     result: LoadResult = field(default_factory=LoadResult)
-    _kept: dict[str, list[Path]] = field(default_factory=dict)
+    _kept: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self.result.rejected = self.sweep.rejected
@@ -71,15 +72,15 @@ class Handover:
         return {*self.sweep.files, self._rejected}
 
     def keep(self, table: str, file: str) -> None:
-        """Take a file over from dlt, which is about to move it."""
-        files = self._kept.setdefault(table, [])
-        path = self.directory / f"{table}.arrived.{len(files)}.parquet"
+        """Take a file over from dlt, which is about to move it; may be called by several threads at once."""
+        # dlt gives each file a name of its own
+        path = self.directory / f"arrived.{Path(file).name}"
         FileStorage.link_hard_with_fallback(file, str(path))
-        files.append(path)
+        self._kept[table].append(path)
 
     def kept(self, table: str) -> list[Path]:
         """The files of one table."""
-        return self._kept.get(table, [])
+        return self._kept[table]
 
     def arrived(self) -> SpooledSweep:
         """The sweep as it has come out of dlt's steps.

@@ -12,12 +12,13 @@ import binascii
 import contextlib
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
+from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids, resource_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
@@ -53,21 +54,6 @@ def open_rejections(settings: WarehouseSettings, root: str, log: Callable[[str],
     return Rejections(sum(count for _, count in rows), dict(rows))
 
 
-@dataclass(frozen=True)
-class KnownState:
-    """What dlt's state holds of a resource.
-
-    Parameters:
-        state: empty if there is none, or no row that it could be about.
-        doubt: why its cursor must not be relied on; None where it may.
-        loads: the ids of all loads.
-    """
-
-    state: Mapping[str, Any] = field(default_factory=dict)
-    doubt: str | None = None
-    loads: frozenset[str] = frozenset()
-
-
 def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None) -> KnownState:
     """dlt's state of a resource, and whether the tables are as the last load has left them. Nothing is written.
 
@@ -78,13 +64,18 @@ def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str],
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
     """
     with reading(catalog_of(settings), log) as connection:
-        root, loads = normalized(resource), load_ids(connection, settings.dataset)
-        state = resource_state(connection, settings.dataset, resource)
-        if not state:
-            return KnownState(loads=loads)
-        if root not in stored_tables(connection, settings, root) or not _has_rows(connection, settings.dataset, root):
-            return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty", loads)
-        return KnownState(state, _doubt(connection, settings, root), loads)
+        return known_state_in(connection, settings, resource)
+
+
+def known_state_in(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, resource: str) -> KnownState:
+    """The same, in an open warehouse."""
+    root, loads = normalized(resource), load_ids(connection, settings.dataset)
+    state = resource_state(connection, settings.dataset, resource)
+    if not state:
+        return KnownState(loads=loads)
+    if root not in stored_tables(connection, settings, root) or not _has_rows(connection, settings.dataset, root):
+        return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty", loads)
+    return KnownState(state, _doubt(connection, settings, root), loads)
 
 
 def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:

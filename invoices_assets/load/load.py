@@ -16,9 +16,10 @@ from invoices_assets.load.diff.deletions import find_gone, refuse_empty_sweep
 from invoices_assets.load.diff.history import STATE as HISTORY
 from invoices_assets.load.diff.history import is_behind, plan_history
 from invoices_assets.load.diff.missed import count_missed
-from invoices_assets.load.diff.order import refuse_outdated
+from invoices_assets.load.diff.order import refuse_moved, refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
+from invoices_assets.load.inspect import known_state_in
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, resource_state
 from invoices_assets.load.settings import WarehouseSettings
@@ -101,6 +102,8 @@ class Load:
             NotContinuous: nor this one; the overlap that was asked for did not come back.
         """
         with self.result.timed("compare"):
+            if self.request.seen is not None:
+                refuse_moved(self.request.seen, known_state_in(self.connection, self.settings, self.spec.name))
             self._delta = self._compared(sweep)
             stored = resource_state(self.connection, self.settings.dataset, self.spec.name)
             self._behind = is_behind(self.connection, self.settings.dataset, self._delta.plan, stored)
@@ -109,12 +112,11 @@ class Load:
             self.differs = bool(self._delta.counts.any or has_new_state or settled or self._behind)
         return self._delta
 
-    def write(self, load_id: str, moment: str) -> None:
+    def write(self, load_id: str) -> None:
         """Write what differs into the tables, which are there.
 
         Parameters:
-            load_id: dlt's.
-            moment: of the load package, ISO 8601; when new versions of rows begin.
+            load_id: higher than that of any load before; new versions of rows begin at its time.
         """
         delta, result = self._delta, self.result
         result.remarks += delta.plan.remarks
@@ -126,7 +128,7 @@ class Load:
             result.load_id = load_id
             if delta.plan.history is not None:
                 is_needed = delta.counts.main or self._behind
-                result.versions = write_versions(delta, load_id, moment, behind=self._behind) if is_needed else 0
+                result.versions = write_versions(delta, load_id, behind=self._behind) if is_needed else 0
             write_rows(delta, load_id)
             write_rejected(delta, load_id)
 
@@ -176,7 +178,8 @@ class Load:
             result.missed = count_missed(delta, request.refreshed)
             if result.missed is None:
                 self._cannot_tell("refreshes missed", request.refreshed)
-        refuse_outdated(delta, request.seen)
+        if request.seen is not None:
+            refuse_outdated(delta, request.seen)
         for name in ("new", "changed", "deleted", "returned", "unchanged"):
             setattr(result, name, getattr(delta.counts, name))
         return delta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -50,6 +50,21 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class KnownState:
+    """What dlt's state holds of a resource.
+
+    Parameters:
+        state: empty if there is none, or no row that it could be about.
+        doubt: why its cursor must not be relied on; None where it may.
+        loads: the ids of all loads.
+    """
+
+    state: Mapping[str, Any] = field(default_factory=dict)
+    doubt: str | None = None
+    loads: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class LoadRequest:
     """What a load is to do.
 
@@ -62,7 +77,7 @@ class LoadRequest:
         refreshed: what an incremental refresh would have asked for instead of everything; the records of the
             sweep before it were missed by earlier refreshes.
         overlap: what an incremental sweep has asked for again, of whose rows some have to come back.
-        seen: the ids of the loads that were in the warehouse when the sweep began; None where nobody looked.
+        seen: what was known when the sweep began; None where nobody looked.
         now: the time for `deleted_at` and `rejected_at`; the clock's by default.
     """
 
@@ -72,7 +87,7 @@ class LoadRequest:
     asked: Stretch | None = None
     refreshed: Stretch | None = None
     overlap: Stretch | None = None
-    seen: frozenset[str] | None = None
+    seen: KnownState | None = None
     now: datetime | None = None
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import duckdb
+from dlt.common.storages.load_package import create_load_id
 
 from invoices_assets.load.tables import qualified, table_exists
 
@@ -42,6 +44,22 @@ def load_ids(connection: duckdb.DuckDBPyConnection, dataset: str) -> frozenset[s
         return frozenset()
     rows = connection.execute(f"SELECT load_id FROM {qualified(dataset, '_dlt_loads')}").fetchall()
     return frozenset(row[0] for row in rows)
+
+
+def next_load_id(connection: duckdb.DuckDBPyConnection, dataset: str, proposed: str) -> str:
+    """The id of a load that is about to commit, higher than that of any before it.
+
+    dlt makes one when it begins to extract, and takes the highest for the latest, so that the state of a run that took
+    long would never be read.
+
+    Parameters:
+        proposed: dlt's, seconds since 1970 with a fraction.
+    """
+    latest = max(load_ids(connection, dataset), default="")
+    if proposed > latest:
+        return proposed
+    now = create_load_id()
+    return now if now > latest else str(Decimal(latest) + Decimal("0.000001"))
 
 
 def merged_state(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class WarehouseSettings:
     memory_limit: str = "256MB"
     threads: int | None = None
     open_wait_seconds: float = 60.0
-    credentials: Any = None
+    credentials: Any = field(default=None, repr=False)
     turn_seconds: float = 3600.0
     hints: Hints = DEFAULT_HINTS
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from invoices_assets.load.diff.changes import CHANGED, GONE, IDS, REJECTED, RETURNED, UNCHANGED, Delta, spool_view
 from invoices_assets.load.diff.history import RECORD_KEY, VALID_FROM, VALID_TO, versions_to_load
 from invoices_assets.load.sql import ident, literal
@@ -35,11 +37,11 @@ def write_rejected(delta: Delta, load_id: str) -> None:
         )
 
 
-def write_versions(delta: Delta, load_id: str, moment: str, *, behind: bool) -> int:
+def write_versions(delta: Delta, load_id: str, *, behind: bool) -> int:
     """Add new versions to the history and end those before them; to be called before `write_rows`.
 
     Parameters:
-        moment: when the versions begin, ISO 8601.
+        load_id: dlt's, seconds since 1970; the versions begin then.
         behind: compare every row of the main table, not only what the load changes.
 
     Returns:
@@ -47,7 +49,11 @@ def write_versions(delta: Delta, load_id: str, moment: str, *, behind: bool) -> 
     """
     history = delta.plan.history
     assert history is not None
-    name, row_id, begins = delta.table(history), ident(ROW_ID), f"CAST({literal(moment)} AS {TIMESTAMPTZ})"
+    name, row_id, begins = (
+        delta.table(history),
+        ident(ROW_ID),
+        f"make_timestamptz({round(Decimal(load_id) * 1_000_000)})",
+    )
     key = ident(RECORD_KEY if RECORD_KEY in history.columns else delta.key[0])
     select = versions_to_load(delta, load_id, behind=behind)
     delta.connection.execute(f"CREATE OR REPLACE TEMP TABLE {VERSIONS} AS {select}")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.extract.sweep import SweepRequest, SweepResult
-from invoices_assets.load.inspect import KnownState
-from invoices_assets.load.request import LoadRequest, Scope, Stretch
+from invoices_assets.load.request import KnownState, LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.source.resource import ResourceSpec
@@ -61,7 +60,7 @@ class RefreshPlan:
         doubt: why the stored cursor must not be used; None where it may.
         missing: how many known records an incremental sweep should have brought again and did not; None where it
             was not so.
-        loads: the ids of the loads that were in the warehouse when the plan was made.
+        seen: what was known when the plan was made.
     """
 
     spec: ResourceSpec
@@ -72,7 +71,7 @@ class RefreshPlan:
     stored: Mapping[str, Any]
     doubt: str | None = None
     missing: int | None = None
-    loads: frozenset[str] = frozenset()
+    seen: KnownState = field(default_factory=KnownState)
 
     @classmethod
     def of(cls, spec: ResourceSpec, request: RefreshRequest, known: KnownState, origin: Origin) -> RefreshPlan:
@@ -91,7 +90,7 @@ class RefreshPlan:
         path = spec.cursor.path if spec.cursor is not None else None
         before = trusted.get("incremental", {}).get(path, {}).get("last_value")
         start = _start(spec, request, before, bool(trusted.get(UNSTAMPED)))
-        return cls(spec, request, origin, before, start, known.state, doubt, loads=known.loads)
+        return cls(spec, request, origin, before, start, known.state, doubt, seen=known)
 
     def of_everything(self, missing: int) -> RefreshPlan:
         """The plan after an incremental sweep that did not bring the known records of its overlap."""
@@ -149,7 +148,7 @@ class RefreshPlan:
         state = self._state(last_value, swept)
         is_everything = self.covers_everything and (swept.proven or (swept.complete and self.missing is not None))
         if not is_everything:
-            return LoadRequest(state=state, overlap=self._overlap(swept), seen=self.loads)
+            return LoadRequest(state=state, overlap=self._overlap(swept), seen=self.seen)
         marks = self.request.mode == "reconcile" and swept.proven
         return LoadRequest(
             scope=Scope.EVERYTHING_MARK_DELETED if marks else Scope.EVERYTHING,
@@ -157,7 +156,7 @@ class RefreshPlan:
             max_deleted_share=self.request.max_deleted_share if marks or self.missing is not None else None,
             asked=self._asked(swept),
             refreshed=self._refreshed,
-            seen=self.loads,
+            seen=self.seen,
         )
 
     def _state(self, last_value: Any, swept: SweepResult) -> dict[str, Any]:

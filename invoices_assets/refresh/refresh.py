@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def refresh(
         results = destination_of(pipeline).results
 
         def attempt(sweeping: Sweeping) -> RefreshResult:
-            with plain_errors(settings):
+            with plain_errors(pipeline, settings):
                 run(pipeline, source_of(settings.dataset, {spec.name: sweeping}))
             result: RefreshResult = results[spec.name]
             return result
@@ -68,7 +69,7 @@ def refresh(
             try:
                 return attempt(sweeping)
             except NotContinuous as found:
-                sweeping = sweeping.of_everything(found.known, results[spec.name].stats)
+                sweeping = replace(sweeping, missing=found.known, stats=results[spec.name].stats)
             except DeletionRefused as error:
                 if sweeping.missing is None:
                     raise
@@ -80,7 +81,7 @@ def refresh(
                 if not attempts_left:
                     raise
                 tell(f"{error}; the API is asked once more")
-                sweeping = sweeping.again(results[spec.name].stats)
+                sweeping = replace(sweeping, stats=results[spec.name].stats if spec.name in results else sweeping.stats)
         raise AssertionError("the last attempt returns or raises")
 
 

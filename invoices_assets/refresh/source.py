@@ -99,14 +99,6 @@ class Sweeping:
     stats: HttpStats = field(default_factory=HttpStats)
     began: float = field(default_factory=time.monotonic)
 
-    def of_everything(self, missing: int, stats: HttpStats) -> Sweeping:
-        """The same, for everything, since the known records that were asked for did not come back."""
-        return replace(self, missing=missing, stats=stats)
-
-    def again(self, stats: HttpStats) -> Sweeping:
-        """The same once more."""
-        return replace(self, stats=stats)
-
     def items(self) -> Iterator[Any]:
         """Sweeps, and yields what dlt is to carry into the warehouse, once that is proven."""
         pipeline: Any = dlt.current.pipeline()

@@ -270,7 +270,7 @@ def test_a_sweep_that_is_out_of_date_is_refused(
     loader: SharedLoader, tmp_path: Path, meanwhile: list[dict[str, Any]]
 ) -> None:
     loader.load(invoice(n) for n in range(20))
-    seen = known_state(loader.settings, "invoices").loads
+    seen = known_state(loader.settings, "invoices")
     with working_folder(tmp_path) as folder:
         stale = loader.spool(folder, [[invoice(n) for n in range(20)]])
         loader.load(meanwhile, scope=Scope.PART)
@@ -284,7 +284,7 @@ def test_a_sweep_that_is_out_of_date_is_refused(
 @pytest.mark.parametrize("loader", KINDS[:3], indirect=True)
 def test_a_sweep_beside_a_load_of_other_records_is_loaded(loader: SharedLoader, tmp_path: Path) -> None:
     loader.load(invoice(n) for n in range(20))
-    seen = known_state(loader.settings, "invoices").loads
+    seen = known_state(loader.settings, "invoices")
     with working_folder(tmp_path) as folder:
         beside = loader.spool(folder, [[invoice(n, total=7) for n in range(10)]])
         loader.load([invoice(n, total=8) for n in range(10, 20)], scope=Scope.PART)

@@ -32,6 +32,6 @@ def load_sweep(
     """
     handover = Handover(sweep, spec, request, working_dir)
     resource = complete_resource(spec.name, lambda: hand_over(handover))
-    with new_pipeline(settings, working_dir / "dlt", log) as pipeline, plain_errors(settings):
+    with new_pipeline(settings, working_dir / "dlt", log) as pipeline, plain_errors(pipeline, settings):
         run_anew(pipeline, DltSource(dlt.Schema(settings.dataset), settings.dataset, [resource]))
     return handover.result

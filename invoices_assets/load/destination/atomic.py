@@ -30,7 +30,6 @@ from dlt.common.destination.exceptions import DestinationTerminalException
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TSchemaTables
-from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination
 
@@ -40,10 +39,12 @@ from invoices_assets.load.destination.schema import dlt_tables
 from invoices_assets.load.destination.session import Session
 from invoices_assets.load.error_messages import innermost
 from invoices_assets.load.load import Load
+from invoices_assets.load.saved_state import next_load_id
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import open_warehouse, reading
+from invoices_assets.source.naming import normalized
 
 
 def atomic_duckdb(path: str | Path, **settings: Any) -> AtomicDestination:
@@ -71,6 +72,8 @@ class AtomicDestination(DuckDbDestination):
         super().__init__(credentials=file, create_indexes=catalog.has_indexes)
         self._settings = settings
         self.log = log
+        self.has_committed = False
+        """Whether the last load has; what goes wrong behind it takes nothing back."""
         self.results: dict[str, Any] = {}
         """Of the last run, by resource; filled by whoever sweeps."""
         self._type = catalog.dlt_destination
@@ -80,7 +83,7 @@ class AtomicDestination(DuckDbDestination):
 
     def settings_for(self, dataset: str) -> WarehouseSettings:
         """The settings, for one dataset."""
-        return replace(self._settings, dataset=dataset)
+        return replace(self._settings, dataset=normalized(dataset))
 
     def client(self, schema: Schema, initial_config: Any = None) -> AtomicClient:
         client: Any = super().client(schema, initial_config)
@@ -112,7 +115,7 @@ class AtomicDestination(DuckDbDestination):
 
 
 class CollectJob(RunnableLoadJob):
-    """Takes a file of a load package over; it is read when the load is completed."""
+    """Takes note of a file of a load package."""
 
     def run(self) -> None:
         client = self._job_client
@@ -133,6 +136,14 @@ class AtomicClient(DuckDbClient):
 
     def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
         """The schema is made with the tables, in the transaction of the load."""
+        if truncate_tables:
+            self.drop_tables(*truncate_tables)
+
+    def drop_tables(self, *tables: str, delete_schema: bool = True) -> None:
+        raise DestinationTerminalException(
+            f"`refresh` and `replace` of dlt are no ways to load {', '.join(sorted(tables))}; nothing was changed; "
+            "move the table away, or ask for everything by `RefreshRequest('full')`"
+        )
 
     def is_storage_initialized(self) -> bool:
         return True
@@ -154,8 +165,10 @@ class AtomicClient(DuckDbClient):
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        known = {name for handover in self.destination.expected.get(load_id, []) for name in handover.tables}
+        known = {name for handover in self.destination.expected.get(load_id, []) for name in handover.files}
         self._refuse_foreign(load_id, {table["name"] or ""} - known - set(self.schema.dlt_table_names()))
+        if table["write_disposition"] == "replace":
+            self.drop_tables(table["name"] or "")
         return CollectJob(file_path)
 
     def _refuse_foreign(self, load_id: str, tables: Collection[str]) -> None:
@@ -166,10 +179,9 @@ class AtomicClient(DuckDbClient):
             )
 
     def collect(self, load_id: str, table: str, file: str) -> None:
-        """Keep a file for `complete_load`; but for those of dlt's state, which is written anew."""
+        """Count the rows of a file; those of dlt's state are of no handover, for that is written anew."""
         for handover in self.destination.expected.get(load_id, []):
-            if table in handover.tables:
-                handover.keep(table, file)
+            handover.count(table, file)
 
     def complete_load(self, load_id: str) -> None:
         """Compare, write what differs, and commit; or leave the warehouse exactly as it was.
@@ -178,6 +190,7 @@ class AtomicClient(DuckDbClient):
             WarehouseError: nothing was written.
         """
         handovers, log = self.destination.expected.pop(load_id, []), self.destination.log
+        self.destination.has_committed = False
         if not handovers:
             # after a dry run there is dlt's own state alone
             self._refuse_foreign(load_id, self.schema.data_table_names())
@@ -191,6 +204,7 @@ class AtomicClient(DuckDbClient):
                 connection.begin()
                 catalog.hold_turn(connection)
             books = Books(connection, catalog.settings.dataset, self.config, self.capabilities)
+            load_id = next_load_id(connection, catalog.settings.dataset, load_id)
             loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]
             written = {load.spec.name: load.new_state(load_id) for load in loads if load.differs}
             for load in loads:
@@ -199,6 +213,7 @@ class AtomicClient(DuckDbClient):
                 books.close(written, load_id)
                 with timed("commit"):
                     connection.commit()
+                self.destination.has_committed = True
             with timed("close"):
                 stack.close()
 
@@ -214,7 +229,7 @@ class AtomicClient(DuckDbClient):
         delta = load.compare(handover.arrived())
         if load.differs:
             books.make_tables(dlt_tables(delta.plan, handover.spec, has_rejected=delta.counts.rejected_new > 0))
-            load.write(load_id, load_package_state()["state"]["created_at"].isoformat())
+            load.write(load_id)
         return load
 
     @property

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dlt.common.storages import FileStorage
 
 from invoices_assets.errors import LoadFailed
 from invoices_assets.load.load import LoadResult
@@ -22,13 +21,13 @@ from invoices_assets.source.resource import ResourceSpec
 
 @dataclass
 class Handover:
-    """What a load has to know beside the rows, which travel as files of dlt's load package.
+    """What a load has to know beside the rows, which are files of dlt's load package.
 
     Parameters:
         sweep: proven complete, for what it asked.
         spec: the resource.
         request: what the sweep covers, and what the load is to do with it.
-        directory: of the run.
+        directory: of the sweep.
         result: filled by the load.
     """
 
@@ -37,19 +36,30 @@ class Handover:
     request: LoadRequest
     directory: Path
     result: LoadResult = field(default_factory=LoadResult)
-    _kept: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    _came: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self.result.rejected = self.sweep.rejected
         self.result.remarks += [f"{sentence} ({rows} rows)" for sentence, rows in sorted(self.sweep.remarks.items())]
 
-    def files(self) -> Iterator[tuple[str, Path, int]]:
-        """The table, the path and the number of rows of each file that dlt is to carry."""
-        for table, files in self.sweep.files.items():
-            for path, _ in files:
-                yield table, path, pq.read_metadata(path).num_rows
-        for path in self.sweep.rejected_files or [self._no_rejections()]:
-            yield self._rejected, path, pq.read_metadata(path).num_rows
+    @cached_property
+    def files(self) -> dict[str, tuple[Path, pa.Schema, int]]:
+        """The files that dlt is to carry, each with its schema and number of rows, by the name that dlt knows it by.
+
+        That is the table for its first file. A further one has other columns, or other types of them, which dlt would
+        write into one file with the others, or fail to.
+        """
+        tables = {table: [path for path, _ in files] for table, files in self.sweep.files.items()}
+        tables[self._rejected] = self.sweep.rejected_files or [self._no_rejections()]
+        found: dict[str, tuple[Path, pa.Schema, int]] = {}
+        for table, paths in tables.items():
+            for number, path in enumerate(paths):
+                name = f"{table}__file_{number}" if number else table
+                while number and name in tables:
+                    name += "_"
+                found[name] = path, pq.read_schema(path), pq.read_metadata(path).num_rows
+        return found
 
     def _no_rejections(self) -> Path:
         # a load of nothing is a load too, and dlt makes a package only of files
@@ -57,44 +67,25 @@ class Handover:
         pq.write_table(REJECTED_SCHEMA.empty_table(), path)
         return path
 
-    def arrow_types(self, table: str) -> dict[str, pa.DataType]:
-        """The columns of a table, each with the type that it came with first."""
-        if table == self._rejected:
-            return dict(zip(REJECTED_SCHEMA.names, REJECTED_SCHEMA.types, strict=True))
-        types: dict[str, pa.DataType] = {}
-        for _, schema in self.sweep.files[table]:
-            types = dict(zip(schema.names, schema.types, strict=True)) | types
-        return types
-
-    @property
-    def tables(self) -> set[str]:
-        """Those whose rows it has."""
-        return {*self.sweep.files, self._rejected}
-
-    def keep(self, table: str, file: str) -> None:
-        """Take a file over from dlt, which is about to move it; may be called by several threads at once."""
-        # dlt gives each file a name of its own
-        path = self.directory / f"arrived.{Path(file).name}"
-        FileStorage.link_hard_with_fallback(file, str(path))
-        self._kept[table].append(path)
-
-    def kept(self, table: str) -> list[Path]:
-        """The files of one table."""
-        return self._kept[table]
+    def count(self, name: str, file: str) -> None:
+        """Take note of a file that has come out of dlt's steps; may be called by several threads at once."""
+        if name in self.files:
+            rows = pq.read_metadata(file).num_rows
+            with self._lock:
+                self._came[name] += rows
 
     def arrived(self) -> SpooledSweep:
-        """The sweep as it has come out of dlt's steps.
+        """The sweep, when all of it has come through dlt's steps.
+
+        Its rows are read from the files that were proven: dlt may write a file anew, by settings of its own.
 
         Raises:
             LoadFailed: not just the rows that were proven.
         """
-        proven = {**self.sweep.table_rows, self._rejected: self.sweep.rejected}
-        came = {table: sum(pq.read_metadata(path).num_rows for path in self.kept(table)) for table in proven}
-        if came != proven:
-            raise LoadFailed(f"dlt has handed on {came} rows, but {proven} were proven; nothing was loaded")
-        files: Any = {table: [(path, pq.read_schema(path)) for path in self.kept(table)] for table in self.sweep.files}
-        rejected = self.kept(self._rejected) if self.sweep.rejected else []
-        return replace(self.sweep, files=files, rejected_files=rejected)
+        proven = {name: rows for name, (_, _, rows) in self.files.items()}
+        if proven != {name: self._came[name] for name in proven}:
+            raise LoadFailed(f"dlt has handed on {dict(self._came)} rows, but {proven} were proven; nothing was loaded")
+        return self.sweep
 
     @property
     def _rejected(self) -> str:

@@ -19,7 +19,7 @@ from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-from invoices_assets.errors import RefreshError, WarehouseUnusable
+from invoices_assets.errors import LoadFailed, RefreshError, WarehouseUnusable
 from invoices_assets.load.destination.atomic import AtomicDestination
 from invoices_assets.load.destination.handover import Handover
 from invoices_assets.load.destination.schema import dlt_type
@@ -70,27 +70,29 @@ def hand_over(handover: Handover) -> Iterator[Any]:
     """Give a proven sweep, as Parquet files, to the load package that dlt is extracting."""
     destination = destination_of(dlt.current.pipeline())
     destination.expected[load_package_state()["load_id"]].append(handover)
-    for table, path, rows in handover.files():
+    for name, (path, schema, rows) in handover.files.items():
         columns = {
-            name: {"name": name, "nullable": True, **dlt_type(duckdb_type(kind))}
-            for name, kind in handover.arrow_types(table).items()
+            field.name: {"name": field.name, "nullable": True, **dlt_type(duckdb_type(field.type))} for field in schema
         }
-        yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=_StagedTable(table, columns))
+        yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=_StagedTable(name, columns))
 
 
 def run_anew(pipeline: Pipeline, source: DltSource) -> None:
     """Run a source as if nothing had been run before: what a failed load has left is not the warehouse's state."""
-    pipeline.drop()
+    pipeline.drop_pending_packages()
     pipeline.run(source)
 
 
 @contextlib.contextmanager
-def plain_errors(settings: WarehouseSettings) -> Iterator[None]:
+def plain_errors(pipeline: Pipeline, settings: WarehouseSettings) -> Iterator[None]:
     """Raises what dlt has wrapped; what its steps after the extraction say, in one sentence."""
     try:
         yield
     except PipelineStepFailed as error:
         cause = innermost(error)
+        if destination_of(pipeline).has_committed and isinstance(cause, Exception):
+            said = " ".join(str(cause).split())[:300]
+            raise LoadFailed(f"the rows were loaded and are committed, but after that: {said}") from None
         is_plain = error.step == "extract" or isinstance(cause, RefreshError) or not isinstance(cause, Exception)
         raise (cause if is_plain else catalog_of(settings).explain(cause)) from None
 
@@ -107,6 +109,8 @@ def new_pipeline(
         # tracing would write what it sees into files; signals are the caller's business
         pipeline.config.enable_runtime_trace = False
         pipeline.config.runtime.intercept_signals = False
+        # whoever sweeps reads the state in the warehouse, and whoever loads does again
+        pipeline.config.restore_from_destination = False
         try:
             yield pipeline
         finally:

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 from invoices_assets.errors import SweepOutdated
 from invoices_assets.load.diff.changes import CHANGED, GONE, IDS, RETURNED, Delta, spool_view
+from invoices_assets.load.diff.history import STATE as HISTORY
+from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import LOAD_ID, ROW_ID
+from invoices_assets.load.tables import LOAD_ID, ROW_ID, qualified, table_exists
+from invoices_assets.source.naming import rejected_table
 
 
-def refuse_outdated(delta: Delta, seen: frozenset[str] | None) -> None:
-    """Look whether a load that came since the sweep began has written rows that this one would replace or mark.
+def refuse_moved(seen: KnownState, now: KnownState) -> None:
+    """Look whether what a sweep was planned by still holds: the state of its resource, and the state of its tables.
+
+    Raises:
+        SweepOutdated: it does not.
+    """
+    if (_of_sweeps(seen), seen.doubt) != (_of_sweeps(now), now.doubt):
+        raise SweepOutdated()
+
+
+def _of_sweeps(known: KnownState) -> dict[str, object]:
+    # the history tells of each load, which is no matter of the sweep
+    return {key: value for key, value in known.state.items() if key != HISTORY}
+
+
+def refuse_outdated(delta: Delta, seen: KnownState) -> None:
+    """Look whether a load that came since the sweep began has written what this one would replace, mark or settle.
 
     Parameters:
         delta: compared.
-        seen: the loads that were there when the sweep began; None where nobody looked.
+        seen: when the sweep began.
 
     Raises:
         SweepOutdated: there is one.
     """
-    since = load_ids(delta.connection, delta.dataset) - seen if seen is not None else frozenset()
-    if not since or delta.all_new:
+    since = load_ids(delta.connection, delta.dataset) - seen.loads
+    if not since:
         return
     row_id, stored = ident(ROW_ID), delta.table(delta.plan.root)
-    same = " AND ".join(f"s.{ident(key)} = e.{ident(key)}" for key in delta.key)
-    touched = (
-        f"SELECT e.{ident(LOAD_ID)} FROM {IDS} i JOIN {spool_view(delta.plan.root)} s ON s.{row_id} = i.id "
-        f"JOIN {stored} e ON {same} WHERE i.kind IN ({CHANGED}, {RETURNED})"
-    )
+    touched = []
+    if not delta.all_new:
+        same = " AND ".join(f"s.{ident(key)} = e.{ident(key)}" for key in delta.key)
+        touched.append(
+            f"SELECT e.{ident(LOAD_ID)} FROM {IDS} i JOIN {spool_view(delta.plan.root)} s ON s.{row_id} = i.id "
+            f"JOIN {stored} e ON {same} WHERE i.kind IN ({CHANGED}, {RETURNED})"
+        )
     if delta.counts.deleted:
-        touched += f" UNION ALL SELECT {ident(LOAD_ID)} FROM {stored} WHERE {row_id} IN (SELECT id FROM {GONE})"
+        touched.append(f"SELECT {ident(LOAD_ID)} FROM {stored} WHERE {row_id} IN (SELECT id FROM {GONE})")
+    rejected = rejected_table(delta.sweep.root)
+    if table_exists(delta.connection, delta.dataset, rejected):
+        # a record that was rejected there may be an older version here, whichever key it has
+        touched.append(f"SELECT {ident(LOAD_ID)} FROM {qualified(delta.dataset, rejected)}")
     loads = ", ".join(map(literal, sorted(since)))
-    if delta.count(f"SELECT count(*) FROM ({touched}) WHERE {ident(LOAD_ID)} IN ({loads})"):
-        raise SweepOutdated()
+    for rows in touched:
+        if delta.count(f"SELECT count(*) FROM ({rows}) WHERE {ident(LOAD_ID)} IN ({loads})"):
+            raise SweepOutdated()

@@ -15,7 +15,7 @@ RefreshError
   WarehouseError           storing the rows; nothing of them was kept
     WarehouseUnusable        the file cannot be made, opened, read or written
     WarehouseBusy            another run or process held it for longer than the limit
-      SweepOutdated                 another run had a turn while this one read the API
+      SweepOutdated            another run has loaded while this one read the API
     TableRefused             a table there cannot take these rows without loss
     DeletionRefused          more rows would vanish than is believable
     NothingStored            no record of a sweep of everything can be stored as declared

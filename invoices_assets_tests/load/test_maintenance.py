@@ -16,7 +16,7 @@ from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, postgres_server
 
-LAKES = ["lake in postgres", "lake in duckdb", "lake in sqlite"]
+LAKES = ["lake in duckdb"]
 TABLES = ["invoices", "invoices__line_items", "invoices_history", "_dlt_loads"]
 NO_TIME = timedelta(0)
 NUMBERS = itertools.count()

@@ -190,3 +190,15 @@ def test_whole_numbers_of_any_width_load_twice(loader: Loader, bits: int) -> Non
     loader.columns["count"] = {"data_type": "bigint", "precision": bits}
     loader.load([invoice(1, count=7)])
     assert loader.load([invoice(1, count=8)]).changed == 1
+
+
+def test_fields_that_come_later_and_change_their_type_are_loaded(tmp_path: Path) -> None:
+    loader = Loader(tmp_path / "invoices.duckdb", batch_rows=2)
+    numbers = [invoice(n, x=n) for n in range(4)]
+    texts = [invoice(n, x=f"text {n}", lines=3) for n in range(4, 8)]
+    later = [invoice(n, x=n, z="late", line_items=[{"sku": 7, "extra": True}]) for n in range(8, 12)]
+    result = loader.load([*numbers, *texts, *later], page=2)
+    assert (result.new, loader.column("SELECT count(DISTINCT id) FROM {d}.invoices")) == (12, [12])
+    some = "SELECT x FROM {d}.invoices WHERE id IN ('i1', 'i5', 'i9') ORDER BY id"
+    assert loader.column(some) == ["1", "text 5", "9"]
+    assert loader.column("SELECT count(*) FROM {d}.invoices__line_items") == [4 * 2 + 4 * 3 + 4]

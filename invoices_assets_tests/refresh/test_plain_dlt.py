@@ -139,6 +139,28 @@ def test_rows_that_nothing_has_proven_are_refused_beside_those_that_are(
     assert not warehouse.exists()
 
 
+@pytest.mark.parametrize(
+    "how", [{"refresh": "drop_sources"}, {"refresh": "drop_data"}, {"write_disposition": "replace"}], ids=str
+)
+def test_ways_of_dlt_to_throw_rows_away_are_refused(
+    pipeline: Pipeline, warehouse: Path, api: Api, how: dict[str, Any]
+) -> None:
+    pipeline.run(complete_rest_source(SOURCE, api))
+    with pytest.raises(PipelineStepFailed, match="nothing was changed"):
+        pipeline.run(complete_rest_source(SOURCE, api), **how)
+    assert rows(warehouse, "SELECT count(*) FROM w.invoicing.invoices") == [(250,)]
+
+
+def test_settings_of_dlt_that_rewrite_files_change_no_row(
+    pipeline: Pipeline, warehouse: Path, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID", "true")
+    pipeline.run(complete_rest_source(SOURCE, api))
+    parents = "SELECT _dlt_id FROM w.invoicing.invoices"
+    orphans = f"SELECT count(*) FROM w.invoicing.invoices__line_items WHERE _dlt_parent_id NOT IN ({parents})"
+    assert rows(warehouse, orphans) == [(0,)]
+
+
 def test_a_package_that_a_failed_load_has_left_is_not_loaded_later(
     pipeline: Pipeline, api: Api, book: Book, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

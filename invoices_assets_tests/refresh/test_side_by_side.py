@@ -86,6 +86,67 @@ def test_another_load_of_other_records_does_not_matter(loader: Loader, monkeypat
     assert len(sweeps) == 1
 
 
+def test_the_state_of_a_run_that_took_long_is_read_by_the_next(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.refresh()
+    real = source.hand_over
+
+    def hand_over(handover: Handover) -> Iterator[Any]:
+        # another resource, whose run began later and committed first
+        with duckdb.connect(str(loader.warehouse)) as connection:
+            connection.execute("INSERT INTO invoicing._dlt_loads VALUES ('99999999999.5', 'invoicing', 0, now(), '')")
+            connection.execute(
+                "INSERT INTO invoicing._dlt_pipeline_state SELECT * REPLACE ('99999999999.5' AS _dlt_load_id) "
+                "FROM invoicing._dlt_pipeline_state LIMIT 1"
+            )
+        return real(handover)
+
+    monkeypatch.setattr(source, "hand_over", hand_over)
+    done = loader.refresh("full", since="2024-03-01T13:59:00Z")
+    assert done.cursor_after == loader.cursor
+
+
+def test_a_table_that_somebody_drops_meanwhile_is_filled_again(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, book: Book
+) -> None:
+    loader.refresh()
+    book.insert(invoice("c", stamped(9000), total=1))
+    real, left = source.hand_over, [True]
+
+    def hand_over(handover: Handover) -> Iterator[Any]:
+        if left:
+            left.pop()
+            with duckdb.connect(str(loader.warehouse)) as connection:
+                connection.execute("DROP TABLE invoicing.invoices")
+        return real(handover)
+
+    monkeypatch.setattr(source, "hand_over", hand_over)
+    assert loaded(loader.refresh()).new == 3
+
+
+def test_a_rejection_that_has_come_meanwhile_is_not_settled_by_an_older_record(
+    loader: Loader, server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.refresh()
+    real, left = source.hand_over, [True]
+
+    def hand_over(handover: Handover) -> Iterator[Any]:
+        if left:
+            left.pop()
+            with duckdb.connect(str(loader.warehouse)) as connection:
+                connection.execute("INSERT INTO invoicing._dlt_loads VALUES ('91', 'invoicing', 0, now(), '')")
+                connection.execute(
+                    "CREATE TABLE invoicing.invoices_rejected AS SELECT 'a' AS key, '{}' AS raw, 'odd' AS reason, "
+                    "now() AS rejected_at, '91' AS _dlt_load_id, 'x' AS _dlt_id"
+                )
+        return real(handover)
+
+    monkeypatch.setattr(source, "hand_over", hand_over)
+    before = len(server.requests)
+    once = loader.refresh("full", dry_run=True).stats.requests
+    assert len(server.requests) == before + once
+    assert loader.refresh("full").stats.requests == 2 * once
+
+
 def test_two_months_are_read_at_the_same_time(tmp_path: Path) -> None:
     both = Barrier(2)
     real = Sweeping._sweep

@@ -79,7 +79,7 @@ def hand_over(handover: Handover) -> Iterator[Any]:
 
 def run_anew(pipeline: Pipeline, source: DltSource) -> None:
     """Run a source as if nothing had been run before: what a failed load has left is not the warehouse's state."""
-    pipeline.drop_pending_packages()
+    pipeline.drop()
     pipeline.run(source)
 
 
@@ -109,8 +109,6 @@ def new_pipeline(
         # tracing would write what it sees into files; signals are the caller's business
         pipeline.config.enable_runtime_trace = False
         pipeline.config.runtime.intercept_signals = False
-        # whoever sweeps reads the state in the warehouse, and whoever loads does again
-        pipeline.config.restore_from_destination = False
         try:
             yield pipeline
         finally:

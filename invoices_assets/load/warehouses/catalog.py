@@ -58,9 +58,9 @@ class Catalog(ABC):
         """
 
     def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
-        """Wait for the end of other sweeps of the same records, which would be one too many.
+        """Wait for the end of another sweep of the same stretch of a resource, which would be one too many.
 
-        That is all: their order does not hang on it, see `load.diff.order`.
+        That is all: the order of loads does not hang on it, see `load.diff.order`.
 
         Parameters:
             name: of what is swept.

@@ -225,7 +225,7 @@ def test_an_error_in_any_statement_leaves_the_old_state(loader: SharedLoader, mo
         return "SELECT error('odd')" if left == -1 else None
 
     watch_statements(monkeypatch, look)
-    for statement in range(1, 200, 8):
+    for statement in range(1, 200, 16):
         left = statement
         try:
             second(loader)

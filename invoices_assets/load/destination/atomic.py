@@ -201,8 +201,7 @@ class AtomicClient(DuckDbClient):
                 stack.enter_context(catalog.turn(log))
                 opened = open_warehouse(catalog, working_dir=handovers[0].directory, log=log)
                 connection = stack.enter_context(opened)
-                connection.begin()
-                catalog.hold_turn(connection)
+                catalog.begin(connection)
             books = Books(connection, catalog.settings.dataset, self.config, self.capabilities)
             load_id = next_load_id(connection, catalog.settings.dataset, load_id)
             loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]

@@ -83,13 +83,13 @@ class Catalog(ABC):
             WarehouseError: the warehouse cannot be reached or written.
         """
 
-    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let the transaction hold the turn, also where the session that waited for it is lost.
+    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Begin a transaction that holds the turn, also where the session that waited for it is lost.
 
         Raises:
             duckdb.Error: another load has the turn.
         """
-        return None
+        connection.begin()
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the view that shows the columns of the dataset's tables."""

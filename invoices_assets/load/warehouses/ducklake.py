@@ -6,7 +6,6 @@ Its transactions are optimistic: of two that change a row of the same table, the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -104,23 +103,21 @@ class DuckLakeCatalog(Catalog):
     def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
         return contextlib.nullcontext() if self._is_server or not self._file.exists() else self.turn(log)
 
-    @contextlib.contextmanager
-    def turn(self, log: Log) -> Iterator[None]:
-        if not self._is_server:
-            limit = self.settings.turn_seconds
-            with warehouse_lock(self._file, limit_seconds=limit, log=log, setting=CATALOG_SETTING):
-                yield
-            return
-        with self._server_lock("", log):
-            make_turn_row(self, log)
-            yield
+    def turn(self, log: Log) -> AbstractContextManager[Any]:
+        if self._is_server:
+            return self._server_lock("", log)
+        limit = self.settings.turn_seconds
+        return warehouse_lock(self._file, limit_seconds=limit, log=log, setting=CATALOG_SETTING)
 
     def _server_lock(self, name: str, log: Log) -> AbstractContextManager[Any]:
         return server_lock(
             self, self._dsn, f"{self._schema}.{self.settings.dataset}.{name}", self.settings.turn_seconds, log
         )
 
-    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._is_server:
+            make_turn_row(connection, self.settings.dataset)
+        connection.begin()
         if self._is_server:
             hold_turn_row(connection, self.settings.dataset)
 

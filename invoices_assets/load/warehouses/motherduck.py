@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import ClassVar
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
 
 import duckdb
 
@@ -39,13 +39,13 @@ class MotherDuck(Catalog):
         options = " (READ_ONLY)" if read_only else ""
         connection.execute(f"ATTACH {literal(f'md:{self._credentials.database}')} AS {ident(CATALOG)}{options}")
 
-    @contextlib.contextmanager
-    def turn(self, log: Log) -> Iterator[None]:
+    def turn(self, log: Log) -> AbstractContextManager[Any]:
         # there is no lock to wait for: of two loads at once, the later commit fails
-        make_turn_row(self, log)
-        yield
+        return contextlib.nullcontext()
 
-    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
+        make_turn_row(connection, self.settings.dataset)
+        connection.begin()
         hold_turn_row(connection, self.settings.dataset)
 
     def explain(self, error: BaseException) -> WarehouseError:

@@ -5,8 +5,6 @@ One transaction of DuckDB is one of PostgreSQL, with the isolation level REPEATA
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -57,13 +55,12 @@ class PostgresCatalog(Catalog):
     def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
         return server_lock(self, self._dsn, f"{self.settings.dataset}.{name}", self.settings.turn_seconds, log)
 
-    @contextlib.contextmanager
-    def turn(self, log: Log) -> Iterator[None]:
-        with server_lock(self, self._dsn, self.settings.dataset, self.settings.turn_seconds, log):
-            make_turn_row(self, log)
-            yield
+    def turn(self, log: Log) -> AbstractContextManager[Any]:
+        return server_lock(self, self._dsn, self.settings.dataset, self.settings.turn_seconds, log)
 
-    def hold_turn(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
+        make_turn_row(connection, self.settings.dataset)
+        connection.begin()
         limit = f"SET LOCAL lock_timeout = {int(self.settings.turn_seconds * 1000)}"
         connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(limit)})")
         hold_turn_row(connection, self.settings.dataset)

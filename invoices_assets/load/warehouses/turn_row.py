@@ -6,24 +6,20 @@ import duckdb
 
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.tables import qualified, table_exists
-from invoices_assets.load.warehouses.catalog import Catalog, Log
-from invoices_assets.load.warehouses.connection import open_warehouse
 
 TABLE = "_invoices_turns"
 
 
-def make_turn_row(catalog: Catalog, log: Log) -> None:
-    """Make the row where there is none yet."""
-    dataset = catalog.settings.dataset
-    with open_warehouse(catalog, log=log) as connection:
-        if table_exists(connection, dataset, TABLE):
-            return
-        table = qualified(dataset, TABLE)
-        connection.begin()
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {ident(CATALOG)}.{ident(dataset)}")
-        connection.execute(f"CREATE TABLE {table} (token BIGINT NOT NULL)")
-        connection.execute(f"INSERT INTO {table} VALUES (0)")
-        connection.commit()
+def make_turn_row(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Make the row where there is none yet, in a transaction of its own; in the turn of a load."""
+    if table_exists(connection, dataset, TABLE):
+        return
+    table = qualified(dataset, TABLE)
+    connection.begin()
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {ident(CATALOG)}.{ident(dataset)}")
+    connection.execute(f"CREATE TABLE {table} (token BIGINT NOT NULL)")
+    connection.execute(f"INSERT INTO {table} VALUES (0)")
+    connection.commit()
 
 
 def hold_turn_row(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:

@@ -80,3 +80,7 @@ def test_dlts_own_names_give_the_settings_and_their_secrets_are_known(
     assert secrets <= set(catalog.secrets)
     for secret in secrets:
         assert secret not in str(catalog.explain(RuntimeError(f"ATTACH 'postgresql://u:{secret}@h/d'")))
+
+
+def test_settings_show_no_credentials() -> None:
+    assert "s3cret" not in repr(WarehouseSettings("d", destination="postgres", credentials="postgresql://u:s3cret@h/d"))

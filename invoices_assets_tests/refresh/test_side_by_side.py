@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from invoices_assets.errors import SweepOutdated
+from invoices_assets.errors import LoadFailed, SweepOutdated
 from invoices_assets.load.destination.handover import Handover
 from invoices_assets.refresh import source
 from invoices_assets.refresh.refresh import MOST_SWEEPS
@@ -103,6 +103,18 @@ def test_the_state_of_a_run_that_took_long_is_read_by_the_next(loader: Loader, m
     monkeypatch.setattr(source, "hand_over", hand_over)
     done = loader.refresh("full", since="2024-03-01T13:59:00Z")
     assert done.cursor_after == loader.cursor
+
+
+def test_what_goes_wrong_behind_the_commit_does_not_say_that_nothing_was_loaded(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dlt.common.storages.load_storage.LoadStorage.complete_load_package", full)
+    with pytest.raises(LoadFailed, match=r"the rows were loaded and are committed, but after that: .*No space left"):
+        loader.refresh()
+    assert loader.query("SELECT count(*) FROM invoices") == [(2,)]
 
 
 def test_a_table_that_somebody_drops_meanwhile_is_filled_again(

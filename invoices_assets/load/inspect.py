@@ -7,21 +7,15 @@ refresh asks for everything, which makes the tables right again.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import json
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import duckdb
 
 from invoices_assets.load.request import KnownState
-from invoices_assets.load.saved_state import load_ids, resource_state
+from invoices_assets.load.saved_state import load_ids, resource_state, stored_schema
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.sql import CATALOG, ident
+from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import open_warehouse, reading
@@ -111,24 +105,9 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, w
 
 def _known_columns(connection: duckdb.DuckDBPyConnection, dataset: str, root: str) -> dict[str, set[str]]:
     """The columns of the main table and its child tables by the schema that dlt has stored last."""
-    if not table_exists(connection, dataset, "_dlt_version"):
-        return {}
-    row = connection.execute(
-        f"SELECT schema FROM {ident(CATALOG)}.{ident(dataset)}._dlt_version WHERE schema_name = ? "
-        "ORDER BY inserted_at DESC LIMIT 1",
-        [dataset],
-    ).fetchone()
-    tables = _schema(row[0])["tables"] if row else {}
+    schema = stored_schema(connection, dataset) or {"tables": {}}
     return {
         name: {column for column, hints in table["columns"].items() if "data_type" in hints}
-        for name, table in tables.items()
+        for name, table in schema["tables"].items()
         if name == root or (name.startswith(f"{root}__") and "parent" in table)
     }
-
-
-def _schema(text: str) -> dict[str, Any]:
-    with contextlib.suppress(binascii.Error):
-        # as SqlJobClientBase._row_to_schema_info reads what dlt has compressed
-        text = zlib.decompress(base64.b64decode(text, validate=True)).decode()
-    schema: dict[str, Any] = json.loads(text)
-    return schema

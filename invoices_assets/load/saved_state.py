@@ -1,13 +1,19 @@
-"""dlt's state of a pipeline and of a resource, as it lies in the warehouse beside the rows it belongs to."""
+"""What dlt keeps beside the rows, as it lies in the warehouse: state, schema and loads."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import contextlib
+import json
+import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 from dlt.common.storages.load_package import create_load_id
+from dlt.common.versioned_state import decompress_state
 
 from invoices_assets.load.tables import qualified, table_exists
 
@@ -26,8 +32,6 @@ def pipeline_state(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[
     ).fetchone()
     if row is None:
         return {}
-    from dlt.common.versioned_state import decompress_state
-
     return dict(decompress_state(row[0]))
 
 
@@ -36,6 +40,25 @@ def resource_state(connection: duckdb.DuckDBPyConnection, dataset: str, resource
     source = pipeline_state(connection, dataset).get("sources", {}).get(dataset, {})
     state: dict[str, Any] = source.get("resources", {}).get(resource, {})
     return state
+
+
+def stored_schema(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, Any] | None:
+    """The schema that dlt has stored last, as a dict; None where there is none."""
+    if not table_exists(connection, dataset, "_dlt_version"):
+        return None
+    row = connection.execute(
+        f"SELECT schema FROM {qualified(dataset, '_dlt_version')} WHERE schema_name = ? "
+        "ORDER BY inserted_at DESC LIMIT 1",
+        [dataset],
+    ).fetchone()
+    if row is None:
+        return None
+    text = row[0]
+    with contextlib.suppress(binascii.Error):
+        # as SqlJobClientBase._row_to_schema_info reads what dlt has compressed
+        text = zlib.decompress(base64.b64decode(text, validate=True)).decode()
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def load_ids(connection: duckdb.DuckDBPyConnection, dataset: str) -> frozenset[str]:

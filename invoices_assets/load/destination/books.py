@@ -6,7 +6,6 @@ the load, from what the warehouse has, so that runs of other resources and parti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, default_pipeline_state, state_doc
 
 from invoices_assets.load.destination.session import Session
-from invoices_assets.load.saved_state import merged_state, pipeline_state
+from invoices_assets.load.saved_state import merged_state, pipeline_state, stored_schema
 from invoices_assets.load.tables import LOAD_ID, ROW_ID, qualified
 
 
@@ -85,6 +84,5 @@ class Books:
         Session(self._connection, schema, *self._configuration).complete_load(load_id)
 
     def _schema(self) -> Schema:
-        empty = Schema(self._dataset)
-        found = Session(self._connection, empty, *self._configuration).get_stored_schema(empty.name)
-        return Schema.from_dict(json.loads(found.schema)) if found else empty
+        stored = stored_schema(self._connection, self._dataset)
+        return Schema.from_dict(stored) if stored else Schema(self._dataset)

@@ -15,10 +15,9 @@ from typing import Any, cast
 
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.destination.client import StateInfo, StorageSchemaInfo
+from dlt.common.destination.client import StorageSchemaInfo
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TSchemaTables
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
@@ -90,14 +89,8 @@ class Session(DuckDbClient):
         # leaves out its own default, None
         return super().update_stored_schema(only_tables, expected_update, force)  # type: ignore[arg-type]
 
-    def get_stored_state(self, pipeline_name: str) -> StateInfo:
-        # dlt tries and lives with the error, but since DuckDB 2.0 any error ends the transaction
-        for table in (self.schema.state_table_name, self.schema.loads_table_name):
-            if not table_exists(self._connection, self._dataset, table):
-                raise DatabaseUndefinedRelation(duckdb.CatalogException(f"Table {table} does not exist"))
-        return super().get_stored_state(pipeline_name)
-
     def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo:
+        # dlt tries and lives with the error, but since DuckDB 2.0 any error ends the transaction
         if not table_exists(self._connection, self._dataset, self.schema.version_table_name):
             # as dlt's own where there is no row, whatever its hint says
             return None  # type: ignore[return-value]

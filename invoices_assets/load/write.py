@@ -49,11 +49,8 @@ def write_versions(delta: Delta, load_id: str, *, behind: bool) -> int:
     """
     history = delta.plan.history
     assert history is not None
-    name, row_id, begins = (
-        delta.table(history),
-        ident(ROW_ID),
-        f"make_timestamptz({round(Decimal(load_id) * 1_000_000)})",
-    )
+    name, row_id = delta.table(history), ident(ROW_ID)
+    begins = f"make_timestamptz({round(Decimal(load_id) * 1_000_000)})"
     key = ident(RECORD_KEY if RECORD_KEY in history.columns else delta.key[0])
     select = versions_to_load(delta, load_id, behind=behind)
     delta.connection.execute(f"CREATE OR REPLACE TEMP TABLE {VERSIONS} AS {select}")

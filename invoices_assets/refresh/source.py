@@ -1,8 +1,10 @@
 """A source file as a dlt source whose resources are complete, or fail.
 
-api = Api("https://api.vendor.example", key, Redactor([key]))
-pipeline = dlt.pipeline("invoicing", destination=atomic_duckdb("data/invoices.duckdb"), dataset_name="invoicing")
-pipeline.run(complete_rest_source(read_source("source.yaml"), api))
+For example:
+
+    api = Api("https://api.vendor.example", key, Redactor([key]))
+    pipeline = dlt.pipeline("invoicing", destination=atomic_duckdb("data/invoices.duckdb"), dataset_name="invoicing")
+    pipeline.run(complete_rest_source(read_source("source.yaml"), api))
 """
 
 from __future__ import annotations
@@ -101,6 +103,11 @@ class Sweeping:
 
     def items(self) -> Iterator[Any]:
         """Sweeps, and yields what dlt is to carry into the warehouse, once that is proven."""
+        # dlt logs and wraps whatever gets out of here
+        with self.api.redactor.guard():
+            yield from self._items()
+
+    def _items(self) -> Iterator[Any]:
         pipeline: Any = dlt.current.pipeline()
         destination = destination_of(pipeline)
         settings = destination.settings_for(pipeline.dataset_name)

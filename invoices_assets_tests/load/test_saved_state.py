@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from dlt.common.pipeline import TPipelineState
 
-from invoices_assets.load.saved_state import cursor_state
+from invoices_assets.load.saved_state import cursor_state, next_load_id
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 from invoices_assets_tests.support.state import read_state
 
@@ -79,3 +79,31 @@ def test_plain_dlt_restores_the_state_and_its_incremental_continues_from_it(load
     }
     assert state["destination_type"] == "dlt.destinations.duckdb"
     assert "invoices__line_items" in pipeline.default_schema.tables
+
+
+@pytest.mark.parametrize(
+    ("before", "proposed", "given"),
+    [
+        ([], "1795600119.78", "1795600119.78"),
+        (["1795600119.5", "1795600119.7"], "1795600119.78", "1795600119.78"),
+        (["9999999999.5", "1795600119.7"], "1795600119.78", "9999999999.500001"),
+    ],
+)
+def test_a_load_has_a_higher_id_than_any_before_it(
+    loader: Loader, before: list[str], proposed: str, given: str
+) -> None:
+    loader.load([invoice(1)])
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{loader.path}' AS warehouse")
+        connection.execute("DELETE FROM warehouse.invoicing._dlt_loads")
+        for load_id in before:
+            connection.execute(f"INSERT INTO warehouse.invoicing._dlt_loads VALUES ('{load_id}', '', 0, now(), '')")
+        assert next_load_id(connection, "invoicing", proposed) == given
+
+
+def test_a_load_that_took_long_gets_an_id_of_the_time_of_its_commit(loader: Loader) -> None:
+    loader.load([invoice(1)])
+    [earlier] = loader.column("SELECT load_id FROM {d}._dlt_loads")
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{loader.path}' AS warehouse (READ_ONLY)")
+        assert next_load_id(connection, "invoicing", "1.5") > earlier

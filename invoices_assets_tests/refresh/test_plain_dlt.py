@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,18 @@ def test_a_package_that_a_failed_load_has_left_is_not_loaded_later(
     pipeline.drop()
     pipeline.run(complete_rest_source(SOURCE, api))
     assert rows(warehouse, "SELECT count(*) FROM w.invoicing.invoices") == [(250,)]
+
+
+def test_a_bug_in_a_sweep_shows_no_key(pipeline: Pipeline, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError(f"a bug, with {SANDBOX_KEY} in hand")
+
+    monkeypatch.setattr("invoices_assets.refresh.source.sweep", refuse)
+    with pytest.raises(PipelineStepFailed) as failed:
+        pipeline.run(complete_rest_source(SOURCE, api))
+    shown = "".join(traceback.format_exception(failed.value))
+    assert "a bug, with ***" in shown
+    assert SANDBOX_KEY not in shown
 
 
 def test_a_deferred_pipeline_is_made_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

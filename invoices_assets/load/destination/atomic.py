@@ -195,25 +195,33 @@ class AtomicClient(DuckDbClient):
             self._refuse_foreign(load_id, self.schema.data_table_names())
             return
         catalog, timed = catalog_of(self._settings), handovers[0].result.timed
-        with plainly(catalog), ExitStack() as stack:
-            with timed("open"):
-                stack.enter_context(catalog.turn(log))
-                opened = open_warehouse(catalog, working_dir=handovers[0].directory, log=log)
-                connection = stack.enter_context(opened)
-                catalog.begin(connection)
-            books = Books(connection, catalog.settings.dataset, self.config, self.capabilities)
-            load_id = next_load_id(connection, catalog.settings.dataset, load_id)
-            loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]
-            written = {load.spec.name: load.new_state(load_id) for load in loads if load.differs}
-            for load in loads:
-                load.describe()
-            if written:
-                books.close(written, load_id)
-                with timed("commit"):
-                    connection.commit()
-                self.destination.has_committed = True
+        with ExitStack() as stack:
+            with plainly(catalog):
+                with timed("open"):
+                    stack.enter_context(catalog.turn(log))
+                    opened = open_warehouse(catalog, working_dir=handovers[0].directory, log=log)
+                    connection = stack.enter_context(opened)
+                    catalog.begin(connection)
+                self._load_all(connection, catalog, handovers, load_id)
             with timed("close"):
                 stack.close()
+
+    def _load_all(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, handovers: list[Handover], load_id: str
+    ) -> None:
+        """In the transaction of the load, which it commits if there is anything to write."""
+        dataset = catalog.settings.dataset
+        books = Books(connection, dataset, self.config, self.capabilities)
+        load_id = next_load_id(connection, dataset, load_id)
+        loads = [self._load(connection, catalog, handover, books, load_id) for handover in handovers]
+        written = {load.spec.name: load.new_state(load_id) for load in loads if load.differs}
+        for load in loads:
+            load.describe()
+        if written:
+            books.close(written, load_id)
+            with handovers[0].result.timed("commit"):
+                connection.commit()
+            self.destination.has_committed = True
 
     def _load(
         self,

@@ -32,42 +32,25 @@ def working_folder(place: Path | None = None, *, setting: str = "place") -> Iter
     Raises:
         WarehouseUnusable: the folder cannot be made, or may be read by others.
     """
-    runs = private_folder(place, setting)
+    runs = Path(place or tempfile.gettempdir()).expanduser().absolute() / f"invoices_assets_{os.getuid()}"
     folder = runs / uuid.uuid4().hex[:12]
-    with _usable(runs, setting):
+    try:
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if runs.is_symlink() or runs.stat().st_uid != os.getuid():
+            raise PermissionError(0, "it belongs to somebody else")
         _remove_stale(runs)
         lock = FileLock(f"{folder}.lock", thread_local=False)
         lock.acquire(timeout=0)
         folder.mkdir()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WarehouseUnusable(
+            f"the working folder {runs} cannot be used ({reason}); set {setting} to a writable folder of this machine"
+        ) from error
     try:
         yield folder
     finally:
         _remove(folder, lock)
-
-
-def private_folder(place: Path | None, setting: str = "place") -> Path:
-    """The folder of this user in `place`, made if missing.
-
-    Raises:
-        WarehouseUnusable: it cannot be made, or may be read by others.
-    """
-    folder = Path(place or tempfile.gettempdir()).expanduser().absolute() / f"invoices_assets_{os.getuid()}"
-    with _usable(folder, setting):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise PermissionError(0, "it belongs to somebody else")
-    return folder
-
-
-@contextlib.contextmanager
-def _usable(folder: Path, setting: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise WarehouseUnusable(
-            f"the working folder {folder} cannot be used ({reason}); set {setting} to a writable folder of this machine"
-        ) from error
 
 
 def _remove_stale(runs: Path) -> None:

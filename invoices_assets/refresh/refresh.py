@@ -44,7 +44,7 @@ def refresh(
         connection: the way to the API.
         settings: where the rows go.
         request: what the run is asked to do.
-        working_dir: of the run.
+        working_dir: of the run, beside those of other runs.
         tell: told of progress, in sentences.
         run: runs a source through a dlt pipeline that has nothing left of a run before.
 
@@ -54,7 +54,7 @@ def refresh(
     """
     sweeping = Sweeping(spec, specs, connection, request, tell)
     with (
-        catalog_of(settings).sweep_turn(_name_of(spec, request), tell),
+        catalog_of(settings).sweep_turn(_name_of(spec, request), working_dir.parent, tell),
         new_pipeline(settings, working_dir / "dlt", tell) as pipeline,
     ):
         results = destination_of(pipeline).results

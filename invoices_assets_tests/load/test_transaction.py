@@ -20,7 +20,7 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets_tests.support.holding import held_open
 from invoices_assets_tests.support.load_helpers import Loader, invoice, rows
 from invoices_assets_tests.support.state import read_state
-from invoices_assets_tests.support.statements import watch_statements
+from invoices_assets_tests.support.statements import fail_statement, watch_statements
 
 # a server that has imported the loader and forks: each child starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -128,16 +128,9 @@ def test_a_reader_never_sees_half_of_a_load(loader: Loader, states: tuple[Path, 
 def test_an_error_in_any_statement_leaves_the_old_state(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     first(loader, 20)
     before = summary(loader)
-    left = 0
-
-    def look(_: str) -> str | None:
-        nonlocal left
-        left -= 1
-        return "SELECT error('odd')" if left == -1 else None
-
-    watch_statements(monkeypatch, look)
+    fail = fail_statement(monkeypatch)
     for statement in range(0, 200, 3):
-        left = statement
+        fail(statement)
         try:
             second(loader, 20)
         except LoadFailed as error:

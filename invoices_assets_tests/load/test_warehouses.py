@@ -31,7 +31,7 @@ from invoices_assets.load.working_folder import working_folder
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
 from invoices_assets_tests.support.load_sweep import load_sweep
 from invoices_assets_tests.support.state import read_state
-from invoices_assets_tests.support.statements import watch_statements
+from invoices_assets_tests.support.statements import fail_statement, watch_statements
 from invoices_assets_tests.support.warehouses import KINDS, SharedLoader, execute, postgres_server
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -217,16 +217,9 @@ def test_an_error_in_any_statement_leaves_the_old_state(loader: SharedLoader, mo
     loader.history = True
     first(loader)
     before = summary(loader)
-    left = 0
-
-    def look(_: str) -> str | None:
-        nonlocal left
-        left -= 1
-        return "SELECT error('odd')" if left == -1 else None
-
-    watch_statements(monkeypatch, look)
+    fail = fail_statement(monkeypatch)
     for statement in range(1, 200, 16):
-        left = statement
+        fail(statement)
         try:
             second(loader)
         except LoadFailed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -39,19 +39,24 @@ def another_load(warehouse: Path, load_id: str) -> None:
         connection.execute(f"INSERT INTO invoicing._dlt_loads VALUES ('{load_id}', 'invoicing', 0, now(), '')")
 
 
-def outdate(monkeypatch: pytest.MonkeyPatch, warehouse: Path, times: int) -> list[int]:
-    """Lets another run load while a sweep is under way, so many times; gives the count of sweeps."""
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[int], object], times: int = 1) -> list[int]:
+    """Lets something happen between a sweep and its load, so many times; gives the numbers of the sweeps, from 1 on."""
     sweeps: list[int] = []
     real = source.hand_over
 
     def hand_over(handover: Handover) -> Iterator[Any]:
-        sweeps.append(len(sweeps))
+        sweeps.append(len(sweeps) + 1)
         if len(sweeps) <= times:
-            another_load(warehouse, f"9{len(sweeps)}")
+            happens(len(sweeps))
         return real(handover)
 
     monkeypatch.setattr(source, "hand_over", hand_over)
     return sweeps
+
+
+def outdate(monkeypatch: pytest.MonkeyPatch, warehouse: Path, times: int) -> list[int]:
+    """Lets another run load meanwhile."""
+    return meanwhile(monkeypatch, lambda number: another_load(warehouse, f"9{number}"), times)
 
 
 def test_a_sweep_that_another_load_has_outdated_is_made_once_more(
@@ -88,19 +93,17 @@ def test_another_load_of_other_records_does_not_matter(loader: Loader, monkeypat
 
 def test_the_state_of_a_run_that_took_long_is_read_by_the_next(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     loader.refresh()
-    real = source.hand_over
 
-    def hand_over(handover: Handover) -> Iterator[Any]:
-        # another resource, whose run began later and committed first
+    def another_resource(_: int) -> None:
+        # its run began later and committed first
         with duckdb.connect(str(loader.warehouse)) as connection:
             connection.execute("INSERT INTO invoicing._dlt_loads VALUES ('99999999999.5', 'invoicing', 0, now(), '')")
             connection.execute(
                 "INSERT INTO invoicing._dlt_pipeline_state SELECT * REPLACE ('99999999999.5' AS _dlt_load_id) "
                 "FROM invoicing._dlt_pipeline_state LIMIT 1"
             )
-        return real(handover)
 
-    monkeypatch.setattr(source, "hand_over", hand_over)
+    meanwhile(monkeypatch, another_resource)
     done = loader.refresh("full", since="2024-03-01T13:59:00Z")
     assert done.cursor_after == loader.cursor
 
@@ -122,16 +125,12 @@ def test_a_table_that_somebody_drops_meanwhile_is_filled_again(
 ) -> None:
     loader.refresh()
     book.insert(invoice("c", stamped(9000), total=1))
-    real, left = source.hand_over, [True]
 
-    def hand_over(handover: Handover) -> Iterator[Any]:
-        if left:
-            left.pop()
-            with duckdb.connect(str(loader.warehouse)) as connection:
-                connection.execute("DROP TABLE invoicing.invoices")
-        return real(handover)
+    def dropped(_: int) -> None:
+        with duckdb.connect(str(loader.warehouse)) as connection:
+            connection.execute("DROP TABLE invoicing.invoices")
 
-    monkeypatch.setattr(source, "hand_over", hand_over)
+    meanwhile(monkeypatch, dropped)
     assert loaded(loader.refresh()).new == 3
 
 
@@ -139,20 +138,16 @@ def test_a_rejection_that_has_come_meanwhile_is_not_settled_by_an_older_record(
     loader: Loader, server: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loader.refresh()
-    real, left = source.hand_over, [True]
 
-    def hand_over(handover: Handover) -> Iterator[Any]:
-        if left:
-            left.pop()
-            with duckdb.connect(str(loader.warehouse)) as connection:
-                connection.execute("INSERT INTO invoicing._dlt_loads VALUES ('91', 'invoicing', 0, now(), '')")
-                connection.execute(
-                    "CREATE TABLE invoicing.invoices_rejected AS SELECT 'a' AS key, '{}' AS raw, 'odd' AS reason, "
-                    "now() AS rejected_at, '91' AS _dlt_load_id, 'x' AS _dlt_id"
-                )
-        return real(handover)
+    def rejected(_: int) -> None:
+        with duckdb.connect(str(loader.warehouse)) as connection:
+            connection.execute("INSERT INTO invoicing._dlt_loads VALUES ('91', 'invoicing', 0, now(), '')")
+            connection.execute(
+                "CREATE TABLE invoicing.invoices_rejected AS SELECT 'a' AS key, '{}' AS raw, 'odd' AS reason, "
+                "now() AS rejected_at, '91' AS _dlt_load_id, 'x' AS _dlt_id"
+            )
 
-    monkeypatch.setattr(source, "hand_over", hand_over)
+    meanwhile(monkeypatch, rejected)
     before = len(server.requests)
     once = loader.refresh("full", dry_run=True).stats.requests
     assert len(server.requests) == before + once

@@ -30,6 +30,23 @@ class _Watched:
         return getattr(self._connection, name)
 
 
+def fail_statement(patch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Gives a function that lets the statement of that number fail in the next load."""
+    left = -1
+
+    def look(_: str) -> str | None:
+        nonlocal left
+        left -= 1
+        return "SELECT error('odd')" if left == -1 else None
+
+    def choose(number: int) -> None:
+        nonlocal left
+        left = number
+
+    watch_statements(patch, look)
+    return choose
+
+
 def watch_statements(patch: pytest.MonkeyPatch, look: Callable[[str], str | None]) -> None:
     """Have `look` see each statement of the loads to come; what it returns runs instead."""
     real = atomic.open_warehouse

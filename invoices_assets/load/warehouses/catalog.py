@@ -6,9 +6,9 @@ All else, from the comparison to the commit, is the same, for DuckDB runs it on 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
@@ -17,10 +17,8 @@ from invoices_assets.errors import WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
-from invoices_assets.load.warehouses.lock import sweep_lock
+from invoices_assets.load.warehouses.lock import Log, sweep_lock
 from invoices_assets.redaction.redactor import Redactor
-
-Log = Callable[[str], None]
 
 
 class Catalog(ABC):
@@ -57,18 +55,19 @@ class Catalog(ABC):
             WarehouseError: it cannot be reached, read or written.
         """
 
-    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
+    def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
         """Wait for the end of another sweep of the same stretch of a resource, which would be one too many.
 
         That is all: the order of loads does not hang on it, see `load.diff.order`.
 
         Parameters:
             name: of what is swept.
+            folder: on this machine, of this user, for the lock.
 
         Raises:
             WarehouseBusy: another run held the turn for longer than `settings.turn_seconds`.
         """
-        return sweep_lock(f"{self.settings.place}.{name}", self.settings.turn_seconds, log)
+        return sweep_lock(folder, f"{self.settings.place}.{name}", self.settings.turn_seconds, log)
 
     def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
         """Wait for the end of a load that would keep readers out, and keep the next one waiting."""
@@ -118,13 +117,19 @@ class Catalog(ABC):
         """
         return {}
 
-    @abstractmethod
     def explain(self, error: BaseException) -> WarehouseError:
-        """One sentence for what DuckDB or the operating system said; without secrets."""
+        """One sentence for what DuckDB, dlt or the operating system said; without secrets."""
+        if isinstance(error, WarehouseError):
+            return error
+        return self.sentence_for(error, Redactor(self.secrets).text(" ".join(str(error).split())))
 
-    def plain(self, error: BaseException) -> str:
-        """What an error says, on one line and without secrets."""
-        return Redactor(self.secrets).text(" ".join(str(error).split()))
+    @abstractmethod
+    def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
+        """The same.
+
+        Parameters:
+            text: of the error, on one line and without secrets.
+        """
 
 
 def attach_nothing(connection: duckdb.DuckDBPyConnection) -> None:

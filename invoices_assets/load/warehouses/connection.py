@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 
 from invoices_assets.load.sql import CATALOG, ident
-from invoices_assets.load.warehouses.catalog import Catalog, Log
+from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.lock import Log
 
 
 @contextlib.contextmanager

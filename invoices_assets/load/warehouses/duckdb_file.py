@@ -14,8 +14,8 @@ import duckdb
 from invoices_assets.errors import WarehouseBusy, WarehouseError
 from invoices_assets.load.error_messages import explain
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.warehouses.catalog import Catalog, Log, attach_nothing
-from invoices_assets.load.warehouses.lock import warehouse_lock
+from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing
+from invoices_assets.load.warehouses.lock import Log, warehouse_lock
 
 POLL_SECONDS = 0.2
 ROW_GROUP_SIZE = 40_960
@@ -49,7 +49,7 @@ class DuckDbFile(Catalog):
         connection.execute(f"CHECKPOINT {ident(CATALOG)}")
         return {"bytes_before": before, "bytes_after": self.settings.path.stat().st_size}
 
-    def explain(self, error: BaseException) -> WarehouseError:
+    def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         return explain(error, self.settings.path, self.settings.hints)
 
 

@@ -16,10 +16,10 @@ import duckdb
 from invoices_assets.errors import LoadFailed, SweepOutdated, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.warehouses.catalog import Catalog, Log, attach_nothing, resolved
+from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.extensions import load_extension
-from invoices_assets.load.warehouses.lock import warehouse_lock
+from invoices_assets.load.warehouses.lock import Log, warehouse_lock
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
 from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
@@ -97,8 +97,8 @@ class DuckLakeCatalog(Catalog):
         ):
             connection.execute(statement)
 
-    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
-        return self._server_lock(name, log) if self._is_server else super().sweep_turn(name, log)
+    def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
+        return self._server_lock(name, log) if self._is_server else super().sweep_turn(name, folder, log)
 
     def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
         return contextlib.nullcontext() if self._is_server or not self._file.exists() else self.turn(log)
@@ -153,10 +153,7 @@ class DuckLakeCatalog(Catalog):
             "files_removed": removed,
         }
 
-    def explain(self, error: BaseException) -> WarehouseError:
-        if isinstance(error, WarehouseError):
-            return error
-        text = self.plain(error)
+    def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         if "Transaction conflict" in text:
             return SweepOutdated()
         low = text.lower()

@@ -16,7 +16,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
-from invoices_assets.load.working_folder import private_folder
 
 Log = Callable[[str], None]
 TELL_EVERY_SECONDS = 30.0
@@ -24,14 +23,12 @@ POLL_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def sweep_lock(name: str, limit_seconds: float, log: Log) -> Iterator[None]:
-    """Hold the right to sweep what `name` says, among the runs of this machine and user.
+def sweep_lock(folder: Path, name: str, limit_seconds: float, log: Log) -> Iterator[None]:
+    """Hold the right to sweep what `name` says, among the runs whose working folders are in `folder`.
 
     Raises:
         WarehouseBusy: another run held it for longer than the limit.
-        WarehouseUnusable: the folder of the locks cannot be used.
     """
-    folder = private_folder(None)
     lock = FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.sweep", thread_local=False)
     wait_for_turn(lambda: _acquired(lock), name, limit_seconds, log, TELL_EVERY_SECONDS)
     try:

@@ -11,8 +11,9 @@ import duckdb
 from invoices_assets.errors import LoadFailed, SweepOutdated, WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.warehouses.catalog import Catalog, Log, resolved
+from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.extensions import load_extension
+from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CREDENTIALS = "DESTINATION__MOTHERDUCK__CREDENTIALS"
@@ -48,10 +49,7 @@ class MotherDuck(Catalog):
         connection.begin()
         hold_turn_row(connection, self.settings.dataset)
 
-    def explain(self, error: BaseException) -> WarehouseError:
-        if isinstance(error, WarehouseError):
-            return error
-        text = self.plain(error)
+    def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         if "conflict" in text.lower():
             return SweepOutdated()
         if isinstance(error, (duckdb.IOException, duckdb.HTTPException, duckdb.InvalidInputException)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
@@ -22,8 +23,9 @@ from invoices_assets.errors import (
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
-from invoices_assets.load.warehouses.catalog import Catalog, Log, resolved
+from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.extensions import load_extension
+from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
 from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
@@ -52,7 +54,7 @@ class PostgresCatalog(Catalog):
         options = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
         connection.execute(f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)} ({options})")
 
-    def sweep_turn(self, name: str, log: Log) -> AbstractContextManager[Any]:
+    def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
         return server_lock(self, self._dsn, f"{self.settings.dataset}.{name}", self.settings.turn_seconds, log)
 
     def turn(self, log: Log) -> AbstractContextManager[Any]:
@@ -108,10 +110,7 @@ class PostgresCatalog(Catalog):
         after = dict(self._query(connection, tables))
         return {"tables": len(before), "bytes_before": sum(before.values()), "bytes_after": sum(after.values())}
 
-    def explain(self, error: BaseException) -> WarehouseError:
-        if isinstance(error, WarehouseError):
-            return error
-        text = self.plain(error)
+    def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         if "could not serialize" in text:
             return SweepOutdated()
         if "lock timeout" in text:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from invoices_assets.errors import WarehouseUnusable
-from invoices_assets.load.warehouses.catalog import Catalog, Log
-from invoices_assets.load.warehouses.lock import TELL_EVERY_SECONDS, wait_for_turn
+from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.lock import TELL_EVERY_SECONDS, Log, wait_for_turn
 
 # a server that is gone is noticed after some two minutes, however long the sweep
 KEEPALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 9}

@@ -22,9 +22,16 @@ from invoices_assets.load.warehouses.lock import Log
 
 @contextlib.contextmanager
 def reading(catalog: Catalog, log: Log = lambda _: None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for reading, after the end of a load that would keep readers out."""
+    """A connection for reading, after the end of a load that would keep readers out.
+
+    Raises:
+        WarehouseError: the warehouse cannot be reached, or its tables cannot be read.
+    """
     with catalog.undisturbed(log), open_warehouse(catalog, read_only=True, log=log) as connection:
-        yield connection
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise catalog.explain(error) from None
 
 
 @contextlib.contextmanager

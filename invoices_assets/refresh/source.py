@@ -31,6 +31,7 @@ from invoices_assets.load.destination.pipeline import complete_resource, destina
 from invoices_assets.load.inspect import has_live_rows, known_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import make_ready
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
@@ -113,9 +114,7 @@ class Sweeping:
         settings = destination.settings_for(pipeline.dataset_name)
         directory = Path(pipeline.working_dir) / f"sweep_{self.spec.name}"
         if not self.request.dry_run:
-            # a warehouse that cannot be loaded into is refused before the API is asked
-            with catalog_of(settings).turn(self.tell):
-                pass
+            make_ready(catalog_of(settings), self.tell)
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
             swept = self._sweep(http, replace(plan.sweep_request, folder=Path(pipeline.working_dir)), spools)

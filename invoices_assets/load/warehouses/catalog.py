@@ -18,6 +18,7 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.lock import Log, sweep_lock
+from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 from invoices_assets.redaction.redactor import Redactor
 
 
@@ -55,6 +56,11 @@ class Catalog(ABC):
             WarehouseError: it cannot be reached, read or written.
         """
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may load as well, so that a row of the warehouse holds the turn."""
+        return True
+
     def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
         """Wait for the end of another sweep of the same stretch of a resource, which would be one too many.
 
@@ -88,7 +94,11 @@ class Catalog(ABC):
         Raises:
             duckdb.Error: another load has the turn.
         """
+        if self.is_shared:
+            make_turn_row(connection, self.settings.dataset)
         connection.begin()
+        if self.is_shared:
+            hold_turn_row(connection, self.settings.dataset)
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the view that shows the columns of the dataset's tables."""

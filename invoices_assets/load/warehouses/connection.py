@@ -18,6 +18,28 @@ import duckdb
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.warehouses.lock import Log
+from invoices_assets.load.warehouses.turn_row import make_turn_row
+
+
+def make_ready(catalog: Catalog, log: Log) -> None:
+    """See whether the warehouse can be written, before anybody is asked for rows.
+
+    Raises:
+        WarehouseError: it cannot.
+    """
+    with catalog.turn(log):
+        if catalog.is_shared:
+            with open_warehouse(catalog, log=log) as connection, explained(catalog):
+                make_turn_row(connection, catalog.settings.dataset)
+
+
+@contextlib.contextmanager
+def explained(catalog: Catalog) -> Iterator[None]:
+    """Says in one sentence what DuckDB or a driver said."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise catalog.explain(error) from None
 
 
 @contextlib.contextmanager
@@ -27,11 +49,12 @@ def reading(catalog: Catalog, log: Log = lambda _: None) -> Iterator[duckdb.Duck
     Raises:
         WarehouseError: the warehouse cannot be reached, or its tables cannot be read.
     """
-    with catalog.undisturbed(log), open_warehouse(catalog, read_only=True, log=log) as connection:
-        try:
-            yield connection
-        except duckdb.Error as error:
-            raise catalog.explain(error) from None
+    with (
+        catalog.undisturbed(log),
+        open_warehouse(catalog, read_only=True, log=log) as connection,
+        explained(catalog),
+    ):
+        yield connection
 
 
 @contextlib.contextmanager

@@ -40,6 +40,10 @@ class DuckDbFile(Catalog):
         settings = self.settings
         return warehouse_lock(settings.path, limit_seconds=settings.turn_seconds, log=log, setting=settings.hints.path)
 
+    @property
+    def is_shared(self) -> bool:
+        return False
+
     def undisturbed(self, log: Log) -> AbstractContextManager[None]:
         # DuckDB opens a file for one process that writes or for many that read
         return self.turn(log) if self.settings.path.exists() else contextlib.nullcontext()

@@ -21,7 +21,6 @@ from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
-from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
@@ -41,13 +40,16 @@ class DuckLakeCatalog(Catalog):
         super().__init__(settings)
         self._credentials = _resolved(settings)
         self._kind = self._credentials.catalog.drivername
-        self._is_server = self._kind in ("postgresql", "postgres")
+
+    @property
+    def is_shared(self) -> bool:
+        return self._kind in ("postgresql", "postgres")
 
     @property
     def secrets(self) -> list[str]:
         storage = self._credentials.storage.credentials
         stored = [value for value in dict(storage).values() if isinstance(value, str)] if storage else []
-        return [self._dsn, str(self._credentials.catalog.password or ""), *stored] if self._is_server else stored
+        return [self._dsn, str(self._credentials.catalog.password or ""), *stored] if self.is_shared else stored
 
     @property
     def _dsn(self) -> str:
@@ -65,12 +67,12 @@ class DuckLakeCatalog(Catalog):
         for extension in [EXTENSIONS.get(self._kind), "ducklake"]:
             if extension:
                 load_extension(connection, extension, self.settings.destination)
-        if read_only and not self._is_server and not self._file.exists():
+        if read_only and not self.is_shared and not self._file.exists():
             attach_nothing(connection)
             return
         self._show_storage(connection)
         options = [f"DATA_PATH {literal(self._credentials.storage_url)}"]
-        if self._is_server:
+        if self.is_shared:
             place = f"postgres:{self._dsn}"
             options.append(f"METADATA_SCHEMA {literal(self._schema)}")
         else:
@@ -98,13 +100,13 @@ class DuckLakeCatalog(Catalog):
             connection.execute(statement)
 
     def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
-        return self._server_lock(name, log) if self._is_server else super().sweep_turn(name, folder, log)
+        return self._server_lock(name, log) if self.is_shared else super().sweep_turn(name, folder, log)
 
     def undisturbed(self, log: Log) -> AbstractContextManager[Any]:
-        return contextlib.nullcontext() if self._is_server or not self._file.exists() else self.turn(log)
+        return contextlib.nullcontext() if self.is_shared or not self._file.exists() else self.turn(log)
 
     def turn(self, log: Log) -> AbstractContextManager[Any]:
-        if self._is_server:
+        if self.is_shared:
             return self._server_lock("", log)
         limit = self.settings.turn_seconds
         return warehouse_lock(self._file, limit_seconds=limit, log=log, setting=CATALOG_SETTING)
@@ -113,13 +115,6 @@ class DuckLakeCatalog(Catalog):
         return server_lock(
             self, self._dsn, f"{self._schema}.{self.settings.dataset}.{name}", self.settings.turn_seconds, log
         )
-
-    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
-        if self._is_server:
-            make_turn_row(connection, self.settings.dataset)
-        connection.begin()
-        if self._is_server:
-            hold_turn_row(connection, self.settings.dataset)
 
     def maintain(self, connection: duckdb.DuckDBPyConnection, keep: timedelta) -> dict[str, int]:
         # not `CHECKPOINT`: it also deletes whatever else lies in the storage, such as the files of another lake

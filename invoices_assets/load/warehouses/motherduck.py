@@ -14,7 +14,6 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CREDENTIALS = "DESTINATION__MOTHERDUCK__CREDENTIALS"
 
@@ -43,11 +42,6 @@ class MotherDuck(Catalog):
     def turn(self, log: Log) -> AbstractContextManager[Any]:
         # there is no lock to wait for: of two loads at once, the later commit fails
         return contextlib.nullcontext()
-
-    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
-        make_turn_row(connection, self.settings.dataset)
-        connection.begin()
-        hold_turn_row(connection, self.settings.dataset)
 
     def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         if "conflict" in text.lower():

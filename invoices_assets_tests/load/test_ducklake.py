@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.extensions import load_extension, packaged
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.state import read_state
-from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port, postgres_server
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port
 
 if not packaged("ducklake"):
     pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt", allow_module_level=True)
@@ -24,12 +23,6 @@ if not packaged("ducklake"):
 @pytest.fixture
 def loader(tmp_path: Path) -> SharedLoader:
     return SharedLoader(tmp_path / "lake", kind="lake in duckdb")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres_server() as dsn:
-        yield dsn
 
 
 def refusal(loader: SharedLoader) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,13 @@ from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.maintenance import maintain
 from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.load_helpers import Loader, invoice
-from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, postgres_server
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute
 
 LAKES = ["lake in duckdb"]
 TABLES = ["invoices", "invoices__line_items", "invoices_history", "_dlt_loads"]
 NO_TIME = timedelta(0)
 NUMBERS = itertools.count()
 """Of datasets: the lakes in one server are told apart by theirs."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres_server() as dsn:
-        yield dsn
 
 
 @pytest.fixture(params=LAKES)

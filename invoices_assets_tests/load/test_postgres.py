@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,7 @@ from invoices_assets.errors import LoadFailed, TableRefused, WarehouseError, War
 from invoices_assets.load.inspect import known_state
 from invoices_assets.load.request import Scope
 from invoices_assets_tests.support.load_helpers import invoice
-from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port, postgres_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres_server() as dsn:
-        yield dsn
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from invoices_assets_tests.support.load_helpers import Loader
 
 PASSWORD = "s3cr3t-Passw0rd"
 KINDS = ["postgres", "lake in postgres", "lake in duckdb", "lake in sqlite"]
+SHARED = KINDS[:2]
+"""Those that several machines may load into."""
 
 
 @dataclass

@@ -15,7 +15,10 @@ from typing import Any
 
 from invoices_assets.extract.http.link_header import links_of
 
-TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total")
+TOTAL_HEADERS = (
+    *("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count", "X-WP-Total"),
+    *("Total-Records", "Total-Objects"),  # Kinto
+)
 """Headers in which running APIs give the number of records, asked in this order."""
 
 PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages", "X-Pagination-Page-Count")

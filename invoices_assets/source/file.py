@@ -18,9 +18,9 @@ from dlt.sources.rest_api.config_setup import (
 )
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.auth import owners_of, with_placeholders
+from invoices_assets.source.dlt_format import as_dlt_takes
 from invoices_assets.source.naming import history_table, normalized, rejected_table
-from invoices_assets.source.resource import ResourceSpec, resource_spec, without_total_path
+from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
 """The description of the default contract, used unless the settings name another file."""
@@ -47,9 +47,7 @@ class Source:
             SourceError: dlt does not accept the configuration; its complaint is in the message.
         """
         try:
-            config: Any = with_placeholders(self.config)
-            for owner in owners_of("paginator", config):
-                owner["paginator"] = without_total_path(owner["paginator"])
+            config: Any = as_dlt_takes(self.config)
             return rest_api_source(config, name=name)
         except Exception as error:
             raise self._refusal(error) from None

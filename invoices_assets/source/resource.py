@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from dlt.sources.helpers.rest_client.paginators import (
-    BasePaginator,
-    OffsetPaginator,
-    PageNumberPaginator,
-    RangePaginator,
-)
-from dlt.sources.rest_api.config_setup import (
-    create_auth,
-    create_paginator,
-)
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
+from dlt.sources.rest_api.config_setup import create_auth
 from dlt.sources.rest_api.typing import ResolvedParam
 
 from invoices_assets.errors import SourceError
@@ -23,7 +15,8 @@ from invoices_assets.source.auth import read_auth, with_secret
 from invoices_assets.source.columns import Column, parse_columns
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec, read_cursor, read_window
 from invoices_assets.source.naming import NAMING, normalized
-from invoices_assets.source.paths import checked_path, spelled
+from invoices_assets.source.paginator import read_paginator
+from invoices_assets.source.paths import checked_path
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ def resource_spec(
         SourceError: something that cannot be loaded completely or exactly.
     """
     endpoint = resource["endpoint"]
-    paginator, total_path, has_totals = _paginator(name, endpoint.get("paginator") or client.get("paginator"))
+    paginator, total_path, has_totals = read_paginator(name, endpoint.get("paginator") or client.get("paginator"))
     columns, key = _columns(name, resource), _primary_key(name, resource)
     names = tuple(map(normalized, key))
     return ResourceSpec(
@@ -179,36 +172,6 @@ def _history(name: str, resource: Mapping[str, Any]) -> bool:
             "`delete-insert`, `upsert` or `scd2` (keeps every version) work."
         )
     return strategy == "scd2"
-
-
-def without_total_path(paginator: Any) -> Any:
-    """A paginator's configuration as dlt takes it: only those that count have a `total_path` there."""
-    if isinstance(paginator, dict) and paginator.get("type") not in ("offset", "page_number"):
-        return {key: value for key, value in paginator.items() if key != "total_path"}
-    return paginator
-
-
-def _paginator(name: str, config: Any) -> tuple[BasePaginator, str | None, bool]:
-    """dlt's paginator, the place of the total, and whether totals are to be believed.
-
-    Parameters:
-        config: as in the YAML, such as `{type: cursor, cursor_path: next, total_path: meta.total}`.
-    """
-    paginator = create_paginator(without_total_path(config))
-    if paginator is None:
-        raise SourceError(
-            f"resource `{name}` names no paginator, and a guessed one could lose pages: "
-            "use offset, page_number, cursor, header_link, header_cursor, json_link or single_page."
-        )
-    if isinstance(paginator, RangePaginator) and type(paginator) not in (
-        OffsetPaginator,
-        PageNumberPaginator,
-    ):
-        raise SourceError(f"resource `{name}` has a paginator that is not known: {type(paginator).__name__}.")
-    declared = config if isinstance(config, dict) else {}
-    path = getattr(paginator, "total_path", None)
-    place = declared.get("total_path") if path is None else spelled(path)
-    return paginator, checked_path(place), declared.get("total_path", "") is not None
 
 
 def _is_bound(param: Any) -> bool:

@@ -64,6 +64,15 @@ def test_a_key_in_a_header_arrives(api: FakeApi, auth: Any, name: str, value: st
     assert api.asked[0].headers["accept"] == "application/json"
 
 
+def test_what_stands_before_a_short_key_does_not_let_it_out(api: FakeApi) -> None:
+    redactor = Redactor(["abcd"])
+    api.route("/v1/invoices", OK)
+
+    client(APIKeyAuth("X-Key", "Token abcd"), redactor=redactor).send(get(api))
+
+    assert redactor.text("was sent: Token abcd") == "was sent: ***"
+
+
 def test_netrc_does_not_replace_the_key(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login other password person\n")

@@ -75,9 +75,40 @@ def test_a_cursor_in_a_header_leads_through_all_pages(api: FakeApi) -> None:
 @pytest.mark.parametrize("value", ["https://elsewhere.invalid/x?page=2", "/v1/invoices?page=2", f"<{TWO}>; rel=next"])
 def test_an_address_in_the_header_of_a_cursor_is_refused(api: FakeApi, value: str) -> None:
     api.route(PATH, Reply(body={"data": rows(10)}, headers={"NextPageToken": value}))
-    with pytest.raises(BadAnswer, match="holds an address and no cursor"):
+    with pytest.raises(BadAnswer, match=r"holds an address and no cursor; .* with `x-link: true` it follows"):
         read(api, HEADER_CURSOR)
     assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_an_address_in_a_header_is_followed_where_the_source_file_says_so(api: FakeApi, absolute: bool) -> None:
+    def answer(asked: Asked) -> Reply:
+        start = number(asked, "_token")
+        address = f"{api.url if absolute else ''}{PATH}?_token={start + 10}"
+        return Reply(body={"data": rows(10, start)}, headers={"Next-Page": address} if start < 20 else {})
+
+    api.route(PATH)(answer)
+    swept, records = read(api, {"type": "header_cursor", "cursor_key": "Next-Page", "x-link": True})
+    assert records.ids == list(range(30))
+    assert swept.end == "the last answer has no `Next-Page` header, and those before had one"
+
+
+def test_an_address_in_a_header_that_leads_to_another_host_is_not_followed(api: FakeApi) -> None:
+    api.route(PATH, Reply(body={"data": rows(10)}, headers={"Next-Page": "https://elsewhere.invalid/x"}))
+    with pytest.raises(IncompleteSweep, match="another host"):
+        read(api, {"type": "header_cursor", "cursor_key": "Next-Page", "x-link": True})
+
+
+def test_a_cursor_that_begins_like_a_path_is_sent_back(api: FakeApi) -> None:
+    def answer(asked: Asked) -> Reply:
+        is_first = "after" not in asked.query
+        return Reply(
+            body={"data": rows(10, 0 if is_first else 10)}, headers={"NextPageToken": "/w=="} if is_first else {}
+        )
+
+    api.route(PATH)(answer)
+    assert read(api, HEADER_CURSOR)[1].ids == list(range(20))
+    assert api.asked[1].query["after"] == ["/w=="]
 
 
 @pytest.mark.parametrize("value", [{"href": TWO}, 2])

@@ -50,7 +50,9 @@ def test_the_total_is_read_where_the_source_says(body: bytes, path: str, total: 
     assert page(body, total_path=path).total == total
 
 
-@pytest.mark.parametrize("headers", [{"x-total-count": "2500"}, {"Content-Range": "items 0-99/2500"}])
+@pytest.mark.parametrize(
+    "headers", [{"x-total-count": "2500"}, {"Content-Range": "items 0-99/2500"}, {"Total-Records": "2500"}]
+)
 def test_the_total_is_read_from_a_header(headers: dict[str, str]) -> None:
     assert page(b'{"data": []}', headers).total == 2500
 

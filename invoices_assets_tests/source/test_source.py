@@ -47,6 +47,12 @@ def test_the_default_source_is_the_contract_of_the_design() -> None:
         ({"auth": {"type": "api_key", "name": "k", "api_key": "written-here"}}, "belongs into the settings"),
         ({"auth": {"type": "magic"}}, "magic"),
         ({"auth": {"type": "api_key", "name": "k", "location": "cookie"}}, "cookie"),
+        ({"auth": {"type": "bearer", "x-prefix": "Token "}}, "`x-prefix` stands before an `api_key` in a header"),
+        ({"auth": {"type": "api_key", "name": "k", "location": "query", "x-prefix": "T "}}, "`x-prefix`"),
+        ({"auth": {"type": "api_key", "name": "k", "x-prefix": 7}}, "`x-prefix` of the auth must be a text"),
+        ({"auth": {"type": "api_key", "name": "k", "x-suffix": "T "}}, "x-suffix"),
+        ({"paginator": {"type": "json_link", "x-link": True}}, "only the paginator `header_cursor` can have"),
+        ({"paginator": {"type": "header_cursor", "x-links": True}}, "x-links"),
     ],
 )
 def test_what_cannot_be_loaded_safely_is_refused_with_the_reason(
@@ -109,6 +115,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             "api_key",
             "Token abc",
         ),
+        ({"type": "api_key", "name": "Authorization", "x-prefix": "Token "}, "abc", "api_key", "Token abc"),
         ({"type": "http_basic", "username": "ada"}, "abc", "password", "abc"),
         ({"type": "http_basic"}, "ada:abc", "password", "abc"),
         ({"type": "http_basic", "password": "x"}, "abc", "username", "abc"),

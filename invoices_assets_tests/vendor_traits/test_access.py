@@ -48,6 +48,11 @@ ACCESS = [
         source=source(in_header("Authorization")),
         key=f"Token {SECRET}",
     ),
+    trait(
+        "key with a declared prefix",
+        contract=header("X-Auth", "Key token={key}"),
+        source=source({**in_header("X-Auth"), "x-prefix": "Key token="}),
+    ),
     trait("bearer", contract=header("Authorization", "Bearer {key}"), source=source({"type": "bearer"})),
     trait(
         "Basic, the key as password",
@@ -114,6 +119,6 @@ def test_everything_arrives_by(api: Trait) -> None:
     assert_swept_exactly(api)
 
 
-@pytest.mark.parametrize("api", named(ACCESS, "Basic, user and password in the key", "a search by POST"))
+@pytest.mark.parametrize("api", named(ACCESS, "key with a declared prefix", "a search by POST"))
 def test_a_run_loads_everything_by(api: Trait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert_loaded_exactly(api, monkeypatch, tmp_path)

@@ -56,8 +56,8 @@ class Transport:
         auth: puts the key into headers or the query; None where the API needs none.
         limits: of each answer.
         connections: kept open at most.
-        learn: told of each new `Authorization` before it is sent: it may hold a token just obtained, or user
-            and key in base64.
+        learn: told of each new header with the key before it is sent: it may hold a token just obtained, user and
+            key in base64, or a prefix.
     """
 
     def __init__(
@@ -129,7 +129,8 @@ class Transport:
             ready.prepare_body(request.data, None, request.json)
         if self._auth is not None:
             ready = self._auth(ready)
-        authorization = ready.headers.get("Authorization")
+        name = self._auth.name if isinstance(self._auth, APIKeyAuth) else "Authorization"
+        authorization = ready.headers.get(name)
         if authorization and authorization != self._authorization:
             self._authorization = str(authorization)
             self._learn(self._authorization)

@@ -24,6 +24,7 @@ from invoices_assets.extract.http.origins import linked
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.extract.pass_count import PassCount
+from invoices_assets.source.paginator import HeaderAddressPaginator
 from invoices_assets.source.paths import MISSING, reader_of, spelled
 
 _POSITIONS = frozenset(
@@ -200,7 +201,7 @@ class Cursor(Linked):
 
 
 class HeaderCursor(Linked):
-    """`NextPageToken: 123456` in the headers, sent back as a parameter."""
+    """`NextPageToken: 123456` in the headers, sent back as a parameter, or an address there where one is declared."""
 
     paginator_class = HeaderCursorPaginator
 
@@ -216,10 +217,14 @@ class HeaderCursor(Linked):
         return page.headers.get(self.paginator.cursor_key, MISSING)
 
     def follow(self, request: Any, reference: Any) -> None:
-        if "://" in reference or reference.startswith(("/", "<")):
+        if isinstance(self.paginator, HeaderAddressPaginator):
+            self._follow_link(request, reference)
+            return
+        if "://" in reference or reference.startswith("<") or (reference.startswith("/") and "?" in reference):
             raise BadAnswer(
                 f"the header `{self.paginator.cursor_key}` holds an address and no cursor; `header_cursor` sends what "
-                "it holds as a parameter, `header_link` follows a `Link` header"
+                "it holds as a parameter; with `x-link: true` it follows the address, and `header_link` follows a "
+                "`Link` header"
             )
         request.params[self.paginator.cursor_param] = reference
 

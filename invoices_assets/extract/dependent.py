@@ -20,8 +20,8 @@ from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 
 
-class _Collected:
-    """A sink that keeps, of each parent record, what its dependents need."""
+class ParentValues:
+    """A sink that keeps, of each parent record, what its dependents need: values of placeholders, inherited fields."""
 
     def __init__(self, spec: ResourceSpec) -> None:
         self._spec = spec
@@ -109,9 +109,9 @@ def sweep_dependent(
     Parameters and errors are those of `sweep`; a key that comes under two parents is an `IncompleteSweep`.
     """
     began = time.monotonic()
-    parents = _Collected(spec)
+    parents = ParentValues(spec)
     swept = _sweep_parents(parent, connection, parents, asked)
-    alone = _without_parent(spec)
+    alone = without_parent(spec)
     endpoint = connection.endpoint(http, alone)
     sink.start_over()
     with IdCount(asked.folder) as ids:
@@ -154,7 +154,7 @@ def _add(swept: SweepResult, part: SweepResult) -> None:
     swept.remarks = list(dict.fromkeys((*swept.remarks, *part.remarks)))
 
 
-def _without_parent(spec: ResourceSpec) -> ResourceSpec:
+def without_parent(spec: ResourceSpec) -> ResourceSpec:
     """The resource as one parent shows it: the fields of the key that come from the parent are not in its records."""
     inherited = {f"_{spec.parent}_{field}" for field in spec.include_from_parent}
     own = [field not in inherited for field in spec.key_fields]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -136,6 +137,10 @@ class Endpoint:
             json=expand_placeholders(deepcopy(spec.json), values, preserve_value_type=True),
             data=expand_placeholders(deepcopy(spec.data), values),
         )
+
+    def reading_all(self) -> Endpoint:
+        """The same, where the whole answer is taken for one record, or for a list of them."""
+        return Endpoint(self._http, replace(self._spec, data_selector="$", total_path=None), self._base_url)
 
     def page(self, request: requests.Request) -> PageRequest:
         """A page to be had; nothing is sent yet."""

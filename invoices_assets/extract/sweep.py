@@ -57,6 +57,7 @@ class SweepRequest:
         confirm: what is missing will be marked as deleted, so where a pass cannot see every move, a second one has to
             bring the same records.
         parent_values: values of `{resources.…}` placeholders.
+        passes: how often the resource is read anew while its records move, before the run gives up.
         folder: for what does not stay in memory; None for the system's temporary place.
     """
 
@@ -65,6 +66,7 @@ class SweepRequest:
     limit: int | None = None
     confirm: bool = False
     parent_values: Mapping[str, Any] | None = None
+    passes: int = PASSES
     folder: Path | None = None
 
 
@@ -137,7 +139,7 @@ def sweep(
     counts: list[PassCount] = []
     moved = ""
     with ExitStack() as stack:
-        while len(counts) < PASSES:
+        while len(counts) < asked.passes:
             ids = stack.enter_context(IdCount(asked.folder))
             one = _Pass(spec, asked, walk_of(endpoint, spec.paginator, request), request, ids)
             sink.start_over()
@@ -151,9 +153,9 @@ def sweep(
                 if isinstance(error, EndInDoubt) and str(error) == moved:
                     raise IncompleteSweep(moved) from None
                 counts, moved = [*counts, one.count], str(error)
-                _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), PASSES, moved)
+                _log.warning("%s: pass %d of %d is not the last: %s", spec.name, len(counts), asked.passes, moved)
     raise IncompleteSweep(
-        f"No pass over `{spec.name}` added up in {PASSES} attempts: {moved}. Its records move while they are "
+        f"No pass over `{spec.name}` added up in {asked.passes} attempts: {moved}. Its records move while they are "
         "read, or its pages overlap: give a stable sort in `params`, if the API has one."
     )
 
@@ -222,10 +224,10 @@ class _Pass:
 
 def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style, ids: IdCount) -> PassCount:
     stamp = partial(stamp_of, path=spec.cursor.path) if spec.cursor is not None and walk.shows_changes_again else None
-    return PassCount(keys_of(spec), walk.parameter, ids, _page_size(spec, request), stamp)
+    return PassCount(keys_of(spec), walk.parameter, ids, page_size(spec, request), stamp)
 
 
-def _page_size(spec: ResourceSpec, request: requests.Request) -> int | None:
+def page_size(spec: ResourceSpec, request: requests.Request) -> int | None:
     """How many records a page is asked to have, if that can be told."""
     limit = getattr(spec.paginator, "limit", None)
     if limit is not None:

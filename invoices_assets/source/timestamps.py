@@ -134,6 +134,7 @@ class TimestampFormat:
         column = spec.column_of(path) if path is not None else Column(name="")
         self._form = column.x_format or ""
         self._zone = column.zone or UTC
+        self._has_zone = column.zone is not None
         self._read = stamp_reader(column, exact=False)
         self._lag = cursor.lag if cursor is not None else 0.0
         self._initial = cursor.initial_value if cursor is not None else None
@@ -242,6 +243,10 @@ class TimestampFormat:
             return self._form not in EPOCHS and "z" not in re.findall("%(.)", self._form)
         found = _ISO.fullmatch(like) if isinstance(like, str) else None
         return found is not None and found["clock"] is not None and found["zone"] is None
+
+    def is_zone_assumed(self, stamp: Any) -> bool:
+        """Whether a stamp is read as UTC because neither it nor the declaration names a zone."""
+        return not self._has_zone and self._is_local(stamp)
 
     def _is_day(self, stamp: Any) -> bool:
         """Whether stamps like this one say no more than a day."""

@@ -1,0 +1,156 @@
+"""Whether the records seen are what the source file declares: their columns, types and key."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+import pyarrow as pa
+
+from invoices_assets.describe.evidence import Evidence
+from invoices_assets.describe.finding import Finding, ok, unproven, wrong
+from invoices_assets.normalize.converter import Converter
+from invoices_assets.normalize.tables import NormalizedBatch
+from invoices_assets.source.columns import Column
+from invoices_assets.source.naming import normalized
+from invoices_assets.source.paths import MISSING, reader_of
+
+_MOST_NAMED = 8
+_QUOTED = re.compile(r"`[^`]*`")
+
+
+def on_records(seen: Evidence) -> Iterator[Finding]:
+    """Columns, types and key of the records seen."""
+    records = [record for record in seen.records if isinstance(record, dict)]
+    if not records:
+        return
+    batch = Converter(seen.spec).convert(seen.records)
+    yield from _on_columns(seen, records, batch)
+    yield from _on_types(seen, batch)
+    yield from _on_key(seen)
+
+
+def _on_columns(seen: Evidence, records: list[dict[str, Any]], batch: NormalizedBatch) -> Iterator[Finding]:
+    fields = dict.fromkeys(path for record in records for path in _paths(record))
+    filled = set(_filled(normalized(seen.spec.name), batch.tables))
+    absent = [column for column in seen.spec.columns.values() if column.name not in filled and not batch.rejected]
+    for column in absent:
+        yield _on_absent(column, records, fields)
+    declared = len(seen.spec.columns) - len(absent)
+    if declared and not batch.rejected:
+        yield ok("columns", f"{declared} of {len(seen.spec.columns)} declared columns come with a value.")
+    known = {name for column in seen.spec.columns.values() for name in (column.name, *map(normalized, _from(column)))}
+    others = [field for field in fields if normalized(field.replace(".", "__")) not in known]
+    if others:
+        yield ok("columns", f"Fields that are loaded without a declaration: {_named(others)}.")
+
+
+def _on_absent(column: Column, records: list[dict[str, Any]], fields: Iterable[str]) -> Finding:
+    """A declared column without a value in any record."""
+    sources = _from(column)
+    if any(_has(record, source) for record in records for source in sources or [column.name.replace("__", ".")]):
+        return unproven("columns", f"`{column.name}` is null in each of {len(records)} records.")
+    if not sources:
+        return unproven("columns", f"`{column.name}` is declared, and no record has it.", _closest(column.name, fields))
+    named = " or ".join(f"`{source}`" for source in sources)
+    return wrong("columns", f"`{column.name}` never comes: no record has {named}.", _closest(sources[0], fields))
+
+
+def _on_types(seen: Evidence, batch: NormalizedBatch) -> Iterator[Finding]:
+    total = len(seen.records)
+    if not batch.rejected:
+        yield ok("types", f"Each of {total} records can be stored as declared.")
+    reasons = Counter(_shape_of(record.reason) for record in batch.rejected)
+    examples = {_shape_of(record.reason): record.reason for record in reversed(batch.rejected)}
+    for shape, count in reasons.most_common():
+        sentence = f"{count} of {total} records cannot be stored as declared: {examples[shape]}."
+        yield wrong("types", sentence, _type_remedy(examples[shape]))
+    for remark, rows in batch.remarks.items():
+        yield unproven("types", f"{remark} ({rows} rows).")
+
+
+def _type_remedy(reason: str) -> str:
+    if "no id" in reason:
+        return "`primary_key`, or `x-from` of its column."
+    if "ISO 8601" in reason or "is outside the calendar" in reason or "is not in the format" in reason:
+        return "`x-format`: epoch_s, epoch_ms, or a strptime format such as %d.%m.%Y."
+    if "no value and must have one" in reason:
+        return "Leave `nullable: false` out where the API may give none."
+    return "`data_type`, `precision` and `scale` of that column."
+
+
+def _on_key(seen: Evidence) -> Iterator[Finding]:
+    fields = ", ".join(f"`{field}`" for field in seen.spec.key_fields)
+    keys = seen.keys([record for page in seen.pages or [seen.first] for record in page.records])
+    without = keys.count(None)
+    twice = [key for key, count in Counter(keys).items() if count > 1 and key is not None]
+    if without:
+        yield wrong("primary key", f"{without} of {len(keys)} records have no {fields}.", "`primary_key`.")
+    if twice:
+        yield wrong(
+            "primary key",
+            f"{len(twice)} keys come more than once in {len(keys)} records, such as {twice[0]!r}.",
+            "`primary_key` of several columns, or a stable sort in `params`.",
+        )
+    if not without and not twice:
+        yield ok("primary key", f"{fields} is there and different in each of {len(keys)} records.")
+
+
+def _from(column: Column) -> list[str]:
+    """The vendor's fields that a column is made of; none where it has its own name."""
+    source: Any = column.x_from
+    return [source] if isinstance(source, str) else list(source or ())
+
+
+def _has(value: Any, path: str) -> bool:
+    """Whether a record has a field, also within the items of a list."""
+    if isinstance(value, list):
+        return any(_has(item, path) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if reader_of(path)(value) not in (MISSING, []):
+        return True
+    key, _, rest = path.partition(".")
+    found = next((inner for name, inner in value.items() if key in (name, normalized(str(name)))), MISSING)
+    return found is not MISSING and (not rest or _has(found, rest))
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    """The fields of a record as dotted paths, also those within the items of lists."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _paths(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for item in value:
+            yield from _paths(item, path)
+    elif path:
+        yield path
+
+
+def _filled(root: str, tables: dict[str, pa.Table]) -> Iterator[str]:
+    """The columns with a value in any row, by their paths from the root record."""
+    for name, table in tables.items():
+        beginning = name.removeprefix(root).removeprefix("__")
+        for column in table.column_names:
+            if table[column].null_count < len(table):
+                yield f"{beginning}__{column}" if beginning else column
+
+
+def _closest(wanted: str, fields: Iterable[str]) -> str:
+    names = list(fields)
+    close = get_close_matches(wanted, names, n=3, cutoff=0.5)
+    return f"`x-from`: the records have {_named(close or names)}."
+
+
+def _named(fields: list[str]) -> str:
+    shown = ", ".join(f"`{field}`" for field in fields[:_MOST_NAMED])
+    return shown if len(fields) <= _MOST_NAMED else f"{shown} and {len(fields) - _MOST_NAMED} more"
+
+
+def _shape_of(reason: str) -> str:
+    """A reason without the value that it shows, so that equal ones count together."""
+    field = _QUOTED.match(reason)
+    return f"{field[0] if field else ''}{reason.partition(':')[0]}"

@@ -1,5 +1,7 @@
 """Asset checks: what a green run cannot say by itself."""
 
+from typing import Any
+
 import dagster as dg
 
 from invoices_assets.errors import WarehouseBusy
@@ -10,8 +12,9 @@ from invoices_assets.source.naming import normalized
 
 NOTHING_MISSED = "nothing_missed_by_incremental"
 COMPLETE = "complete"
+SOURCE_FITS = "source_fits"
 LOOK_BACK = 100
-"""How many loads a check looks back for a complete sweep."""
+"""How many loads a check looks back for a sweep of everything."""
 
 
 def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]:
@@ -23,6 +26,7 @@ def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]
             _no_rejected_records(name, dataset),
             _nothing_missed(name, dataset),
             _complete(name, dataset),
+            _source_fits(name, dataset),
         )
     ]
 
@@ -61,7 +65,7 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
         description="The last complete sweep found nothing that the refreshes before it should have found.",
     )
     def nothing_missed_by_incremental(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        missed = _missed(context.instance, key)
+        missed = int(_told(context.instance, key, "missed_by_incremental") or 0)
         return dg.AssetCheckResult(
             passed=missed == 0,
             severity=dg.AssetCheckSeverity.WARN,
@@ -92,11 +96,31 @@ def _complete(name: str, dataset: str) -> dg.AssetChecksDefinition:
     return complete
 
 
-def _missed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
-    """What the last complete sweep missed, where it is among the last loads; refreshes tell nothing of it."""
+def _source_fits(name: str, dataset: str) -> dg.AssetChecksDefinition:
+    key = dg.AssetKey([dataset, name])
+
+    @dg.asset_check(
+        asset=key,
+        name=SOURCE_FITS,
+        description="The last sweep of everything has met all that the source file names: fields, stamps, pages.",
+    )
+    def source_fits(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        misfits: Any = _told(context.instance, key, "misfits") or []
+        return dg.AssetCheckResult(
+            passed=not misfits,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"misfits": misfits},
+            description="; ".join(misfits) or None,
+        )
+
+    return source_fits
+
+
+def _told(instance: dg.DagsterInstance, key: dg.AssetKey, what: str) -> Any:
+    """What the last sweep of everything among the last loads has told; those of a part tell nothing of it."""
     for record in instance.fetch_materializations(key, limit=LOOK_BACK).records:
         materialization = record.asset_materialization
-        told = materialization.metadata.get("missed_by_incremental") if materialization else None
+        told = materialization.metadata.get(what) if materialization else None
         if told is not None:
-            return int(str(told.value))
-    return 0
+            return told.value
+    return None

@@ -99,6 +99,8 @@ def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
         "remarks": done.remarks,
         "loaded": loaded is not None,
     }
+    if done.misfits is not None:
+        metadata["misfits"] = done.misfits
     if loaded is not None:
         metadata |= {
             "dagster/row_count": loaded.table_rows,

@@ -70,6 +70,24 @@ def believe_end(count: PassCount, end: End, expected: int | None, *, is_one_page
     return End(end.why, proven=False) if proof is None else End(proof)
 
 
+def misfits_of(count: PassCount, end: End, *, is_one_page: bool) -> list[str]:
+    """What of the paginator does not fit the answers of a pass whose end is proven all the same, in sentences.
+
+    Parameters:
+        end: how its walk ended.
+    """
+    if end.proven is not None or not end.next_is_unread:
+        return []
+    if is_one_page:
+        claims = count.claims
+        words = [f"`{word[0]}`" for word in (claims.total, claims.pages, claims.more) if word is not None]
+        words += ["a total in a header"] if count.total is not None and not words else []
+        unless = "name the paginator that this API has, or `total_path: null` in it if it has no pages"
+        return [f"`single_page` reads one page only, and the answer has {words[0]}; {unless}"] if words else []
+    is_short = count.asked is not None and count.rows < count.asked
+    return [] if is_short else [f"{end.why}, so a second page would not be found by it"]
+
+
 _UNLESS = "If that number counts something else, `total_path: null` in the paginator switches it off"
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import requests
 
 from invoices_assets.errors import IncompleteSweep, NotFound
-from invoices_assets.extract.completeness import believe_end
+from invoices_assets.extract.completeness import believe_end, misfits_of
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
@@ -87,6 +87,7 @@ class SweepResult:
         proven: whether something proves that nothing lies behind that end.
         end: what proves it, or why nothing does, in a sentence.
         remarks: what the sweep could not see.
+        misfits: what of the source file's paging does not fit the answers.
         seconds: wall time.
         cursor: what was read of the change stamps.
         outside: records outside of the date window that was asked for.
@@ -102,6 +103,7 @@ class SweepResult:
     proven: bool = False
     end: str = ""
     remarks: list[str] = field(default_factory=list)
+    misfits: list[str] = field(default_factory=list)
     seconds: float = 0.0
     cursor: Watermark | None = field(default=None, repr=False)
     outside: int = 0
@@ -215,6 +217,9 @@ class _Pass:
             return result
         end = believe_end(count, walk.end, walk.expected(count), is_one_page=walk.is_one_page)
         result.complete, result.proven, result.end = True, bool(end.proven), end.sentence
+        result.misfits = misfits_of(count, walk.end, is_one_page=walk.is_one_page) if end.proven else []
+        if self._spec.total_path is not None and count.total is None and count.rows:
+            result.remarks.append(f"no answer has a total at `total_path: {self._spec.total_path}`")
         if not walk.is_held and not self._asked.confirm:
             result.remarks.append(UNSEEN_MOVES)
         elif not walk.is_held and not (before and count.has_same_records(before[-1])):

@@ -72,8 +72,11 @@ def known_state_in(connection: duckdb.DuckDBPyConnection, settings: WarehouseSet
     return KnownState(state, _doubt(connection, settings, root), loads)
 
 
-def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
-    """Whether the warehouse has records of a resource that are not marked as deleted.
+def has_rows(settings: WarehouseSettings, resource: str, *, live: bool) -> bool:
+    """Whether the warehouse has records of a resource.
+
+    Parameters:
+        live: only those that are not marked as deleted.
 
     Raises:
         WarehouseError: the warehouse is there and cannot be read, or a table cannot be continued.
@@ -81,8 +84,8 @@ def has_live_rows(settings: WarehouseSettings, resource: str) -> bool:
     root = normalized(resource)
     with reading(catalog_of(settings)) as connection:
         columns = stored_tables(connection, settings, root).get(root, {})
-        live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
-        return bool(columns) and _has_rows(connection, settings.dataset, root, live)
+        where = f" WHERE {ident(DELETED_AT)} IS NULL" if live and DELETED_AT in columns else ""
+        return bool(columns) and _has_rows(connection, settings.dataset, root, where)
 
 
 def _doubt(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, root: str) -> str | None:

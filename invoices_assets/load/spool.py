@@ -41,6 +41,7 @@ class SpooledSweep:
         rejected: how many records were rejected.
         rejected_files: their Parquet files: key, raw, reason, `_dlt_id`.
         remarks: what has to be told -> how many rows it concerns.
+        filled: table -> its columns that have a value in some row.
     """
 
     root: str
@@ -49,11 +50,22 @@ class SpooledSweep:
     rejected: int
     rejected_files: list[Path]
     remarks: dict[str, int]
+    filled: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """Rows of the main table, an id that came n times counted n times."""
         return self.table_rows.get(self.root, 0)
+
+    def has_value(self, place: str) -> bool:
+        """Whether some row has a value in a column, or in one of what was nested there.
+
+        Parameters:
+            place: normalized path from the root record, such as `line_items__amount`.
+        """
+        path = f"{self.root}__{place}"
+        columns = (f"{table}__{name}" for table, names in self.filled.items() for name in names)
+        return any(f"{column}__".startswith(f"{path}__") for column in columns)
 
     @property
     def columns(self) -> dict[str, dict[str, list[pa.DataType]]]:
@@ -77,6 +89,7 @@ class _TableFiles:
     files: list[tuple[Path, pa.Schema]] = field(default_factory=list)
     writer: pq.ParquetWriter | None = None
     rows: int = 0
+    filled: set[str] = field(default_factory=set)
 
     def append(self, table: pa.Table) -> None:
         schema = self.files[-1][1] if self.files else None
@@ -89,6 +102,8 @@ class _TableFiles:
         assert self.writer is not None
         self.writer.write_table(_aligned(table, schema))
         self.rows += table.num_rows
+        open_names = (name for name in table.column_names if name not in self.filled)
+        self.filled.update(name for name in open_names if table[name].null_count < table.num_rows)
 
     def close(self) -> None:
         if self.writer is not None:
@@ -144,6 +159,7 @@ class Spool:
             rejected=self._rejected.rows,
             rejected_files=[path for path, _ in self._rejected.files],
             remarks=dict(self._remarks),
+            filled={name: files.filled for name, files in self._tables.items()},
         )
 
     def _files(self, table: str) -> _TableFiles:

@@ -108,6 +108,8 @@ class RefreshPlan:
         """What a sweep could not prove, and what is left undone for that."""
         if not swept.complete or swept.proven:
             return swept.remarks
+        if not swept.rows:
+            return [*swept.remarks, swept.end]
         left = ["the cursor stays where it was"] if self.spec.cursor is not None else []
         left += ["no record was marked as deleted"] if self.request.mode == "reconcile" else []
         return [*swept.remarks, "; so ".join([swept.end, " and ".join(left)] if left else [swept.end])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoices_assets.extract.sweep import SweepResult
 from invoices_assets.extract.watermark import Watermark
+from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -15,6 +16,18 @@ def remarks_on(spec: ResourceSpec, swept: SweepResult) -> list[str]:
     if spec.cursor is not None and swept.cursor is not None:
         remarks |= _cursor_remarks(spec.cursor.path, swept.cursor)
     return [f"{sentence} ({count} rows)" for sentence, count in remarks.items() if count]
+
+
+def misfits_of(spec: ResourceSpec, swept: SweepResult, spooled: SpooledSweep) -> list[str]:
+    """One sentence for each part of the source file that a sweep of everything does not bear out."""
+    misfits = [
+        f"no record has a value for `{column.name}` at its `x-from: {column.x_from}`"
+        for column in spec.columns.values()
+        if column.x_from and not spooled.has_value(column.name)
+    ]
+    if spec.cursor is not None and swept.cursor is not None and swept.cursor.without_stamp == swept.rows:
+        misfits.append(f"no record has the change stamp `{spec.cursor.path}`")
+    return swept.misfits + misfits
 
 
 def _cursor_remarks(path: str, read: Watermark) -> dict[str, int]:

@@ -23,6 +23,7 @@ class RefreshResult:
         loaded: what the load did; None after a dry run.
         cursor_before, cursor_after: in the API's notation; None where there is none.
         notes: what has to be told of the sweep, one sentence each.
+        misfits: what of the source file the sweep does not bear out; None where it cannot tell.
         began: by `time.monotonic`.
     """
 
@@ -33,12 +34,13 @@ class RefreshResult:
     cursor_after: Any
     loaded: LoadResult | None = None
     notes: list[str] = field(default_factory=list)
+    misfits: list[str] | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
     def remarks(self) -> list[str]:
         """What has to be told, of the load first."""
-        return [*(self.loaded.remarks if self.loaded else []), *self.notes]
+        return [*(self.loaded.remarks if self.loaded else []), *self.notes, *(self.misfits or [])]
 
     @property
     def seconds(self) -> dict[str, float]:

@@ -28,20 +28,21 @@ from invoices_assets.extract.http.stats import HttpStats
 from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
 from invoices_assets.load.destination.handover import Handover
 from invoices_assets.load.destination.pipeline import complete_resource, destination_of, hand_over
-from invoices_assets.load.inspect import has_live_rows, known_state
+from invoices_assets.load.inspect import has_rows, known_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import make_ready
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
-from invoices_assets.refresh.remarks import remarks_on
+from invoices_assets.refresh.remarks import misfits_of, remarks_on
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.refresh.spools import Nowhere, Spools
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
 
 INCREMENTAL = RefreshRequest()
+NEVER_SEEN = "no record was ever seen: is the key allowed to read?"
 _log = logging.getLogger("invoices_assets")
 
 
@@ -118,8 +119,9 @@ class Sweeping:
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
             swept = self._sweep(http, replace(plan.sweep_request, folder=Path(pipeline.working_dir)), spools)
-            if swept.rows == 0 and swept.complete and (plan.start is not None or plan.request.dates is not None):
-                self._prove_alive(http, settings)
+            asks_for_part = plan.start is not None or plan.request.dates is not None
+            if swept.rows == 0 and swept.complete and not (asks_for_part and self._shows_some(http)):
+                swept = self._of_nothing(swept, settings, is_part=asks_for_part)
             done = destination.results[self.spec.name] = RefreshResult(
                 spec=self.spec,
                 swept=swept,
@@ -134,10 +136,13 @@ class Sweeping:
                 ],
                 began=self.began,
             )
+            spooled = spools.finish()
+            if swept.rows and swept.complete and plan.covers_everything:
+                done.misfits = misfits_of(self.spec, swept, spooled)
             if not plan.request.dry_run:
                 done.cursor_after = plan.cursor_after(swept)
                 request = plan.load_request(done.cursor_after, swept)
-                handover = Handover(spools.finish(), self.spec, request, directory)
+                handover = Handover(spooled, self.spec, request, directory)
                 done.loaded = handover.result
                 yield from hand_over(handover)
 
@@ -161,17 +166,28 @@ class Sweeping:
         endpoint = self.api.endpoint(http, self.spec)
         return sweep(self.spec, endpoint, spools, asked, window=self.api.window, progress=progress)
 
-    def _prove_alive(self, http: HttpClient, settings: WarehouseSettings) -> None:
-        """An answer without a record to a question for some of them may be the answer to a refused key.
-
-        Raises:
-            IncompleteSweep: the API shows nothing at all, though there are rows in the warehouse.
-        """
+    def _shows_some(self, http: HttpClient) -> bool:
+        """Whether the API shows a record when it is asked for all of them."""
         shown = self._parent or self.spec
         initial = shown.cursor.initial_value if shown.cursor is not None else None
-        swept = sweep(shown, self.api.endpoint(http, shown), Nowhere(), SweepRequest(initial, limit=1), window=1)
-        if swept.rows == 0 and has_live_rows(settings, self.spec.name):
+        asked = SweepRequest(initial, limit=1)
+        return sweep(shown, self.api.endpoint(http, shown), Nowhere(), asked, window=1).rows > 0
+
+    def _of_nothing(self, swept: SweepResult, settings: WarehouseSettings, *, is_part: bool) -> SweepResult:
+        """A sweep of an API that shows no record, which proves nothing where none was ever seen.
+
+        Parameters:
+            is_part: only some of the records were asked for; a load of all refuses by itself to lose every row.
+
+        Raises:
+            IncompleteSweep: there are rows in the warehouse, and only some of them were asked for.
+        """
+        shown = self.specs[self.spec.parent or self.spec.name].name
+        if is_part and has_rows(settings, self.spec.name, live=True):
             raise IncompleteSweep(
-                f"The API shows no `{shown.name}` at all, though some were loaded before: some APIs answer so to "
+                f"The API shows no `{shown}` at all, though some were loaded before: some APIs answer so to "
                 "a key without rights. Nothing was changed."
             )
+        if has_rows(settings, self.spec.name, live=False):
+            return swept
+        return replace(swept, proven=False, end=NEVER_SEEN)

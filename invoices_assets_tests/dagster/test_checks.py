@@ -83,6 +83,40 @@ def test_what_proves_an_end_is_in_the_metadata_and_passes_the_check(project: Pro
     assert check(result, "complete").passed
 
 
+def test_a_part_of_the_source_file_that_no_record_bears_out_is_a_warning_until_a_sweep_of_everything_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = config()
+    content["resources"][0]["columns"]["gross"] = {"data_type": "decimal", "x-from": "total_ttc"}
+    with serve(Book.of(40)) as server:
+        project = Project(monkeypatch, tmp_path, server.url, source=content)
+        result = project.run()
+        [said] = project.metadata(result)["misfits"]
+        assert said == "no record has a value for `gross` at its `x-from: total_ttc`"
+        assert said in project.metadata(result)["remarks"]
+        assert "misfits" not in project.metadata(project.run())
+        found = check(project.run(), "source_fits")
+        assert (found.passed, found.severity, found.description) == (False, dg.AssetCheckSeverity.WARN, said)
+        content["resources"][0]["columns"]["gross"]["x-from"] = "subtotal"
+        project.write_source()
+        assert check(project.run(), "source_fits").passed
+
+
+def test_a_first_load_that_finds_nothing_is_a_warning_until_a_record_comes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "no record was ever seen: is the key allowed to read?"
+    book = Book()
+    with serve(book) as server:
+        project = Project(monkeypatch, tmp_path, server.url)
+        result = project.run()
+        found = check(result, "complete")
+        assert (found.passed, found.severity, found.description) == (False, dg.AssetCheckSeverity.WARN, said)
+        assert project.metadata(result)["remarks"] == [said]
+        book.insert(Book.of(1).records[0])
+        assert check(project.run(), "complete").passed
+
+
 def test_a_resource_whose_table_is_spelled_otherwise_tells_of_that_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

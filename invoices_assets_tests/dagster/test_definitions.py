@@ -179,7 +179,7 @@ def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> 
         "maintain_warehouse_schedule",
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["invoices_changed_sensor"]
-    assert checks == {"no_rejected_records", "nothing_missed_by_incremental", "complete"}
+    assert checks == {"no_rejected_records", "nothing_missed_by_incremental", "complete", "source_fits"}
 
 
 def test_nothing_starts_by_itself(project: Project) -> None:

@@ -12,7 +12,7 @@ from invoices_assets.errors import (
     DeletionRefused,
     NotContinuous,
 )
-from invoices_assets.load.inspect import has_live_rows, known_state, open_rejections
+from invoices_assets.load.inspect import has_rows, known_state, open_rejections
 from invoices_assets.load.request import Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
@@ -106,13 +106,13 @@ def test_what_vanishes_is_marked_and_what_returns_is_not(loader: SharedLoader) -
 
 def test_nothing_is_read_where_nothing_is_and_the_state_comes_back(loader: SharedLoader) -> None:
     assert known_state(loader.settings, "invoices").state == {}
-    assert not has_live_rows(loader.settings, "invoices")
+    assert not has_rows(loader.settings, "invoices", live=True)
     assert not loader.path.parent.joinpath("lake.files").exists()
     state = cursor_state("updated_at", "2020", "2026")
     loader.load([invoice(1), invoice(2, total="a lot")], state=state)
     assert read_state(loader.settings, "invoices") == state
     assert known_state(loader.settings, "invoices").state == state
-    assert has_live_rows(loader.settings, "invoices")
+    assert has_rows(loader.settings, "invoices", live=True)
     assert open_rejections(loader.settings, "invoices").count == 1
     loader.load([invoice(2)], scope=Scope.PART)
     assert open_rejections(loader.settings, "invoices").count == 0

@@ -36,10 +36,13 @@ def on_records(seen: Evidence) -> Iterator[Finding]:
 def _on_columns(seen: Evidence, records: list[dict[str, Any]], batch: NormalizedBatch) -> Iterator[Finding]:
     fields = dict.fromkeys(path for record in records for path in _paths(record))
     filled = set(_filled(normalized(seen.spec.name), batch.tables))
-    absent = [column for column in seen.spec.columns.values() if column.name not in filled and not batch.rejected]
-    for column in absent:
-        yield _on_absent(column, records, fields)
-    declared = len(seen.spec.columns) - len(absent)
+    absent = 0
+    for column in seen.spec.columns.values():
+        finding = _on_column(column, records, fields, is_filled=column.name in filled or bool(batch.rejected))
+        if finding is not None:
+            absent += 1
+            yield finding
+    declared = len(seen.spec.columns) - absent
     if declared and not batch.rejected:
         yield ok("columns", f"{declared} of {len(seen.spec.columns)} declared columns come with a value.")
     known = {name for column in seen.spec.columns.values() for name in (column.name, *map(normalized, _from(column)))}
@@ -48,15 +51,22 @@ def _on_columns(seen: Evidence, records: list[dict[str, Any]], batch: Normalized
         yield ok("columns", f"Fields that are loaded without a declaration: {_named(others)}.")
 
 
-def _on_absent(column: Column, records: list[dict[str, Any]], fields: Iterable[str]) -> Finding:
-    """A declared column without a value in any record."""
-    sources = _from(column)
-    if any(_has(record, source) for record in records for source in sources or [column.name.replace("__", ".")]):
-        return unproven("columns", f"`{column.name}` is null in each of {len(records)} records.")
-    if not sources:
-        return unproven("columns", f"`{column.name}` is declared, and no record has it.", _closest(column.name, fields))
-    named = " or ".join(f"`{source}`" for source in sources)
-    return wrong("columns", f"`{column.name}` never comes: no record has {named}.", _closest(sources[0], fields))
+def _on_column(
+    column: Column, records: list[dict[str, Any]], fields: Iterable[str], *, is_filled: bool
+) -> Finding | None:
+    """What is to be said of a declared column; None where it comes as declared."""
+    sources, count = _from(column), len(records)
+    is_there = any(_has(record, source) for record in records for source in sources or [column.name.replace("__", ".")])
+    if sources and not is_there:
+        named = " or ".join(f"`{source}`" for source in sources)
+        instead = f"; it is filled by a field `{column.name}`" if is_filled else ""
+        sentence = f"`x-from` of `{column.name}` never matches: none of {count} records has {named}{instead}."
+        return wrong("columns", sentence, _closest(sources[0], fields))
+    if is_filled:
+        return None
+    if is_there:
+        return unproven("columns", f"`{column.name}` is null in each of {count} records.")
+    return unproven("columns", f"`{column.name}` is declared, and no record has it.", _closest(column.name, fields))
 
 
 def _on_types(seen: Evidence, batch: NormalizedBatch) -> Iterator[Finding]:

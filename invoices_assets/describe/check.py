@@ -18,7 +18,6 @@ from invoices_assets.errors import BadAnswer, ExtractError, UnreadableBody
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.dependent import ParentValues, without_parent
 from invoices_assets.extract.http.client import HttpClient
-from invoices_assets.extract.sweep import SweepRequest, sweep
 from invoices_assets.refresh.remarks import remarks_on
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
@@ -85,7 +84,7 @@ def _under_a_parent(spec: ResourceSpec, parent: ResourceSpec, api: Api, http: Ht
     """
     parents = ParentValues(spec)
     with closing(api.client(parent, POLICY)) as others:
-        sweep(parent, api.endpoint(others, parent), parents, SweepRequest(limit=PARENTS, passes=1), window=1)
+        parents.add(Asking(parent, api.endpoint(others, parent)).first_page())
     alone = without_parent(spec)
     asking = None
     for values, _ in parents.values[:PARENTS]:

@@ -72,8 +72,9 @@ def _on_places(seen: Evidence) -> Iterator[Finding]:
         else:
             yield unproven("paging", f"{sentence}.", "All records seen fit into one page, so nothing shows its place.")
     total = seen.spec.total_path
-    if total is not None and not _is_anywhere(total, pages) and seen.first.total is None:
-        known = f"; `total_path: {claims.total[0]}`?" if claims.total else ""
+    # dlt's paginators look for `total` unless they are told otherwise
+    if total not in (None, "total") and not _is_anywhere(total, pages) and seen.first.total is None:
+        known = f"; `{claims.total[0]}` is there" if claims.total else ""
         yield unproven("paging", f"No answer has `{total}`, which `total_path` names{known}.", "`total_path: null`.")
 
 

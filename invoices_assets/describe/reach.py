@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from invoices_assets.describe.finding import Finding, ok, unproven, wrong
-from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError, KeyRefused, NotFound, UnreadableBody
+from invoices_assets.errors import (
+    ApiStatusError,
+    ApiUnreachable,
+    BadAnswer,
+    ExtractError,
+    KeyRefused,
+    NotFound,
+    UnreadableBody,
+)
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
@@ -37,7 +45,9 @@ def finding_of(error: ExtractError, spec: ResourceSpec, document: Any = None) ->
         return wrong("answer", sentence, "" if error.may_be_retried else "`path`, `params` and `method`.")
     if isinstance(error, UnreadableBody):
         return wrong("answer", sentence, "The address or the path is that of a page for people, not of an API.")
-    return wrong("selector", sentence, _selector_remedy(document) if document is not None else "")
+    if isinstance(error, BadAnswer):
+        return wrong("selector", sentence, _selector_remedy(document) if document is not None else "")
+    return wrong("answer", sentence)
 
 
 def on_first_page(page: Page, spec: ResourceSpec) -> Iterator[Finding]:

@@ -104,9 +104,10 @@ def _says_more(count: PassCount, end: End) -> str | None:
 def _falls_short(count: PassCount, expected: int | None) -> str | None:
     """What the API says of records or pages, where fewer came."""
     if expected is not None:
-        return f"{expected} records" if expected > count.distinct else None
-    if count.claimed_total is not None and count.claimed_total[1] > count.distinct:
-        return f"{count.claimed_total[1]} records (`{count.claimed_total[0]}`)"
+        return f"{expected} records" if expected > count.distinct and not count.is_total(expected) else None
+    claimed = count.claimed_total
+    if claimed is not None and claimed[1] > count.distinct and not count.is_total(claimed[1]):
+        return f"{claimed[1]} records (`{claimed[0]}`)"
     pages = count.claims.pages
     if pages is not None and count.rows and (pages[1] - 1) * count.sizes[0] >= count.rows:
         return f"{pages[1]} pages (`{pages[0]}`)"
@@ -122,7 +123,7 @@ def _proof(count: PassCount, expected: int | None) -> str | None:
         return "the API shows no record"
     if claims.more is not None:
         return f"`{claims.more[0]}` says that there is no more"
-    if claimed is not None and claimed[1] == count.distinct and (count.pages > 1 or claimed[0].lower() != "count"):
+    if claimed is not None and count.is_total(claimed[1]) and (count.pages > 1 or claimed[0].lower() != "count"):
         return f"the API's total of {claimed[1]} was reached (`{claimed[0]}`)"
     if claims.pages is not None and claims.pages[1] == count.pages:
         return f"it was the last of {count.pages} pages (`{claims.pages[0]}`)"

@@ -179,13 +179,14 @@ def _outline_of(spec: ResourceSpec) -> Projection | None:
     stamps += [spec.window.path] if spec.window is not None else []
     places = plain_keys(spec.data_selector or "$")
     totals = plain_keys(spec.total_path) if spec.total_path is not None else []
-    if not places or not all(key.isidentifier() for key in (*spec.key_fields, *stamps)):
+    keys = (*spec.key_fields, *spec.marks.fields)
+    if not places or not all(key.isidentifier() for key in (*keys, *stamps)):
         return None
     if () in places:
         totals = []  # a list has nothing beside it
     elif spec.total_path is not None and not totals:
         return None
     try:
-        return Projection(spec.key_fields, stamps, places, totals)
+        return Projection(keys, stamps, places, totals)
     except ValueError:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.claims import NOTHING, Claims
 from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
+from invoices_assets.extract.reading import Reading
 
 USUAL_SIZES = frozenset((10, 20, 25, 30, 40, 50))
 """Page sizes that servers have, besides multiples of 100 and 250; such a page may be a full one."""
@@ -29,26 +29,22 @@ class PassCount:
     A total that always equals the rows of its own page is the count of that page, and so no total.
 
     Parameters:
-        identities: gives the identity of each record of a page, None where one has none.
+        reading: of single records.
         position: the parameter that asks for a page, for sentences.
         ids: counts the identities; empty.
+        tombstones: counts those that are marked as deleted; empty.
         asked: how many records a page is asked to have; None where that is not known.
-        stamp: gives the change stamp of a record; None where the source file names none.
     """
 
     def __init__(
-        self,
-        identities: Callable[[Sequence[Any]], list[Any]],
-        position: str,
-        ids: IdCount,
-        asked: int | None = None,
-        stamp: Callable[[Any], Any] | None = None,
+        self, reading: Reading, position: str, ids: IdCount, tombstones: IdCount, asked: int | None = None
     ) -> None:
-        self._identities = identities
+        self._reading = reading
         self._read: tuple[Page, list[Any]] | None = None
         self._position = position
-        self._stamp = stamp
         self._ids = ids
+        self._tombstones = tombstones
+        self._tombstone_rows = 0
         self._fingerprints: set[int] = set()
         self._last_fingerprint: int | None = None
         self._last: Any = None
@@ -70,9 +66,20 @@ class PassCount:
         return self._ids.distinct + self.without_key
 
     @property
-    def total(self) -> int | None:
+    def told(self) -> int | None:
         """The API's total, as far as it is one."""
         return self._said.value
+
+    @property
+    def total(self) -> int | None:
+        """The same where it tells how many rows come; it may leave out tombstones, or count versions as one."""
+        return None if self._reading.is_tombstone or self._reading.version else self.told
+
+    def is_total(self, number: int) -> bool:
+        """Whether so many came, by one of the ways in which APIs count versions and tombstones."""
+        live = self.distinct - self._tombstones.distinct
+        versions = (self.rows, self.rows - self._tombstone_rows) if self._reading.version else ()
+        return number in (self.distinct, live, *versions)
 
     @property
     def total_may_be_a_page_count(self) -> bool:
@@ -123,8 +130,8 @@ class PassCount:
     def begins_with_the_last(self, page: Page) -> bool:
         """Whether a page begins with the record that the page before ended with."""
         one, other = self._last, page.outline[0]
-        first, second = self._identities([one, other])
-        return one == other if first is None else first == second
+        first, second = self._reading.keys([one, other])
+        return one == other if first is None else first == second and self._version(one) == self._version(other)
 
     def knows(self, page: Page) -> bool:
         """Whether every record of a page came before."""
@@ -136,7 +143,8 @@ class PassCount:
 
     def has_same_records(self, other: PassCount) -> bool:
         """Whether another pass brought the same ids."""
-        return self.without_key == other.without_key and self._ids.is_same(other._ids)
+        pairs = ((self._ids, other._ids), (self._tombstones, other._tombstones))
+        return self.without_key == other.without_key and all(mine.is_same(theirs) for mine, theirs in pairs)
 
     def add(self, page: Page) -> None:
         """Counts a page that has records.
@@ -152,11 +160,17 @@ class PassCount:
         self._last_fingerprint = self._fingerprint(page)
         self._fingerprints.add(self._last_fingerprint)
         self._last = page.outline[-1]
-        if self._stamp is None:
+        stamp, is_tombstone = self._reading.stamp, self._reading.is_tombstone
+        if stamp is None:
             self._ids.add(named)
         else:
-            stamps = [self._stamp(record) for key, record in zip(keys, page.outline, strict=True) if key is not None]
+            stamps = [stamp(record) for key, record in zip(keys, page.outline, strict=True) if key is not None]
             self._ids.add(named, stamps)
+        if is_tombstone is not None:
+            pairs = zip(keys, page.outline, strict=True)
+            gone = [key for key, record in pairs if key is not None and is_tombstone(record)]
+            self._tombstones.add(gone)
+            self._tombstone_rows += len(gone)
         self.without_key += len(keys) - len(named)
         self.pages += 1
         self.rows += len(keys)
@@ -184,17 +198,26 @@ class PassCount:
         return f" (it gives {first} records a page, though {self.asked} were asked for)"
 
     def prove(self, expected: int | None) -> None:
-        """Raises unless the distinct records are exactly as many as expected, and none came twice.
+        """Raises unless the records are exactly as many as expected, and none came twice that has one version.
 
         Raises:
             RecordsMoved: they are not.
         """
-        if expected is not None and self.distinct != expected:
-            raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came")
+        if expected is not None and not self.is_total(expected):
+            raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came{self._dead()}")
+        if self._reading.version is not None:
+            return
         # a keyset in the order of change shows what changes meanwhile once more, in its later version
         twice = self.rows - self._ids.renewed - self.distinct
         if twice:
             raise RecordsMoved(f"{twice} of {self.rows} records came twice")
+
+    def _dead(self) -> str:
+        gone = self._tombstones.distinct
+        return f", {gone} of them marked as deleted" if gone else ""
+
+    def _version(self, record: Any) -> Any:
+        return None if self._reading.version is None else self._reading.version(record)
 
     def _known(self, page: Page) -> list[bool]:
         named = [key for key in self._keys(page) if key is not None]
@@ -204,14 +227,16 @@ class PassCount:
         """The same for the same records, whether or not the first of them is left out for it came before."""
         keys, records = self._keys(page), page.outline
         if page.skipped:
-            keys, records = [*self._identities([self._last]), *keys], [self._last, *records]
+            keys, records = [*self._reading.keys([self._last]), *keys], [self._last, *records]
+        if self._reading.version is not None:
+            return hash(tuple((key, repr(self._version(record))) for key, record in zip(keys, records, strict=True)))
         if None not in keys:
             return hash(tuple(keys))
         return hash(tuple(repr(record) if key is None else key for key, record in zip(keys, records, strict=True)))
 
     def _keys(self, page: Page) -> list[Any]:
         if self._read is None or self._read[0] is not page:
-            self._read = page, self._identities(page.outline)
+            self._read = page, self._reading.keys(page.outline)
         return self._read[1]
 
 

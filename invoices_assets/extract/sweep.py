@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +21,8 @@ from invoices_assets.extract.pagination.style import Style
 from invoices_assets.extract.pagination.walk import walk_of
 from invoices_assets.extract.partition import DateReader, DateWindow
 from invoices_assets.extract.pass_count import EndInDoubt, PassCount, RecordsMoved
-from invoices_assets.extract.watermark import Watermark, stamp_of
-from invoices_assets.source.record_key import keys_of
+from invoices_assets.extract.reading import reading_of
+from invoices_assets.extract.watermark import Watermark
 from invoices_assets.source.resource import ResourceSpec
 
 PASSES = 5
@@ -142,7 +141,7 @@ def sweep(
     moved = ""
     with ExitStack() as stack:
         while len(counts) < asked.passes:
-            ids = stack.enter_context(IdCount(asked.folder))
+            ids = [stack.enter_context(IdCount(asked.folder)) for _ in ("records", "tombstones")]
             one = _Pass(spec, asked, walk_of(endpoint, spec.paginator, request), request, ids)
             sink.start_over()
             try:
@@ -166,11 +165,13 @@ class _Pass:
     """One walk over the pages, and what is read of them on the way."""
 
     def __init__(
-        self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request, ids: IdCount
+        self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request, ids: Sequence[IdCount]
     ) -> None:
         self._spec, self._asked, self._walk = spec, asked, walk
         self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
-        self.count = _count_of(spec, request, walk, ids)
+        reading = reading_of(spec, changes_come_again=walk.shows_changes_again)
+        records, tombstones = ids
+        self.count = PassCount(reading, walk.parameter, records, tombstones, page_size(spec, request))
 
     def pages(self, window: int) -> Iterator[Page]:
         """The pages with new records, up to the end or to the limit."""
@@ -225,11 +226,6 @@ class _Pass:
         elif not walk.is_held and not (before and count.has_same_records(before[-1])):
             raise RecordsMoved("its pages cannot overlap, and only a second pass that agrees shows which are gone")
         return result
-
-
-def _count_of(spec: ResourceSpec, request: requests.Request, walk: Style, ids: IdCount) -> PassCount:
-    stamp = partial(stamp_of, path=spec.cursor.path) if spec.cursor is not None and walk.shows_changes_again else None
-    return PassCount(keys_of(spec), walk.parameter, ids, page_size(spec, request), stamp)
 
 
 def page_size(spec: ResourceSpec, request: requests.Request) -> int | None:

@@ -12,7 +12,7 @@ import duckdb
 
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.continuity import prove_continuity
-from invoices_assets.load.diff.deletions import find_gone, refuse_empty_sweep
+from invoices_assets.load.diff.deletions import find_missing, mark_missing, refuse_empty_sweep
 from invoices_assets.load.diff.history import STATE as HISTORY
 from invoices_assets.load.diff.history import is_behind, plan_history
 from invoices_assets.load.diff.missed import count_missed
@@ -160,7 +160,7 @@ class Load:
         plan.history = plan_history(self.connection, self.settings, plan, self.spec)
         self.catalog.prepare(self.connection, plan)
         widen(self.connection, self.settings.dataset, plan, retypes=self.catalog.retypes)
-        delta = Delta(self.connection, self.settings.dataset, sweep, plan, self.spec.primary_key, request.moment)
+        delta = Delta(self.connection, self.settings.dataset, sweep, plan, self.spec, request.moment)
         delta.compare()
         if scope.is_everything or delta.all_new:
             refuse_if_all_rejected(delta)
@@ -169,11 +169,11 @@ class Load:
         if scope.is_everything:
             refuse_empty_sweep(delta)
         if request.max_deleted_share is not None:
-            gone = find_gone(delta, request.max_deleted_share, request.asked, self.settings.hints)
+            gone = find_missing(delta, request.max_deleted_share, request.asked, self.settings.hints)
             if gone is None:
                 self._cannot_tell("is gone", request.asked)
             elif scope is Scope.EVERYTHING_MARK_DELETED:
-                delta.counts.deleted = gone
+                mark_missing(delta)
         if request.refreshed is not None:
             result.missed = count_missed(delta, request.refreshed)
             if result.missed is None:

@@ -20,10 +20,13 @@ from invoices_assets.extract.page import Page, Raw
 from invoices_assets.normalize.arrow_schema import Node, NoLayout, Object, Part, Rows, Value, largest_scale, layout_of
 from invoices_assets.normalize.flatten import Move
 from invoices_assets.normalize.inference import FieldTypes
+from invoices_assets.normalize.required import Required
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.source.columns import Column
+from invoices_assets.source.naming import normalized
 from invoices_assets.source.record_key import key_values
+from invoices_assets.source.resource import ResourceSpec
 
 # Arrow 26 reads numbers with an exponent and numbers of very many digits into decimals without a check: 1e34 wraps
 # around to another number, 1e-40 becomes 0, 1e-9999999 crashes the process. It also makes a number of the text "5".
@@ -42,16 +45,15 @@ class ArrowReader:
     """Reads batches of pages, as far as all of their records look like those of earlier batches.
 
     Parameters:
-        table: name of the root table.
-        columns: normalized path from the root record -> what is declared.
-        primary_key: column names.
+        spec: the resource.
         moves: the tree of fields that `x-from` names.
     """
 
-    def __init__(self, table: str, columns: Mapping[str, Column], primary_key: Sequence[str], moves: Move) -> None:
-        self._table = table
-        self._declared = columns
-        self._primary_key = primary_key
+    def __init__(self, spec: ResourceSpec, moves: Move) -> None:
+        self._table = normalized(spec.name)
+        self._declared = spec.columns
+        self._primary_key = spec.primary_key
+        self._required = Required(spec)
         self._moves = moves
         self._met = Node()
         self._layout: Object | None = None
@@ -115,22 +117,27 @@ class ArrowReader:
         records = _without_skipped(records, pages)
         tables: dict[str, pa.Table] = {}
         key = {name: self._declared.get(name, Column(name=name)) for name in self._primary_key}
-        _Reader(self._table, key, tables).root(layout, records)
+        _Reader(self._table, key, self._required, tables).root(layout, records)
         return tables
 
 
 class _Reader:
     """Arrays of nested records to the tables of one batch."""
 
-    def __init__(self, table: str, primary_key: Mapping[str, Column], tables: dict[str, pa.Table]) -> None:
+    def __init__(
+        self, table: str, primary_key: Mapping[str, Column], required: Required, tables: dict[str, pa.Table]
+    ) -> None:
         self._table = table
         self._primary_key = primary_key
+        self._required = required
         self._tables = tables
 
     def root(self, layout: Object, records: pa.Array) -> None:
         arrays: dict[str, pa.Array] = {}
         came: dict[str, pa.Array] = {}
         lists = _flattened(layout, records, arrays, came)
+        if not self._required.are_there(arrays, len(records)):
+            raise NoLayout
         keys = {
             name: key_values(column, came[name].to_pylist())
             for name, column in self._primary_key.items()
@@ -155,6 +162,8 @@ class _Reader:
         ids = pa.array(nested_ids(name, parents.to_pylist(), positions), pa.string())
         arrays: dict[str, pa.Array] = {}
         further = _flattened(rows.row, items, arrays, {})
+        if not self._required.are_there(arrays, len(items), f"{rows.path}__"):
+            raise NoLayout
         arrays |= {"_dlt_root_id": roots, "_dlt_parent_id": parents, "_dlt_id": ids}
         arrays["_dlt_list_idx"] = pa.array(positions, pa.int64())
         self._tables[name] = pa.table(arrays)
@@ -234,8 +243,6 @@ def _converted(value: Value, array: pa.Array) -> pa.Array:
         array, unreadable = to_arrow(column, array.to_pylist(), types)
         if unreadable:
             raise NoLayout
-    if array.null_count and not column.nullable:
-        raise NoLayout
     return array
 
 

@@ -14,6 +14,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.normalize.arrow_reader import ArrowReader
 from invoices_assets.normalize.flatten import Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.normalize.inference import FieldTypes
+from invoices_assets.normalize.required import Required
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
@@ -39,7 +40,7 @@ class Converter:
         self._keys = keys_of(spec)
         self._moves = moves_of(spec.columns.values())
         self._shapes = FieldTypes()
-        self._vectorized = ArrowReader(normalized(spec.name), spec.columns, spec.primary_key, self._moves)
+        self._vectorized = ArrowReader(spec, self._moves)
 
     def convert_pages(self, pages: Sequence[Page]) -> NormalizedBatch:
         """Converts the records of pages, without a look at single values where that is enough."""
@@ -102,6 +103,8 @@ class _Batch:
         self._declared = spec.columns
         self._primary_key = spec.primary_key
         self._root_ids: list[str] = []
+        self._required = Required(spec)
+        self._tombstones: pa.Array | None = None
 
     def tables(self, records: list[dict[str, Any]], moves: Move) -> dict[str, pa.Table]:
         made: dict[str, pa.Table] = {}
@@ -135,6 +138,7 @@ class _Batch:
 
     def _arrays(self, rows: _Rows, fields: Mapping[str, Field]) -> dict[str, pa.Array]:
         arrays: dict[str, pa.Array] = {}
+        required: dict[str, str] = {}
         for name in dict.fromkeys(chain(self._expected(rows), fields)):
             place = rows.place(name)
             hint = self._declared.get(place)
@@ -148,7 +152,8 @@ class _Batch:
             else:
                 continue
             if (hint and not hint.nullable) or (not rows.path and name in self._primary_key):
-                self._reject_nulls(rows, arrays[name], found.path if found else name)
+                required[name] = found.path if found else name
+        self._reject_nulls(rows, arrays, required)
         return arrays
 
     def _expected(self, table: Table) -> list[str]:
@@ -202,10 +207,17 @@ class _Batch:
             if children.records:
                 waiting[place] = children
 
-    def _reject_nulls(self, rows: _Rows, array: pa.Array, path: str) -> None:
-        if array.null_count:
-            for row, valid in enumerate(array.is_valid().to_pylist()):
-                if not valid:
+    def _reject_nulls(self, rows: _Rows, arrays: Mapping[str, pa.Array], required: Mapping[str, str]) -> None:
+        """Rejects rows without a value that they must have; `required` has the paths of such columns."""
+        if not rows.path:
+            self._tombstones = self._required.tombstones(arrays)
+        tombstones = self._tombstones
+        if tombstones is not None and rows.path:
+            tombstones = tombstones.take(pa.array(rows.roots, pa.int64()))
+        for name, path in required.items():
+            missing = self._required.lacks(name, arrays[name], tombstones)
+            for row, is_missing in enumerate(missing.to_pylist() if missing is not None else ()):
+                if is_missing:
                     self._reject(rows, row, f"`{path}` has no value and must have one")
 
     def _reject(self, rows: _Rows, row: int, reason: str) -> None:

@@ -18,8 +18,8 @@ import pyarrow.compute
 
 from invoices_assets.normalize import dates
 from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import NOT_UNICODE, Unreadable, is_encodable, json_text, limited_json_text
-from invoices_assets.source.numbers import exact_number, scaled, shown
+from invoices_assets.source.exact_json import NOT_UNICODE, Unreadable, is_encodable, limited_json_text
+from invoices_assets.source.numbers import exact_number, flag, scaled, shown
 
 _NONE = type(None)
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
@@ -29,7 +29,6 @@ _TEXTS = {str, _NONE}
 # Arrow 26 casts a text of very many digits to a wrong number without an error, and crashes on 0E-9999999; at
 # most 28 digits without an exponent can do neither.
 _PLAIN_NUMBER = r"^[+-]?[0-9]{1,19}(\.[0-9]{0,9})?$"
-_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 Reader = Callable[[Any], Any]
 
 
@@ -179,14 +178,6 @@ def _double_reader(column: Column) -> Reader:
     return read
 
 
-def _flag(value: Any) -> bool:
-    if type(value) in (bool, int, str):
-        flag = _FLAGS.get(value.strip() if type(value) is str else json_text(value))
-        if flag is not None:
-            return flag
-    raise Unreadable(f"is neither true nor false: {shown(value)}")
-
-
 def _text(value: Any) -> str:
     if type(value) is not str:
         return limited_json_text(value)
@@ -222,7 +213,7 @@ _READERS: dict[str, Callable[[Column], Reader]] = {
     "bigint": _integer_reader,
     "double": _double_reader,
     "text": lambda _: _text,
-    "bool": lambda _: _flag,
+    "bool": lambda _: flag,
     "json": lambda _: limited_json_text,
     "binary": lambda _: _binary,
     "timestamp": dates.timestamp_reader,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ NUMERIC = ("decimal", "bigint", "double", "wei")
 _HINTS = {
     "kind": "data_type",
     **{hint: hint for hint in ("precision", "scale", "nullable", "timezone", "description")},
+    **{hint: hint for hint in ("hard_delete", "dedup_sort")},
     **{f"x_{hint}": f"x-{hint}" for hint in ("from", "scale", "format", "timezone")},
 }
 _OURS = tuple(hint for hint in _HINTS.values() if hint.startswith("x-"))
@@ -48,6 +49,8 @@ _WRONG = {
     "nullable": "`nullable` {!r}; it must be true or false",
     "timezone": "`timezone` {!r}; it must be true or false",
     "description": "`description` {!r}; it must be a text",
+    "hard_delete": "`hard_delete` {!r}; it must be true or false",
+    "dedup_sort": "`dedup_sort` {!r}; it must be asc or desc",
     "x_from": "`x-from` {!r}; it must be the name of a field",
     "x_scale": "`x-scale` {!r}; it must be a whole number, such as -2 for cents",
     "x_format": "`x-format` {!r}; it must be epoch_s, epoch_ms or a strptime format with day and year",
@@ -76,6 +79,8 @@ class Column(BaseModel):
         nullable: False makes a record without the value a rejected one.
         timezone: of a timestamp: True stores an instant in UTC, False a stamp without zone.
         description: dlt's own hint, for the column schema.
+        hard_delete: dlt's own hint, see `source.marks`; the column is a bool unless it says otherwise.
+        dedup_sort: dlt's own hint, `asc` or `desc`, see there.
         x_from: the vendor's field, a key of the record or a dotted path.
         x_scale: power of ten that each number is multiplied by, -2 for integer cents.
         x_format: a strptime format, `epoch_s` or `epoch_ms`.
@@ -91,6 +96,8 @@ class Column(BaseModel):
     nullable: bool = True
     timezone: bool = True
     description: str | None = None
+    hard_delete: bool = False
+    dedup_sort: Literal["asc", "desc"] | None = None
     x_from: str | None = Field(default=None, min_length=1)
     x_scale: int | None = Field(default=None, ge=-_MAX_DIGITS, le=_MAX_DIGITS)
     x_format: str | None = None
@@ -103,6 +110,11 @@ class Column(BaseModel):
         size = {"precision": self.precision, "scale": self.scale} if kind != "binary" else {}
         hints: Any = {"data_type": kind, "timezone": self.timezone, **size}
         return get_py_arrow_datatype(hints, _ANY_DESTINATION, "UTC")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The fields that it may come from, as the API names them."""
+        return (self.x_from or self.name,)
 
     @cached_property
     def second_digits(self) -> int:
@@ -117,7 +129,8 @@ class Column(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_digits(cls, hints: dict[str, Any]) -> dict[str, Any]:
-        return {**_DIGITS.get(str(hints.get("kind")), {}), **hints}
+        kind = {"kind": "bool"} if hints.get("hard_delete") is True else {}
+        return {**kind, **_DIGITS.get(str(hints.get("kind")), {}), **hints}
 
     @field_validator("kind")
     @classmethod

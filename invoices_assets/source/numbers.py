@@ -1,4 +1,4 @@
-"""Numbers of an API, digit by digit."""
+"""Numbers of an API, digit by digit, and its flags."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from invoices_assets.source.exact_json import Unreadable, json_text
 
 _NUMERIC_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNBOUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _LONGEST_SHOWN = 60
 # Without the exponent of a zero such as 0E+999999999, which would have to be written out as an integer.
 _ZERO = Decimal(0)
@@ -56,3 +57,16 @@ def scaled(number: Decimal, power: int) -> Decimal:
         return _UNBOUNDED.scaleb(number, power)
     except DecimalException:
         raise Unreadable("is a number that cannot be stored") from None
+
+
+def flag(value: Any) -> bool:
+    """A yes or no, also as a text or as 0 or 1.
+
+    Raises:
+        Unreadable: it is neither.
+    """
+    if type(value) in (bool, int, str):
+        found = _FLAGS.get(value.strip() if type(value) is str else json_text(value))
+        if found is not None:
+            return found
+    raise Unreadable(f"is neither true nor false: {shown(value)}")

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from invoices_assets.source.columns import NUMERIC, Column
 from invoices_assets.source.exact_json import Unreadable
-from invoices_assets.source.naming import normalized
+from invoices_assets.source.fields import field_reader
 from invoices_assets.source.numbers import exact_number
-from invoices_assets.source.paths import MISSING, at_keys
 from invoices_assets.source.resource import ResourceSpec
 
 _MOST_DIGITS = 100
@@ -95,21 +94,7 @@ def key_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
 def _reader(spec: ResourceSpec, column: Column, field: str) -> Callable[[Sequence[Any]], list[str | None]]:
     """Reads one part of the key; the field as it is declared first, which most records have."""
     is_number = column.kind in NUMERIC
-    moved = {other.x_from for other in spec.columns.values() if other.x_from}
-    places: dict[tuple[str, ...], None] = {(field,): None}
-    if column.x_from:
-        places[tuple(field.split("."))] = None
-
-    def find(record: Any) -> Any:
-        for place in places:
-            value = at_keys(record, place)
-            if value is not MISSING and value is not None:
-                return value
-        for place, value in _fields(record, column.name) if isinstance(record, dict) else ():
-            if value is not None and ".".join(place) not in moved:
-                places[place] = None
-                return value
-        return None
+    find = field_reader(spec.columns, column, field)
 
     def read(records: Sequence[Any]) -> list[str | None]:
         try:
@@ -123,17 +108,6 @@ def _reader(spec: ResourceSpec, column: Column, field: str) -> Callable[[Sequenc
         return [key_text(value, is_number=is_number) for value in values]
 
     return read
-
-
-def _fields(record: Mapping[str, Any], name: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The fields of a record that become a column, and their places; within objects, too."""
-    for key, value in record.items():
-        column = normalized(key)
-        if column == name:
-            yield (key,), value
-        elif isinstance(value, dict) and name.startswith(f"{column}__"):
-            for place, inner in _fields(value, name[len(column) + 2 :]):
-                yield (key, *place), inner
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,7 @@ from invoices_assets.errors import SourceError
 from invoices_assets.source.auth import read_auth, with_secret
 from invoices_assets.source.columns import Column, parse_columns
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec, read_cursor, read_window
+from invoices_assets.source.marks import NO_MARKS, Marks, read_marks
 from invoices_assets.source.naming import NAMING, normalized
 from invoices_assets.source.paginator import read_paginator
 from invoices_assets.source.paths import checked_path
@@ -35,6 +36,7 @@ class ResourceSpec:
         parent: the resource that this one hangs on, through `{resources.<parent>.<field>}`.
         ignored: dlt's `response_actions`.
         history: every version of a main row is kept, which dlt calls the merge strategy `scd2`.
+        marks: the columns that mark deletions and tell versions apart.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ResourceSpec:
     resolved_params: tuple[ResolvedParam, ...] = ()
     include_from_parent: tuple[str, ...] = ()
     history: bool = False
+    marks: Marks = NO_MARKS
     description: str | None = None
     auth: Any = field(default=None, repr=False)
 
@@ -101,8 +104,9 @@ def resource_spec(
     """
     endpoint = resource["endpoint"]
     paginator, total_path, has_totals = read_paginator(name, endpoint.get("paginator") or client.get("paginator"))
-    columns, key = _columns(name, resource), _primary_key(name, resource)
+    key = _primary_key(name, resource)
     names = tuple(map(normalized, key))
+    columns, marks = _columns(name, resource, names)
     return ResourceSpec(
         name=name,
         primary_key=names,
@@ -127,13 +131,15 @@ def resource_spec(
         resolved_params=tuple(resolved),
         include_from_parent=tuple(resource.get("include_from_parent") or ()),
         history=_history(name, resource),
+        marks=marks,
         description=resource.get("description"),
     )
 
 
-def _columns(name: str, resource: Mapping[str, Any]) -> dict[str, Column]:
+def _columns(name: str, resource: Mapping[str, Any], primary_key: tuple[str, ...]) -> tuple[dict[str, Column], Marks]:
     try:
-        return parse_columns(resource.get("columns"))
+        columns = parse_columns(resource.get("columns"))
+        return columns, read_marks(columns, primary_key)
     except ValueError as error:
         raise SourceError(f"resource `{name}`: {error}") from None
 

@@ -261,3 +261,27 @@ def test_batches_of_any_records_become_the_same_tables(batches: list[list[dict[s
 @pytest.mark.parametrize("value", ["[" * 3000 + "]" * 3000, '{"o": ' * 3000 + "1" + "}" * 3000])
 def test_nesting_that_crashes_arrow_is_kept_from_it(value: str) -> None:
     assert not are_plain(f'{{"": {value}}}'.encode(), 38, unquoted=False)
+
+
+TOMBSTONES: dict[str, Any] = {
+    **DECLARED,
+    "total": {**DECIMAL, "nullable": False},
+    "line_items__amount": {**DECIMAL, "nullable": False},
+    "deleted": {"data_type": "bool", "hard_delete": True},
+}
+TOMBSTONE = '{"id": "%d", "deleted": true, "line_items": [%s]}'
+
+
+def test_tombstones_are_read_quickly_without_what_a_row_must_have() -> None:
+    lane = Lane(TOMBSTONES)
+    lane.convert(page(plain(1, deleted="false"), TOMBSTONE % (2, "")))
+    assert lane.convert(page(TOMBSTONE % (3, ""), plain(4, deleted="null"))).rejected == []
+    assert lane.was_quick
+    assert lane.convert(page(TOMBSTONE % (5, '{"sku": "s"}'))).rejected == []
+
+
+def test_a_row_among_tombstones_is_rejected_without_what_it_must_have() -> None:
+    lane = Lane(TOMBSTONES)
+    lane.convert(page(TOMBSTONE % (1, ""), TOMBSTONE % (2, "")))
+    made = lane.convert(page(TOMBSTONE % (3, ""), '{"id": "4", "deleted": false}'))
+    assert [rejected.key for rejected in made.rejected] == ["4"]

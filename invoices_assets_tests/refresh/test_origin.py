@@ -13,7 +13,7 @@ from invoices_assets.extract.api import Api
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.origin import Origin
 from invoices_assets_tests.support.column_helpers import declared
-from invoices_assets_tests.support.invoices import asked_since, invoice, stamped
+from invoices_assets_tests.support.invoices import asked_since, invoice, stamped, without_lag
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.rows import fingerprint
@@ -226,3 +226,20 @@ def test_what_cannot_be_compared_with_the_initial_value_is_not_found_deleted_and
     done = loader.refresh("reconcile")
     assert loader.query("SELECT count(*) FROM invoices WHERE deleted_at IS NULL") == [(10,)]
     assert [remark for remark in done.remarks if remark.startswith("what is gone cannot be told: `updated_at`")]
+
+
+def test_what_declarations_were_called_before_there_were_more_hints_is_what_they_are_called_now() -> None:
+    """Else every cursor that is stored would be given up by an update of this project."""
+    incremental = {**without_lag(), "end_param": "to", "initial_value": "2019-01-01"}
+    content = config(incremental=incremental, paginator={"type": "header_cursor", "cursor_key": "Next"})
+    content["resources"][0]["columns"]["total"] = {"data_type": "decimal", "x-from": "sum.gross", "x-scale": -2}
+    assert Origin.of(spec_of(content), None).parts == {
+        "path": "80dbbe6653417d4a",
+        "params": "679f62ecdc54c727",
+        "data_selector": "519b3ed503c6a825",
+        "paginator": "9288547fc9a001d4",
+        "columns": "dd30c99c32226f67",
+        "primary_key": "df2a5f59d58e2b6e",
+        "incremental": "0603badc3273c5f4",
+        "window": "ce60124bffefd99e",
+    }

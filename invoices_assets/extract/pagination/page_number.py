@@ -29,7 +29,7 @@ class PageNumber(Counted):
 
     def expected(self, count: PassCount) -> int | None:
         """As many APIs give a total of records as of pages, which is what dlt's paginator reads."""
-        return None if count.total == count.pages else count.total
+        return None if count.told == count.pages else count.told
 
     def _stride(self, count: PassCount) -> tuple[int, int]:
         return 1, count.sizes[1]

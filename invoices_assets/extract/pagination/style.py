@@ -68,7 +68,7 @@ class Style(ABC):
 
     def expected(self, count: PassCount) -> int | None:
         """How many records make the pass complete; None where the API gives no total of records."""
-        return count.total
+        return count.told
 
     def says_more(self, page: Page) -> bool | None:
         """Whether an answer says that more records follow; None where it does not say.

@@ -1,7 +1,8 @@
 """What a sweep changes: its rows are compared with the tables, and only what differs is handed on.
 
 An id is new, changed (a column of its row, or any of its child rows, differs), returned (it was marked as
-deleted), unchanged, or, after a complete sweep, gone. Gone rows stay, with the time in `deleted_at`.
+deleted), unchanged, or gone: a tombstone of the API says so, or a complete sweep lacks it. Gone rows stay, with the
+time in `deleted_at`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ from invoices_assets.load.tables import (
     table_exists,
 )
 from invoices_assets.source.naming import rejected_table
+from invoices_assets.source.resource import ResourceSpec
 
 UNCHANGED, NEW, CHANGED, RETURNED = range(4)
 IDS = "temp.main._delta_ids"
 GONE = "temp.main._delta_gone"
-"""Filled by `deletions`."""
+"""The row ids of what is to be marked as deleted; `deletions` adds what a complete sweep lacks."""
 LAST = "temp.main._delta_last"
+SWEPT = "temp.main._delta_swept"
+"""A view of the spooled main rows in which each id comes once, tombstones included."""
 REJECTED = "temp.main._delta_rejected"
 # below this share of a table, child rows are looked up by their record instead of read as a whole
 LOOKUP_SHARE = 0.1
@@ -70,7 +74,7 @@ class Delta:
         connection: the warehouse, in the transaction of the load.
         sweep: proven, spooled.
         plan: the tables as they will be; already widened.
-        primary_key: columns of the main table.
+        resource: whose main table it is.
         now: the time for `deleted_at` and `rejected_at`.
 
     After `compare`, `counts` says how many records are what; `all_new`, whether the main table was empty;
@@ -83,14 +87,15 @@ class Delta:
         dataset: str,
         sweep: SpooledSweep,
         plan: LoadPlan,
-        primary_key: Sequence[str],
+        resource: ResourceSpec,
         now: datetime,
     ) -> None:
         self.connection = connection
         self.dataset = dataset
         self.sweep = sweep
         self.plan = plan
-        self.key = primary_key
+        self.key = resource.primary_key
+        self.marks = resource.marks
         self.now = f"CAST({literal(now.isoformat())} AS {TIMESTAMPTZ})"
         self.all_new = False
         self.doubles = False
@@ -102,6 +107,7 @@ class Delta:
         root = self.plan.root
         if root.exists and self.count(f"SELECT count(*) FROM {self.table(root)}"):
             self._compare_root()
+            self._find_buried()
             for child in self.plan.children:
                 self._compare_child(child)
             self._tally()
@@ -114,7 +120,7 @@ class Delta:
         return self.counts
 
     def _view_spool(self) -> None:
-        """Views of the spool in which each id comes once, from the last batch that has it."""
+        """Views of the spool in which each id comes once, as it came last; those of rows are without tombstones."""
         root = self.plan.root
         row_id = ident(ROW_ID)
         for table in self.plan.tables.values():
@@ -126,15 +132,46 @@ class Delta:
         if self.doubles:
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {LAST} AS "
-                f"SELECT {row_id} AS id, max({SEQ}) AS seq FROM {_raw(root)} GROUP BY 1"
+                f"SELECT {row_id} AS id, {self._last()} AS seq FROM {_raw(root)} GROUP BY 1"
             )
+        buried = self._is_tombstone("r")
         for table in self.plan.tables.values():
-            select = f"SELECT * FROM {_raw(table)} r"
+            select, owner = f"SELECT * FROM {_raw(table)} r", ident(ROW_ID if table is root else ROOT_ID)
             if self.doubles:
-                owner = ident(ROW_ID if table is root else ROOT_ID)
                 last = f"SELECT 1 FROM {LAST} l WHERE l.id = r.{owner} AND l.seq = r.{SEQ}"
                 select += f" WHERE EXISTS ({last})"
+            if table is root:
+                self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {SWEPT} AS {select}")
+                select = f"SELECT * FROM {SWEPT} r WHERE NOT {buried}" if buried else select
+            elif buried:
+                select = f"SELECT * FROM ({select}) c WHERE {owner} IN (SELECT {row_id} FROM {spool_view(root)})"
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {spool_view(table)} AS {select}")
+
+    def _last(self) -> str:
+        """SQL for the batch that has the record that counts, of those with one id."""
+        version = self.marks.version
+        if version is None or version.name not in self.plan.root.columns:
+            return f"max({SEQ})"
+        return f"first({SEQ} ORDER BY {ident(version.name)} {version.dedup_sort} NULLS LAST, {SEQ} DESC)"
+
+    def _is_tombstone(self, row: str) -> str | None:
+        """SQL that tells whether a spooled row is a tombstone; None where none can be."""
+        column = self.marks.tombstone
+        if column is None or column.name not in self.plan.root.columns:
+            return None
+        value = f"{row}.{ident(column.name)}"
+        return f"coalesce({value}, false)" if column.kind == "bool" else f"({value} IS NOT NULL)"
+
+    def _find_buried(self) -> None:
+        """Put the live rows that a tombstone names into GONE."""
+        buried, deleted_at = self._is_tombstone("s"), ident(DELETED_AT)
+        live = f"e.{deleted_at} IS NULL" if DELETED_AT in self.plan.root.existing else "true"
+        same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self.key)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
+            f"FROM {self.table(self.plan.root)} e JOIN {SWEPT} s ON {same} WHERE {live} AND {buried or 'false'}"
+        )
+        self.counts.deleted = self.count(f"SELECT count(*) FROM {GONE}")
 
     def _compare_root(self) -> None:
         root = self.plan.root
@@ -257,5 +294,5 @@ def _raw(table: TablePlan) -> str:
 
 
 def spool_view(table: TablePlan) -> str:
-    """The view of the spooled rows of a table in which each id comes once."""
+    """The view of the spooled rows of a table in which each id comes once, without those of tombstones."""
     return f"temp.main.{ident(f'_spool_{table.name}')}"

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from invoices_assets.errors import DeletionRefused
-from invoices_assets.load.diff.changes import GONE, Delta, spool_view
+from invoices_assets.load.diff.changes import GONE, SWEPT, Delta
 from invoices_assets.load.request import Stretch, bound
 from invoices_assets.load.settings import Hints
 from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import DELETED_AT, ROW_ID
 from invoices_assets.source.record_key import parts_of
+
+_MISSING = "temp.main._delta_missing"
 
 
 def refuse_empty_sweep(delta: Delta) -> None:
@@ -33,8 +35,8 @@ def refuse_empty_sweep(delta: Delta) -> None:
         )
 
 
-def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -> int | None:
-    """Put the row ids of the live records that a sweep of everything does not have into the table GONE.
+def find_missing(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -> int | None:
+    """Put the row ids of the live records that a sweep of everything does not have into a table.
 
     Parameters:
         delta: compared.
@@ -53,10 +55,10 @@ def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -
         return 0 if delta.all_new else None
     judged = f"{delta.table(delta.plan.root)} e WHERE {live(delta)} AND {within}"
     delta.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
+        f"CREATE OR REPLACE TEMP TABLE {_MISSING} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
         f"FROM {judged} AND NOT {in_sweep(delta)}"
     )
-    gone = delta.count(f"SELECT count(*) FROM {GONE}")
+    gone = delta.count(f"SELECT count(*) FROM {_MISSING}")
     total = delta.count(f"SELECT count(*) FROM {judged}") if gone else 0
     if gone > limit * total:
         raise DeletionRefused(
@@ -65,6 +67,13 @@ def find_gone(delta: Delta, limit: float, asked: Stretch | None, hints: Hints) -
             f"if it is right, {hints.accept_deletions}"
         )
     return gone
+
+
+def mark_missing(delta: Delta) -> None:
+    """Add what `find_missing` has found to what is gone."""
+    if not delta.all_new:
+        delta.connection.execute(f"INSERT INTO {GONE} SELECT id FROM {_MISSING}")
+        delta.counts.deleted = delta.count(f"SELECT count(*) FROM {GONE}")
 
 
 def _in_stretch(delta: Delta, asked: Stretch) -> str | None:
@@ -79,10 +88,9 @@ def _in_stretch(delta: Delta, asked: Stretch) -> str | None:
 
 
 def in_sweep(delta: Delta) -> str:
-    """SQL that tells whether a stored row `e` is in the sweep: also one that was rejected there, and so is no row."""
-    root, key = delta.plan.root, delta.key
-    same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in key)
-    found = f"EXISTS (SELECT 1 FROM {spool_view(root)} s WHERE {same})"
+    """SQL that tells whether a stored row `e` is in the sweep: also as a tombstone, or as a rejected record."""
+    same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in delta.key)
+    found = f"EXISTS (SELECT 1 FROM {SWEPT} s WHERE {same})"
     files = delta.sweep.rejected_files
     keys = chain.from_iterable(pq.read_table(file, columns=["key"])["key"].to_pylist() for file in files)
     rejected = key_table(delta, keys)

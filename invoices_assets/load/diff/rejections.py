@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from invoices_assets.errors import NothingStored
-from invoices_assets.load.diff.changes import Delta, spool_view
+from invoices_assets.load.diff.changes import SWEPT, Delta
 from invoices_assets.load.diff.deletions import key_table
 from invoices_assets.load.request import Scope
 from invoices_assets.load.sql import ident, parquet
@@ -53,10 +53,10 @@ def refuse_if_all_rejected(delta: Delta) -> None:
 
 
 def _swept_keys(delta: Delta, rejections: str) -> str:
-    """SQL for the keys of rejections whose records the sweep has as rows."""
+    """SQL for the keys of rejections whose records the sweep has as rows or as tombstones."""
     known = delta.connection.execute(f"SELECT DISTINCT key FROM {rejections} WHERE key IS NOT NULL").fetchall()
     waiting = key_table(delta, (text for (text,) in known))
     if waiting is None:
         return "SELECT NULL WHERE false"
     same = " AND ".join(f"w.{ident(name)} = s.{ident(name)}" for name in delta.key)
-    return f"SELECT w.key FROM {waiting} w JOIN {spool_view(delta.plan.root)} s ON {same}"
+    return f"SELECT w.key FROM {waiting} w JOIN {SWEPT} s ON {same}"

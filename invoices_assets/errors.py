@@ -68,7 +68,15 @@ class ApiStatusError(RequestFailed):
 
 
 class KeyRefused(ApiStatusError):
-    """401 or 403. Never repeated: some APIs ban a client after several wrong keys."""
+    """401 or 403. Never repeated: some APIs ban a client after several wrong keys.
+
+    Parameters:
+        challenge: how the API wants to be asked (`WWW-Authenticate`), such as `Basic realm="api"`.
+    """
+
+    def __init__(self, status: int, message: str, challenge: str = "") -> None:
+        super().__init__(status, message)
+        self.challenge = challenge
 
 
 class NotFound(ApiStatusError):

@@ -78,7 +78,8 @@ def _status_error(line: str, response: requests.Response, redactor: Redactor) ->
     status, excerpt = response.status_code, _excerpt(response, redactor)
     said = f": {excerpt}" if excerpt else ""
     if status in (401, 403):
-        return KeyRefused(status, f"the API refused the key ({status}) at {line}{said}")
+        challenge = response.headers.get("WWW-Authenticate", "")
+        return KeyRefused(status, f"the API refused the key ({status}) at {line}{said}", challenge)
     kind = NotFound if status == 404 else ApiStatusError
     return kind(status, f"{line} answered {status_text(status)}{said}")
 

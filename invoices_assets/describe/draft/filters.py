@@ -1,0 +1,181 @@
+"""Finds the stamp of the last change, and the parameter by which the API shows only what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from invoices_assets.describe.draft.asking import Listing
+from invoices_assets.describe.draft.names import STAMPS, TOMBSTONES, by_name, filters_of
+from invoices_assets.describe.draft.parameters import find_parameter
+from invoices_assets.describe.draft.records import Listed
+from invoices_assets.describe.draft.trial import Ground, spec_of
+from invoices_assets.source.record_key import keys_of
+from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.timestamps import TimestampFormat
+
+LAG_SECONDS = 600
+"""As in the default source file: for records that are written late with an older stamp."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How an API is asked for changes.
+
+    Parameters:
+        incremental: as in the YAML; None where no parameter was found.
+        tombstone: the column that marks deleted records, with its hints; None where none was seen.
+        notes: what was not proven, in sentences.
+    """
+
+    incremental: Mapping[str, Any] | None
+    tombstone: tuple[str, Mapping[str, Any]] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def changes_of(
+    ground: Ground, listing: Listing, records: Sequence[Any], columns: Mapping[str, Mapping[str, Any]], size: int
+) -> Changes:
+    """Asks from a stamp in the middle of those seen, under the usual names.
+
+    Parameters:
+        ground: the draft so far.
+        listing: asked for in pages of that size.
+        records: that were seen.
+        columns: as they are declared.
+        size: of a page.
+    """
+    stamps = by_name({name: None for record in records for name in record}, STAMPS)
+    if not stamps:
+        return Changes(
+            None, notes=["no field has one of the usual names of a change stamp, so each run asks for everything"]
+        )
+    notes: list[str] = []
+    for name in stamps[:2]:
+        cut = _cut_of(_spec(ground, name, columns), records, name, size)
+        if cut is None:
+            notes.append(f"`{name}` is the same, or cannot be read, in all records seen, so no filter could be tried")
+            continue
+        found = find_parameter(listing, filters_of(name), cut.stamp, cut.is_heeded, cut.is_ignored)
+        if found is not None:
+            return _changes(listing, cut, found, columns)
+        notes.append(f"no usual parameter selects by `{name}` (names and `filter[...]` forms were tried, no header, no")
+        notes[-1] += " expression), so each run asks for everything"
+    return Changes(None, notes=notes)
+
+
+def _spec(ground: Ground, name: str, columns: Mapping[str, Mapping[str, Any]]) -> ResourceSpec:
+    config = ground.config({"type": "single_page"}, {})
+    config["resources"][0]["columns"] = {path: dict(hints) for path, hints in columns.items()}
+    config["resources"][0]["endpoint"]["incremental"] = {"cursor_path": name}
+    return spec_of(config)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A stamp to ask from.
+
+    Parameters:
+        spec: with this cursor.
+        name: of the field.
+        stamp: as the API writes it.
+        moments: key of each record seen -> its moment.
+        first: the keys of the first page without a filter.
+        size: of a page.
+    """
+
+    spec: ResourceSpec
+    name: str
+    stamp: Any
+    moments: Mapping[Any, Any]
+    first: list[Any]
+    size: int
+
+    @property
+    def moment(self) -> Any:
+        return TimestampFormat(self.spec).moment(self.stamp)
+
+    @property
+    def floor(self) -> Any:
+        """The beginning of that day: some filters know days only."""
+        moment = self.moment
+        return moment.replace(hour=0, minute=0, second=0, microsecond=0) if isinstance(moment, datetime) else moment
+
+    def is_ignored(self, page: Listed) -> bool:
+        """Whether the first page came as it comes without a filter."""
+        return self._keys(page)[: len(self.first)] == self.first[: len(page.records)] and bool(page.records)
+
+    def is_heeded(self, page: Listed) -> bool:
+        """Whether an answer has records of that moment or later only, and all of those seen."""
+        shown = self._keys(page)
+        known = set(self.moments)
+        floor, moment = self.floor, self.moment
+        if not shown or not any(other < floor for other in self.moments.values()):
+            return False
+        stamps = [TimestampFormat(self.spec).moment(record.get(self.name)) for record in page.records]
+        if any(other is None or other < floor for other in stamps):
+            return False
+        due = {key for key, other in self.moments.items() if other > moment}
+        if len(shown) < self.size:
+            return due <= set(shown)
+        return bool(set(shown) - known) or set(shown) <= {key for key, other in self.moments.items() if other >= floor}
+
+    def is_inclusive(self, page: Listed) -> bool:
+        """Whether a record of that very moment came."""
+        return bool({key for key, other in self.moments.items() if other == self.moment} & set(self._keys(page)))
+
+    def _keys(self, page: Listed) -> list[Any]:
+        return keys_of(self.spec)(page.records)
+
+
+def _cut_of(spec: ResourceSpec, records: Sequence[Any], name: str, size: int) -> _Cut | None:
+    """The stamp to ask from: with later records, but not more than a page has, and with earlier ones."""
+    stamped = TimestampFormat(spec)
+    stamps = [record.get(name) for record in records]
+    keys = keys_of(spec)(records)
+    moments = {
+        key: moment for key, one in zip(keys, stamps, strict=True) if (moment := stamped.moment(one)) is not None
+    }
+    if len({type(moment) for moment in moments.values()}) != 1:
+        return None
+    in_order = sorted(set(moments.values()))
+    if len(in_order) < 2:
+        return None
+    latest = sorted(moments.values(), reverse=True)
+    at = latest[min(len(latest) // 2, size // 2)]
+    chosen = min(max(at, in_order[1]), in_order[-2]) if len(in_order) > 2 else in_order[-1]
+    stamp = next(one for key, one in zip(keys, stamps, strict=True) if moments.get(key) == chosen)
+    return _Cut(spec, name, stamp, moments, keys[:size], size)
+
+
+def _changes(listing: Listing, cut: _Cut, found: str, columns: Mapping[str, Mapping[str, Any]]) -> Changes:
+    is_day = columns.get(cut.name, {}).get("data_type") == "date"
+    is_time = isinstance(cut.moment, datetime)
+    lag = 1 if is_day else LAG_SECONDS
+    notes = [
+        f"lag asks again for {'the last day' if is_day else 'the last 10 minutes'}: how late records may come is not known"
+    ]
+    incremental = {"cursor_path": cut.name, "start_param": found, **({"lag": lag} if is_time else {})}
+    tombstone = None
+    earliest = min(cut.moments.items(), key=lambda one: one[1])[1]
+    first = TimestampFormat(cut.spec).write(earliest, cut.stamp) if is_time else earliest
+    for start in (cut.stamp, first):
+        page = listing.page({found: start})
+        tombstone = tombstone or (_tombstone(page, cut.moments) if page is not None else None)
+        if start == cut.stamp and page is not None and not cut.is_inclusive(page):
+            notes.append("the filter leaves out the moment itself, which lag makes up for")
+    if tombstone is None:
+        notes.append("no deleted record was seen; if such come, `hard_delete: true` on the column that marks them")
+    return Changes(incremental, tombstone, notes)
+
+
+def _tombstone(page: Listed, known: Mapping[Any, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The field that marks deleted records, where an answer to the filter has some."""
+    for name in TOMBSTONES:
+        values = [record[name] for record in page.records if isinstance(record, dict) and record.get(name)]
+        if values:
+            kind = "bool" if all(value is True for value in values) else "text"
+            return name, {"data_type": kind, "hard_delete": True}
+    return None

@@ -1,0 +1,134 @@
+"""Reads some pages by a draft in the way in which a run would read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from invoices_assets.describe.draft.asking import NO_RETRIES, TooManyRequests
+from invoices_assets.describe.draft.pages import Paging
+from invoices_assets.describe.evidence import Kept
+from invoices_assets.errors import ApiStatusError, ExtractError
+from invoices_assets.extract.api import Api
+from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
+from invoices_assets.source.file import Source
+from invoices_assets.source.resource import ResourceSpec
+
+RESOURCE = "invoices"
+PAGES = 3
+"""Of a usual size, which is what columns are drafted from."""
+_TOO_LARGE = (400, 413, 422)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What some pages of a draft brought.
+
+    Parameters:
+        size: that a page was asked to have, or has.
+        total: the place of the total, where it held; None where there is none.
+        has_totals: False where what looks like a total counts something else.
+        records: that came.
+        swept: how the reading ended; None where it failed.
+        fault: why it failed.
+        requests: that were sent.
+        notes: what was not proven, in sentences.
+    """
+
+    size: int
+    total: str | None
+    has_totals: bool
+    records: list[Any]
+    swept: SweepResult | None
+    fault: ExtractError | None
+    requests: int
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The part of a draft that is settled before its pages are read.
+
+    Parameters:
+        api: where it is, and the key.
+        client: as in the YAML.
+        key: the field of the primary key.
+        endpoint: as in the YAML, without what belongs to paging.
+        params: of the endpoint.
+    """
+
+    api: Api
+    client: Mapping[str, Any]
+    key: str
+    endpoint: Mapping[str, Any]
+    params: Mapping[str, Any]
+
+    def config(self, paginator: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+        """The content of a source file."""
+        asked = {**self.params, **params}
+        endpoint = {**self.endpoint, **({"params": asked} if asked else {}), "paginator": dict(paginator)}
+        return {
+            "client": dict(self.client),
+            "resource_defaults": {"primary_key": self.key, "write_disposition": "merge"},
+            "resources": [{"name": RESOURCE, "endpoint": endpoint}],
+        }
+
+
+def spec_of(config: Mapping[str, Any]) -> ResourceSpec:
+    """The resource of a draft, checked as a source file is.
+
+    Raises:
+        SourceError: it cannot be used.
+    """
+    source = Source(Path("draft.yaml"), config)
+    source.dlt_source("check")
+    return source.resources[RESOURCE]
+
+
+def read_some(ground: Ground, paging: Paging) -> Trial:
+    """Reads up to three pages of the largest size that the API takes.
+
+    Raises:
+        RequestFailed: 429, or the API cannot be reached.
+    """
+    for size in paging.sizes[:-1]:
+        trial = _with_totals(ground, paging, size)
+        if not (isinstance(trial.fault, ApiStatusError) and trial.fault.status in _TOO_LARGE and not trial.records):
+            return trial
+    return _with_totals(ground, paging, paging.sizes[-1])
+
+
+def _with_totals(ground: Ground, paging: Paging, size: int) -> Trial:
+    """Believes the total first; where it contradicts what came, reads once more without it."""
+    trial = _read(ground, paging, size, has_totals=True)
+    if trial.fault is None or isinstance(trial.fault, ApiStatusError):
+        return trial
+    without = _read(ground, paging, size, has_totals=False)
+    if without.fault is not None:
+        return trial
+    return without
+
+
+def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Trial:
+    total = {"total_path": paging.total} if paging.total and has_totals else {}
+    paginator = {**paging.paginator(size), **(total if has_totals else {"total_path": None})}
+    spec = spec_of(ground.config(paginator, paging.params(size))).with_auth(ground.api.secret)
+    kept, swept, fault = Kept(), None, None
+    with closing(ground.api.client(spec, NO_RETRIES)) as http:
+        asked = SweepRequest(limit=min(PAGES * size, 300) if size <= 100 else None, passes=1)
+        try:
+            swept = sweep(spec, ground.api.endpoint(http, spec), kept, asked, window=1)
+        except ExtractError as error:
+            fault = error
+            if isinstance(error, ApiStatusError) and error.status == 429:
+                raise TooManyRequests(f"{error}; nothing more was asked, try again later") from None
+        sent = http.stats.requests
+    records = [record for page in kept.pages for record in page.records]
+    given = max((len(page.outline) + page.skipped for page in kept.pages), default=0)
+    is_capped = paging.size is not None and len(kept.pages) > 1 and given < size
+    return Trial(
+        given if is_capped else size, paging.total if has_totals else None, has_totals, records, swept, fault, sent
+    )

@@ -189,25 +189,22 @@ class _Search:
         """How far the search came, in one sentence."""
         if self._empty:
             return SourceError(
-                f"The list at `{self._empty}` is empty, so that nothing can be drafted: either there is no invoice yet, "
-                "or the key may not see them (some APIs answer an empty list to a wrong key); `--auth` says where the "
+                f"The list at `{self._empty}` is empty, so that nothing can be drafted: there is no invoice yet, or "
+                "the key may not see them (some APIs answer an empty list to a wrong key); `--auth` says where the "
                 "key goes."
             )
         texts = [other for other in self._others if isinstance(other, str)]
         if texts:
             return SourceError(f"No list was found: {texts[0]}; `--path` names where the invoices are.")
-        refused = next((one for one in self._refused if isinstance(one, KeyRefused)), None)
+        refused = next((one for one in reversed(self._refused) if isinstance(one, KeyRefused)), None)
         if refused is not None:
             return SourceError(
-                f"The key is refused in each of the {len(self._refused)} ways in which it was sent, and no more were tried: "
-                f"{self._last_refusal()}; `--auth` says where the key goes."
+                f"The key is refused in each of the {len(self._refused)} ways in which it was tried: {refused}; "
+                "`--auth` says where the key goes."
             )
         if self._refused:
             return SourceError(f"The API gives no answer to draft from: {self._refused[-1]}.")
         return self._no_api()
-
-    def _last_refusal(self) -> ApiStatusError:
-        return next(one for one in reversed(self._refused) if isinstance(one, KeyRefused))
 
     def _no_api(self) -> SourceError:
         page = next((other for other in self._others if isinstance(other, UnreadableBody)), None)

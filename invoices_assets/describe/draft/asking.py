@@ -16,7 +16,7 @@ from invoices_assets.errors import ApiStatusError, RequestFailed
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.clock import Clock
-from invoices_assets.extract.http.origins import linked
+from invoices_assets.extract.http.origins import linked, url_of
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import read_json
 from invoices_assets.source.auth import read_auth, with_secret
@@ -102,7 +102,7 @@ class Asker:
                 raise TooManyRequests(f"{said} a smaller `--requests-per-second`") from None
             raise
         document, _ = read_json(response.content, response.headers.get("Content-Type", ""))
-        return Answer(document, response.headers, request.url or "")
+        return Answer(document, response.headers, url_of(request))
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,13 @@ from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.numbers import exact_number
 
 MONEY = {"data_type": "decimal", "precision": 38, "scale": 9}
-_MONEY_WORDS = frozenset(
-    ("amount", "total", "subtotal", "price", "tax", "vat", "net", "gross", "due", "paid", "balance", "discount", "fee")
-    + (
-        "fees",
-        "cost",
-        "sum",
-        "charge",
-        "refund",
-        "refunded",
-        "remaining",
-        "outstanding",
-        "shipping",
-        "ht",
-        "ttc",
-        "tva",
-    )
+_MONEY = (
+    "amount total subtotal price tax vat net gross due paid balance discount fee fees cost sum charge refund refunded "
+    "remaining outstanding shipping ht ttc tva"
 )
+_NO_MONEY = "count number percent percentage rate id qty quantity code"
+_MONEY_WORDS, _NO_MONEY_WORDS = frozenset(_MONEY.split()), frozenset(_NO_MONEY.split())
+WHOLE = "whole numbers in all records seen: if they are cents, add `x-scale: -2`"
 _MOST_DIGITS = 9
 
 
@@ -155,7 +145,8 @@ def _is_readable(read: Callable[[Any], Any], value: Any) -> bool:
 
 
 def _is_money(one: Field) -> bool:
-    return bool(_MONEY_WORDS & set(one.words)) and not moments.is_named(one.words)
+    words = set(one.words)
+    return bool(_MONEY_WORDS & words) and not _NO_MONEY_WORDS & words and not moments.is_named(one.words)
 
 
 def _number_column(one: Field, kinds: set[type]) -> Drafted | None:
@@ -163,10 +154,8 @@ def _number_column(one: Field, kinds: set[type]) -> Drafted | None:
         epoch = None if _MONEY_WORDS & set(one.words[-1:]) else moments.epoch_of(one.words, one.values)
         if epoch is not None:
             return Drafted({"data_type": "timestamp", "x-format": epoch})
-        if _is_money(one):
-            whole = f"all {len(one.values)} values seen are whole numbers: cents? then add x-scale: -2"
-            return Drafted(MONEY, whole if any(one.values) else "")
-        return None
+        is_flag = set(one.values) <= {0, 1} and len(one.values) > 1 and any(one.values)
+        return Drafted(MONEY, WHOLE if any(one.values) else "") if _is_money(one) and not is_flag else None
     return Drafted(_wide_enough(one.values))
 
 

@@ -32,10 +32,10 @@ UNUSABLE = 2
 @click.option("--auth", help="Where the key goes, in dlt's format: '{type: api_key, name: X-Key, location: header}'.")
 @click.option("--requests-per-second", type=float, default=5.0, show_default=True, help="How hard the API is asked.")
 def draft(base_url: str, path: str | None, auth: str | None, requests_per_second: float) -> None:
-    f"""Draft a source file from what an API answers, print it, and check it.
+    """Draft a source file from what an API answers, print it, and check it.
 
-    The key is read from {API_KEY}. The YAML goes to standard output, everything else to standard error. The exit status
-    is 1 if the check finds anything wrong, and {UNUSABLE} if nothing could be drafted.
+    The key is read from the environment, as for a run. The YAML goes to standard output, everything else to standard
+    error. The exit status is 1 if the check finds anything wrong, and 2 if nothing could be drafted.
     """
     key = os.environ.get(API_KEY, "")
     redactor = Redactor([key])

@@ -48,8 +48,9 @@ def by_counting(sample: Sample, first: Iterable[str] = ()) -> Counting | None:
         if (found := counting_by(sample, name)) is not None:
             return found
     for others in (OFFSETS[FIRST:], PAGES[FIRST:]):
-        if (name := _one_of(sample, [name for name in others if name not in names])) is not None:
-            return counting_by(sample, name)
+        moved = _one_of(sample, [name for name in others if name not in names])
+        if moved is not None:
+            return counting_by(sample, moved)
     return None
 
 

@@ -95,8 +95,8 @@ def key_of(records: Sequence[Any], document: Any) -> str:
         if is_there and len(set(map(str, values))) == len(values):
             return name
     raise SourceError(
-        f"No field with the name of a key is there and different in each of the {len(records)} records, so that a changed "
-        "record could not be told from a new one."
+        f"No field with the name of a key is there and different in each of the {len(records)} records, so that a "
+        "changed record could not be told from a new one."
     )
 
 

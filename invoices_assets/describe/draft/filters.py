@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,7 +58,9 @@ def changes_of(
         if cut is None:
             notes.append(f"`{name}` is the same, or cannot be read, in all records seen, so no filter could be tried")
             continue
-        found = find_parameter(listing, filters_of(name), cut.stamp, cut.is_heeded, cut.is_ignored)
+        found = find_parameter(
+            listing, filters_of(name, next(iter(listing.params), None)), cut.stamp, cut.is_heeded, cut.is_ignored
+        )
         if found is not None:
             return _changes(listing, cut, found, columns)
         notes.append(f"no usual parameter selects by `{name}` (names and `filter[...]` forms were tried, no header, no")
@@ -98,10 +100,12 @@ class _Cut:
         return TimestampFormat(self.spec).moment(self.stamp)
 
     @property
-    def floor(self) -> Any:
-        """The beginning of that day: some filters know days only."""
+    def _starts(self) -> Iterator[Any]:
+        """The moment, and the beginning of its day, for some filters know days only."""
         moment = self.moment
-        return moment.replace(hour=0, minute=0, second=0, microsecond=0) if isinstance(moment, datetime) else moment
+        yield moment
+        if isinstance(moment, datetime):
+            yield moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def is_ignored(self, page: Listed) -> bool:
         """Whether the first page came as it comes without a filter."""
@@ -109,22 +113,22 @@ class _Cut:
 
     def is_heeded(self, page: Listed) -> bool:
         """Whether an answer has records of that moment or later only, and all of those seen."""
-        shown = self._keys(page)
-        known = set(self.moments)
-        floor, moment = self.floor, self.moment
-        if not shown or not any(other < floor for other in self.moments.values()):
-            return False
+        shown, later = set(self._keys(page)), self._since(self.moment, is_after=True)
         stamps = [TimestampFormat(self.spec).moment(record.get(self.name)) for record in page.records]
-        if any(other is None or other < floor for other in stamps):
-            return False
-        due = {key for key, other in self.moments.items() if other > moment}
-        if len(shown) < self.size:
-            return due <= set(shown)
-        return bool(set(shown) - known) or set(shown) <= {key for key, other in self.moments.items() if other >= floor}
+        for start in self._starts if shown and None not in stamps else ():
+            due = self._since(start)
+            if len(due) < len(self.moments) and all(stamp >= start for stamp in stamps):
+                known = shown & set(self.moments)
+                return later <= shown if len(page.records) < self.size else known <= due
+        return False
+
+    def _since(self, start: Any, *, is_after: bool = False) -> set[Any]:
+        """The records seen of a moment or later."""
+        return {key for key, other in self.moments.items() if other > start or (other == start and not is_after)}
 
     def is_inclusive(self, page: Listed) -> bool:
         """Whether a record of that very moment came."""
-        return bool({key for key, other in self.moments.items() if other == self.moment} & set(self._keys(page)))
+        return bool((self._since(self.moment) - self._since(self.moment, is_after=True)) & set(self._keys(page)))
 
     def _keys(self, page: Listed) -> list[Any]:
         return keys_of(self.spec)(page.records)
@@ -154,9 +158,7 @@ def _changes(listing: Listing, cut: _Cut, found: str, columns: Mapping[str, Mapp
     is_day = columns.get(cut.name, {}).get("data_type") == "date"
     is_time = isinstance(cut.moment, datetime)
     lag = 1 if is_day else LAG_SECONDS
-    notes = [
-        f"lag asks again for {'the last day' if is_day else 'the last 10 minutes'}: how late records may come is not known"
-    ]
+    notes = [f"how late records may come; `lag` asks again for the last {'day' if is_day else '10 minutes'}"]
     incremental = {"cursor_path": cut.name, "start_param": found, **({"lag": lag} if is_time else {})}
     tombstone = None
     earliest = min(cut.moments.items(), key=lambda one: one[1])[1]
@@ -164,7 +166,7 @@ def _changes(listing: Listing, cut: _Cut, found: str, columns: Mapping[str, Mapp
     for start in (cut.stamp, first):
         page = listing.page({found: start})
         tombstone = tombstone or (_tombstone(page, cut.moments) if page is not None else None)
-        if start == cut.stamp and page is not None and not cut.is_inclusive(page):
+        if start == cut.stamp and page is not None and len(page.records) < cut.size and not cut.is_inclusive(page):
             notes.append("the filter leaves out the moment itself, which lag makes up for")
     if tombstone is None:
         notes.append("no deleted record was seen; if such come, `hard_delete: true` on the column that marks them")

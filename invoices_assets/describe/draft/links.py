@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,11 +29,11 @@ def by_link(sample: Sample) -> tuple[Paginator, str] | None:
 
 def by_cursor(sample: Sample) -> Paginator | None:
     """A paginator that sends a cursor back; None where no answer has one, or no parameter takes it."""
-    for place, value, make in _cursors(sample):
+    for place, value, paginator in _cursors(sample):
         names = dict.fromkeys((*_like(place), *CURSORS))
         found = find_parameter(sample.asked_small, list(names), value, sample.is_next, sample.is_first)
         if found:
-            return make(found)
+            return {**paginator, "cursor_param": found}
     return None
 
 
@@ -81,8 +81,8 @@ def _addresses(sample: Sample) -> Iterator[tuple[Paginator, str]]:
             yield {"type": "header_cursor", "cursor_key": name, "x-link": True}, value
 
 
-def _cursors(sample: Sample) -> Iterator[tuple[str, Any, Callable[[str], Paginator]]]:
-    """Name, value and paginator of what may be a cursor."""
+def _cursors(sample: Sample) -> Iterator[tuple[str, Any, Paginator]]:
+    """Name and value of what may be a cursor, and its paginator but for the parameter."""
     page = sample.small
     seen: set[Keys] = set()
     named = ((keys, value) for keys, value in page.around() if snake(keys[-1]) in CURSOR_PLACES)
@@ -91,15 +91,13 @@ def _cursors(sample: Sample) -> Iterator[tuple[str, Any, Callable[[str], Paginat
         if keys in seen or not is_value or not value or is_address(value):
             continue
         seen.add(keys)
-        place = path_of(keys, page.document)
-        yield keys[-1], value, lambda name, place=place: {**_cursor(place, sample), "cursor_param": name}
+        yield keys[-1], value, _cursor(path_of(keys, page.document), sample)
     for name, text in page.headers.items():
         if any(word in snake(name) for word in ("next", "cursor", "continuation")) and not is_address(text):
-            header = {"type": "header_cursor", "cursor_key": name}
-            yield name, text, lambda found, header=header: {**header, "cursor_param": found}
+            yield name, text, {"type": "header_cursor", "cursor_key": name}
 
 
-def _cursor(place: str, sample: Sample) -> Mapping[str, Any]:
+def _cursor(place: str, sample: Sample) -> Paginator:
     """A cursor in the body; an answer whose cursor also stands behind the last page says elsewhere that it is one."""
     more = next((keys for keys, value in sample.claimed("more") if flag_of(value)), None)
     end = {"has_more_path": path_of(more, sample.small.document)} if more is not None else {}

@@ -11,10 +11,11 @@ from invoices_assets.source.columns import Column
 from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.timestamps import from_iso, stamp_reader
 
-_WORDS = frozenset(
-    ("at", "on", "date", "time", "timestamp", "created", "updated", "modified", "changed", "issued", "start", "end")
-    + ("since", "until", "expires", "expiry", "datetime", "tms", "attempt", "anchor", "day")
+_NAMES = (
+    "at on date time timestamp created updated modified changed issued start end since until expires expiry datetime "
+    "tms attempt anchor day"
 )
+_WORDS = frozenset(_NAMES.split())
 _YEARS = (946_684_800, 4_102_444_800)
 """Seconds from 1970 to the years 2000 and 2100."""
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -39,7 +40,9 @@ _FORMATS = {
     "%Y%m%d%H%M%S": "timestamp",
 }
 _NO_DATE = re.compile(r"0000-00-00.*")
-_NO_ZONE = "no zone stands in these stamps, so they are kept as written; `x-timezone: Europe/Berlin` would make instants of them"
+_NO_ZONE = (
+    "no zone stands in these stamps, so they are kept as written; `x-timezone: Europe/Berlin` makes instants of them"
+)
 
 
 def is_named(words: Sequence[str]) -> bool:

@@ -10,10 +10,12 @@ LISTS = (
     *("invoices", "data", "items", "results", "records", "rows", "value", "values", "content", "entries", "list"),
     *("result", "objects", "elements", "bills", "documents", "hits", "resources", "collection"),
 )
-NO_LISTS = frozenset(
-    ("facets", "facet_results", "suggested_facets", "columns", "errors", "links", "included", "warnings", "messages")
-    + ("filters", "sorts", "expandable_columns", "expanded_columns", "primary_keys", "fields", "meta", "_links")
+_NO_LISTS = (
+    "facets facet_results suggested_facets columns errors links included warnings messages filters sorts fields meta "
+    "expandable_columns expanded_columns primary_keys _links"
 )
+NO_LISTS = frozenset(_NO_LISTS.split())
+"""Lists that stand beside the records."""
 
 SIZES = (
     *("limit", "per_page", "page_size", "pageSize", "_limit", "size", "_size", "$top", "top", "perPage", "count"),
@@ -48,17 +50,20 @@ STAMPS = (
 TOMBSTONES = ("deleted", "is_deleted", "deleted_at")
 
 
-def filters_of(field: str) -> list[str]:
+def filters_of(field: str, size: str | None) -> list[str]:
     """Parameters that may select by a change stamp, likely ones first.
 
     Parameters:
         field: as the API spells it, such as `updated_at`.
+        size: the parameter for the size of a page; where it begins with `_`, others may, too.
     """
     verb = next((verb for verb in ("updated", "modified", "changed") if verb in snake(field)), "updated")
     camel = f"{verb}Since"
+    first = ("_since",) if (size or "").startswith("_") else ()
     return list(
         dict.fromkeys(
             (
+                *first,
                 *(f"{verb}_since", camel, f"{field}__gte", f"{field}[gte]", f"{verb}_after", "_since", "since"),
                 *(f"{verb}_from", f"{field}_from", f"{field}_since", f"{verb}_at_min", f"min_{field}", f"gt_{field}"),
                 *(f"filter[{field}][gte]", f"filters[{field}][$gte]", f"{field}_gte", f"{field}_min", f"{field}.gte"),

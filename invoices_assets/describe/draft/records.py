@@ -54,7 +54,7 @@ def listed(document: Any, headers: Mapping[str, str], url: str, path: str) -> Li
         path: that was asked for; its last part may be the name of the list.
     """
     name = path.rstrip("/").rpartition("/")[2]
-    found = sorted(_lists(document, (), _DEPTH), key=lambda one: _rank(*one, name))
+    found = sorted(_lists(document, (), _DEPTH), key=lambda one: _rank(one[0], one[1], name))
     if not found or (not found[0][1] and not _is_known(found[0][0], name) and len(found) > 1):
         return None
     keys, records = found[0]

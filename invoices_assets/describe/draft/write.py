@@ -23,7 +23,8 @@ class Draft:
         requests: that were sent.
         client, key, endpoint: as in the YAML; each part of the endpoint in the order in which it is written.
         columns: name -> column.
-        notes: part of the YAML -> what of it was not proven, in sentences; `client`, `columns` or a key of the endpoint.
+        notes: part of the YAML -> what was not proven, in sentences; `client`, `columns` or a key of the
+            endpoint.
     """
 
     address: str
@@ -55,20 +56,27 @@ def text_of(draft: Draft) -> str:
         if name not in ("client", "columns"):
             lines += _comments(draft.notes.get(name, ()), "      ")
             lines += _pairs({name: draft.endpoint[name]}, "      ") if name in draft.endpoint else []
-    lines += _comments(draft.notes.get("columns", ()), "    ")
+    lines += _comments([*draft.notes.get("columns", ()), *_shared(draft.columns)], "    ")
     declared = {name: column for name, column in draft.columns.items() if column.hints}
     lines += ["    # Fields that are not named here are loaded too: texts as text, numbers as DECIMAL(38, 9)."]
     lines += ["    columns:"] if declared else []
-    for name, column in draft.columns.items():
-        note = [f"`{name}`: {column.note}"] if column.note else []
-        indent = "      " if declared else "    "
-        lines += [*_comments(note, indent), *(_pairs({name: column.hints}, indent) if column.hints else [])]
+    for name, column in declared.items():
+        lines += _pairs({name: column.hints}, "      ")
     return "\n".join(lines) + "\n"
 
 
 def _pairs(pairs: Mapping[str, Any], indent: str) -> Iterator[str]:
     for name, value in pairs.items():
         yield f"{indent}{_flow(name)}: {_flow(value)}"
+
+
+def _shared(columns: Mapping[str, Drafted]) -> Iterator[str]:
+    """Each note on columns once, with the names of them all."""
+    named: dict[str, list[str]] = {}
+    for name, column in columns.items():
+        if column.note:
+            named.setdefault(column.note, []).append(f"`{name}`")
+    yield from (f"{', '.join(names)}: {note}" for note, names in named.items())
 
 
 def _flow(value: Any) -> str:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import click
 
 from invoices_assets.describe.check import check_source
+from invoices_assets.describe.draft.command import draft
 from invoices_assets.describe.finding import Finding, wrong
 from invoices_assets.describe.report import as_json, as_text, is_wrong
 from invoices_assets.errors import RefreshError
@@ -59,6 +60,8 @@ def _connected(requests_per_second: float | None) -> Iterator[Api]:
     with InvoicesApi().connect(dataset_name()) as api:
         yield replace(api, requests_per_second=requests_per_second)
 
+
+describe.add_command(draft)
 
 if __name__ == "__main__":
     describe(prog_name="python -m invoices_assets.describe")

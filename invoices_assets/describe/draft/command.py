@@ -71,7 +71,3 @@ def _auth(auth: str | None) -> dict[str, Any] | None:
         return read_auth(yaml.safe_load(auth))
     except (yaml.YAMLError, TypeError, ValueError):
         raise SourceError("--auth is no YAML of dlt's format, such as {type: bearer}.") from None
-
-
-if __name__ == "__main__":
-    draft()

@@ -39,7 +39,6 @@ def draft_source(api: Api, path: str | None, auth: Auth, say: Say) -> str:
         RequestFailed: 429, or the API cannot be reached.
     """
     access = find_access(api, path, auth)
-    say(f"{access.listing.path}: {len(access.first.records)} records in the first answer.")
     try:
         return text_of(_draft(api, access, say))
     finally:
@@ -49,6 +48,7 @@ def draft_source(api: Api, path: str | None, auth: Auth, say: Say) -> str:
 def _draft(api: Api, access: Access, say: Say) -> Draft:
     listing, first = access.listing, access.first
     key = key_of(first.records, first.document)
+    say(f"{listing.path}: {len(first.records)} records in the first answer, told apart by `{key}`.")
     sample = sample_of(listing, first, identities(key))
     paging = paging_of(sample, key)
     say(f"Pages: {paging.paginator(1)['type']}.")

@@ -102,9 +102,12 @@ def read_some(ground: Ground, paging: Paging) -> Trial:
 
 
 def _with_totals(ground: Ground, paging: Paging, size: int) -> Trial:
-    """Believes the total first; where it contradicts what came, reads once more without it."""
+    """Believes the total first; where it contradicts what came, reads once more without it.
+
+    Only where something leads to a second page: else it is more likely that pages are missing than that it is no total.
+    """
     trial = _read(ground, paging, size, has_totals=True)
-    if trial.fault is None or isinstance(trial.fault, ApiStatusError):
+    if trial.fault is None or isinstance(trial.fault, ApiStatusError) or paging.way is None:
         return trial
     without = _read(ground, paging, size, has_totals=False)
     if without.fault is not None:

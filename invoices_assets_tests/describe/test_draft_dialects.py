@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from invoices_assets_tests.support.drafting import drafted, endpoint_of, loaded_ids
-from invoices_assets_tests.vendor import Book, Contract, Filter, Key, Paging, Total, serve
+from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Key, Paging, Total, serve
+from invoices_assets_tests.vendor.faults import Fault
 
 OFFSET = {"type": "offset", "limit": 100, "total_path": "total"}
 PAGED = Paging("page", limit="per_page", position="page")
@@ -193,4 +194,33 @@ def test_stamps_of_every_style_are_loaded_and_asked_for(style: str, tmp_path: Pa
     with serve(book, contract=Contract(stamps=style, dates="%d-%m-%Y")) as server:
         content = drafted(server)
         assert endpoint_of(content)["incremental"]["start_param"] == "updated_since"
+        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+
+
+def test_an_order_that_does_not_hold_is_sorted_by_the_key(tmp_path: Path) -> None:
+    book = Book.of(250)
+    with serve(book, contract=Contract(order="random")) as server:
+        content = drafted(server)
+        assert endpoint_of(content)["params"] == {"sort": "id"}
+        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+
+
+def test_a_page_of_one_record_that_holds_the_record_itself_is_loaded(tmp_path: Path) -> None:
+    book = Book.of(101)
+    with serve(book, contract=Contract(collapse_single=True)) as server:
+        content = drafted(server)
+        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+
+
+@pytest.mark.parametrize("count", [250, 750])
+@pytest.mark.parametrize("style", ["offset", "page"])
+def test_a_total_that_counts_hidden_records_too_is_switched_off(style: str, count: int, tmp_path: Path) -> None:
+    book, paging = Book.of(count), PAGED if style == "page" else Paging()
+
+    def more(call: object, total: int) -> int:
+        return total + 7
+
+    with serve(book, Faults(Fault(total=more)), Contract(paging=paging)) as server:
+        content = drafted(server)
+        assert endpoint_of(content)["paginator"]["total_path"] is None
         assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)

@@ -10,9 +10,11 @@ from invoices_assets.describe.draft.asking import Auth
 from invoices_assets.describe.draft.columns import Drafted, columns_of, fields_of
 from invoices_assets.describe.draft.filters import Changes, changes_of
 from invoices_assets.describe.draft.names import KEYS, by_name
+from invoices_assets.describe.draft.order import in_order
 from invoices_assets.describe.draft.pages import Paging, paging_of
 from invoices_assets.describe.draft.records import identities, path_of
 from invoices_assets.describe.draft.sample import sample_of
+from invoices_assets.describe.draft.totals import with_proven_total
 from invoices_assets.describe.draft.trial import Ground, Trial, read_some
 from invoices_assets.describe.draft.write import Draft, text_of
 from invoices_assets.errors import SourceError
@@ -50,17 +52,22 @@ def _draft(api: Api, access: Access, say: Say) -> Draft:
     key = key_of(first.records, first.document)
     say(f"{listing.path}: {len(first.records)} records in the first answer, told apart by `{key}`.")
     sample = sample_of(listing, first, identities(key))
+    unsorted: list[str] = []
+    if sample.size is None and len(first.records) > 1:
+        listing, first, unsorted = in_order(listing, first, key)
+        sample = sample_of(listing, first, identities(key)) if first is not sample.first else sample
     paging = paging_of(sample, key)
     say(f"Pages: {paging.paginator(1)['type']}.")
     endpoint = {"path": listing.path, "data_selector": path_of(first.keys, first.document)}
     client = {"auth": dict(access.auth)} if access.auth is not None else {}
     ground = Ground(api, client, key, endpoint, listing.params)
     trial = read_some(ground, paging)
+    sized = listing.with_params({paging.size: trial.size} if paging.size else {})
+    trial = with_proven_total(sized, paging, trial)
     records = trial.records or first.records
     say(f"Read {len(records)} records.")
     columns = columns_of(records, key)
     hints = {name: column.hints for name, column in columns.items() if column.hints}
-    sized = listing.with_params({paging.size: trial.size} if paging.size else {})
     changes = changes_of(ground, sized, records, hints, trial.size)
     config = ground.config(_paginator(paging, trial), paging.params(trial.size))
     return Draft(
@@ -72,7 +79,7 @@ def _draft(api: Api, access: Access, say: Say) -> Draft:
         columns=_with_tombstone(columns, changes),
         notes={
             "client": access.notes,
-            "paginator": _on_paging(paging, trial),
+            "paginator": [*unsorted, *_on_paging(paging, trial)],
             "incremental": changes.notes,
             "columns": _on_fields(records),
         },

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from invoices_assets.describe.draft.asking import NO_RETRIES, TooManyRequests
+from invoices_assets.describe.draft.asking import TooManyRequests
 from invoices_assets.describe.draft.pages import Paging
 from invoices_assets.describe.evidence import Kept
-from invoices_assets.errors import ApiStatusError, ExtractError
+from invoices_assets.errors import PASSING_STATUSES, ApiStatusError, ExtractError
 from invoices_assets.extract.api import Api
+from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
@@ -20,6 +21,8 @@ from invoices_assets.source.resource import ResourceSpec
 RESOURCE = "invoices"
 PAGES = 3
 """Of a usual size, which is what columns are drafted from."""
+_ONCE_MORE = RetryPolicy(retries=1, factor=0.5, statuses=PASSING_STATUSES - {429})
+"""An end that no total confirms is asked for again by the walks."""
 _TOO_LARGE = (400, 413, 422)
 
 
@@ -120,7 +123,7 @@ def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Tri
     paginator = {**paging.paginator(size), **(total if has_totals else {"total_path": None})}
     spec = spec_of(ground.config(paginator, paging.params(size))).with_auth(ground.api.secret)
     kept, swept, fault = Kept(), None, None
-    with closing(ground.api.client(spec, NO_RETRIES)) as http:
+    with closing(ground.api.client(spec, _ONCE_MORE)) as http:
         asked = SweepRequest(limit=min(PAGES * size, 300) if size <= 100 else None, passes=1)
         try:
             swept = sweep(spec, ground.api.endpoint(http, spec), kept, asked, window=1)

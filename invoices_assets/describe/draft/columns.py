@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,6 +13,7 @@ from invoices_assets.describe.draft.names import snake
 from invoices_assets.normalize.scalars import reader
 from invoices_assets.source.columns import Column, parse_columns
 from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.naming import normalized
 from invoices_assets.source.numbers import exact_number
 
 MONEY = {"data_type": "decimal", "precision": 38, "scale": 9}
@@ -60,17 +62,18 @@ class Drafted:
     note: str = ""
 
 
-def columns_of(records: Sequence[Any], key: str, stamp: str | None = None) -> dict[str, Drafted]:
+def columns_of(records: Sequence[Any], key: str) -> dict[str, Drafted]:
     """The columns by all records seen, in the order in which their fields came; no record contradicts one.
 
     Parameters:
         key: the field of the primary key.
-        stamp: the field of the change stamp, which is declared whatever it is.
     """
     fields = fields_of(records)
     drafted: dict[str, Drafted] = {key: Drafted({**_key_type(fields[key]), "nullable": False})} if key in fields else {}
+    names = Counter(map(normalized, fields))
     for path, one in fields.items():
-        if path != key and not one.is_mixed and one.values and (column := _column(one)) is not None:
+        is_plain = path != key and not one.is_mixed and names[normalized(path)] == 1
+        if is_plain and one.values and (column := _column(one)) is not None:
             drafted[path] = column
     return drafted
 
@@ -91,7 +94,7 @@ def fields_of(records: Sequence[Any]) -> dict[str, Field]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The values that are neither objects nor lists of them, with their paths; an empty list is no value."""
+    """The values, with their paths, from the outside in; a list of objects, or an empty one, is no value."""
     if not isinstance(value, dict):
         if path and not isinstance(value, list):
             yield path, value
@@ -104,6 +107,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             for item in inner:
                 yield from _leaves(item, place)
         else:
+            yield from [(place, inner)] if isinstance(inner, dict) else []
             yield from _leaves(inner, place)
 
 

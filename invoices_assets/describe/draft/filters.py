@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from invoices_assets.describe.draft.asking import Listing
-from invoices_assets.describe.draft.names import STAMPS, TOMBSTONES, by_name, filters_of
+from invoices_assets.describe.draft.names import STAMPS, TOMBSTONES, WRAPPERS, by_name, filters_of
 from invoices_assets.describe.draft.parameters import find_parameter
 from invoices_assets.describe.draft.records import Listed
 from invoices_assets.describe.draft.trial import Ground, spec_of
+from invoices_assets.extract.watermark import stamp_of
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat
@@ -47,7 +48,7 @@ def changes_of(
         columns: as they are declared.
         size: of a page.
     """
-    stamps = by_name({name: None for record in records for name in record}, STAMPS)
+    stamps = _stamps_of(records)
     if not stamps:
         return Changes(
             None, notes=["no field has one of the usual names of a change stamp, so each run asks for everything"]
@@ -59,13 +60,29 @@ def changes_of(
             notes.append(f"`{name}` is the same, or cannot be read, in all records seen, so no filter could be tried")
             continue
         found = find_parameter(
-            listing, filters_of(name, next(iter(listing.params), None)), cut.stamp, cut.is_heeded, cut.is_ignored
+            listing,
+            filters_of(name.rpartition(".")[2], next(iter(listing.params), None)),
+            cut.stamp,
+            cut.is_heeded,
+            cut.is_ignored,
         )
         if found is not None:
             return _changes(listing, cut, found, columns)
         notes.append(f"no usual parameter selects by `{name}` (names and `filter[...]` forms were tried, no header, no")
         notes[-1] += " expression), so each run asks for everything"
     return Changes(None, notes=notes)
+
+
+def _stamps_of(records: Sequence[Any]) -> list[str]:
+    """The paths of fields that have the name of a change stamp."""
+    fields = {name: value for record in records for name, value in record.items()}
+    wrapped = {
+        key: f"{name}.{key}"
+        for name, value in fields.items()
+        if name in WRAPPERS and isinstance(value, dict)
+        for key in value
+    }
+    return [{**wrapped, **{name: name for name in fields}}[name] for name in by_name({**wrapped, **fields}, STAMPS)]
 
 
 def _spec(ground: Ground, name: str, columns: Mapping[str, Mapping[str, Any]]) -> ResourceSpec:
@@ -114,7 +131,7 @@ class _Cut:
     def is_heeded(self, page: Listed) -> bool:
         """Whether an answer has records of that moment or later only, and all of those seen."""
         shown, later = set(self._keys(page)), self._since(self.moment, is_after=True)
-        stamps = [TimestampFormat(self.spec).moment(record.get(self.name)) for record in page.records]
+        stamps = [TimestampFormat(self.spec).moment(stamp_of(record, self.name)) for record in page.records]
         for start in self._starts if shown and None not in stamps else ():
             due = self._since(start)
             if len(due) < len(self.moments) and all(stamp >= start for stamp in stamps):
@@ -137,7 +154,7 @@ class _Cut:
 def _cut_of(spec: ResourceSpec, records: Sequence[Any], name: str, size: int) -> _Cut | None:
     """The stamp to ask from: with later records, but not more than a page has, and with earlier ones."""
     stamped = TimestampFormat(spec)
-    stamps = [record.get(name) for record in records]
+    stamps = [stamp_of(record, name) for record in records]
     keys = keys_of(spec)(records)
     moments = {
         key: moment for key, one in zip(keys, stamps, strict=True) if (moment := stamped.moment(one)) is not None
@@ -155,7 +172,7 @@ def _cut_of(spec: ResourceSpec, records: Sequence[Any], name: str, size: int) ->
 
 
 def _changes(listing: Listing, cut: _Cut, found: str, columns: Mapping[str, Mapping[str, Any]]) -> Changes:
-    is_day = columns.get(cut.name, {}).get("data_type") == "date"
+    is_day = columns.get(cut.name.replace(".", "__"), {}).get("data_type") == "date"
     is_time = isinstance(cut.moment, datetime)
     lag = 1 if is_day else LAG_SECONDS
     notes = [f"how late records may come; `lag` asks again for the last {'day' if is_day else '10 minutes'}"]

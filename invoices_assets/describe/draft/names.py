@@ -56,6 +56,8 @@ STAMPS = (
 )
 """Fields of the last change, in snake case. That of the making is none."""
 
+WRAPPERS = frozenset(("attributes", "meta", "metadata", "audit", "timestamps", "sys", "system", "fields"))
+"""Objects in a record whose fields are of the record itself."""
 TOMBSTONES = ("deleted", "is_deleted", "deleted_at")
 
 

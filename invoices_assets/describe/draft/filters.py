@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from invoices_assets.describe.draft.asking import Listing
+from invoices_assets.describe.draft.moments import column_of
 from invoices_assets.describe.draft.names import STAMPS, TOMBSTONES, WRAPPERS, by_name, filters_of
 from invoices_assets.describe.draft.parameters import find_parameter
 from invoices_assets.describe.draft.records import Listed
@@ -59,15 +60,10 @@ def changes_of(
         if cut is None:
             notes.append(f"`{name}` is the same, or cannot be read, in all records seen, so no filter could be tried")
             continue
-        found = find_parameter(
-            listing,
-            filters_of(name.rpartition(".")[2], next(iter(listing.params), None)),
-            cut.stamp,
-            cut.is_heeded,
-            cut.is_ignored,
-        )
+        names = filters_of(name.rpartition(".")[2], listing.params)
+        found = find_parameter(listing, names, cut.stamp, cut.is_heeded, cut.is_ignored)
         if found is not None:
-            return _changes(listing, cut, found, columns)
+            return _changes(listing, cut, found, records)
         notes.append(f"no usual parameter selects by `{name}` (names and `filter[...]` forms were tried, no header, no")
         notes[-1] += " expression), so each run asks for everything"
     return Changes(None, notes=notes)
@@ -171,30 +167,30 @@ def _cut_of(spec: ResourceSpec, records: Sequence[Any], name: str, size: int) ->
     return _Cut(spec, name, stamp, moments, keys[:size], size)
 
 
-def _changes(listing: Listing, cut: _Cut, found: str, columns: Mapping[str, Mapping[str, Any]]) -> Changes:
-    is_day = columns.get(cut.name.replace(".", "__"), {}).get("data_type") == "date"
-    is_time = isinstance(cut.moment, datetime)
-    lag = 1 if is_day else LAG_SECONDS
+def _changes(listing: Listing, cut: _Cut, found: str, records: Sequence[Any]) -> Changes:
+    is_time, is_day = isinstance(cut.moment, datetime), cut.spec.column_of(cut.name).kind == "date"
     notes = [f"how late records may come; `lag` asks again for the last {'day' if is_day else '10 minutes'}"]
-    incremental = {"cursor_path": cut.name, "start_param": found, **({"lag": lag} if is_time else {})}
-    tombstone = None
-    earliest = min(cut.moments.items(), key=lambda one: one[1])[1]
-    first = TimestampFormat(cut.spec).write(earliest, cut.stamp) if is_time else earliest
-    for start in (cut.stamp, first):
+    lag = {"lag": 1 if is_day else LAG_SECONDS} if is_time else {}
+    tombstone, earliest = None, min(cut.moments.values())
+    for start in (cut.stamp, TimestampFormat(cut.spec).write(earliest, cut.stamp) if is_time else earliest):
         page = listing.page({found: start})
-        tombstone = tombstone or (_tombstone(page, cut.moments) if page is not None else None)
-        if start == cut.stamp and page is not None and len(page.records) < cut.size and not cut.is_inclusive(page):
-            notes.append("the filter leaves out the moment itself, which lag makes up for")
+        if page is None:
+            continue
+        tombstone = tombstone or _tombstone(page.records, records)
+        if start == cut.stamp and len(page.records) < cut.size and not cut.is_inclusive(page):
+            notes.append("the filter leaves out the moment itself, which `lag` makes up for")
     if tombstone is None:
         notes.append("no deleted record was seen; if such come, `hard_delete: true` on the column that marks them")
-    return Changes(incremental, tombstone, notes)
+    return Changes({"cursor_path": cut.name, "start_param": found, **lag}, tombstone, notes)
 
 
-def _tombstone(page: Listed, known: Mapping[Any, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """The field that marks deleted records, where an answer to the filter has some."""
+def _tombstone(changed: Sequence[Any], records: Sequence[Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The field that marks deleted records: it is set in what changed, and in no record of the list."""
     for name in TOMBSTONES:
-        values = [record[name] for record in page.records if isinstance(record, dict) and record.get(name)]
-        if values:
-            kind = "bool" if all(value is True for value in values) else "text"
-            return name, {"data_type": kind, "hard_delete": True}
+        values = [record[name] for record in changed if record.get(name)]
+        if values and not any(record.get(name) for record in records):
+            stamps = [value for value in values if isinstance(value, str)]
+            is_stamp = len(stamps) == len(values)
+            hints = (column_of([name], stamps)[0] if is_stamp else {}) or {"data_type": "text" if is_stamp else "bool"}
+            return name, {**hints, "hard_delete": True}
     return None

@@ -61,16 +61,16 @@ WRAPPERS = frozenset(("attributes", "meta", "metadata", "audit", "timestamps", "
 TOMBSTONES = ("deleted", "is_deleted", "deleted_at")
 
 
-def filters_of(field: str, size: str | None) -> list[str]:
+def filters_of(field: str, known: Iterable[str]) -> list[str]:
     """Parameters that may select by a change stamp, likely ones first.
 
     Parameters:
         field: as the API spells it, such as `updated_at`.
-        size: the parameter for the size of a page; where it begins with `_`, others may, too.
+        known: parameters that the API has; where one begins with `_`, others may, too.
     """
     verb = next((verb for verb in ("updated", "modified", "changed") if verb in snake(field)), "updated")
     camel = f"{verb}Since"
-    first = ("_since",) if (size or "").startswith("_") else ()
+    first = ("_since",) if any(name.startswith("_") for name in known) else ()
     return list(
         dict.fromkeys(
             (

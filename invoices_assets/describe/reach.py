@@ -21,9 +21,10 @@ from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import first_page
 from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.refresh.source import NEVER_SEEN
 from invoices_assets.source.resource import ResourceSpec
 
-NO_RECORD = "no record was ever seen: is the key allowed to read?"
+OTHER_KEY = "another key"
 _DEEPEST = 4
 
 
@@ -53,7 +54,9 @@ def finding_of(error: ExtractError, spec: ResourceSpec, document: Any = None) ->
 def on_first_page(page: Page, spec: ResourceSpec) -> Iterator[Finding]:
     """Whether a first page with records came."""
     if not page.outline:
-        yield unproven("key", NO_RECORD, "With another key, or once there is an invoice, this can be told.")
+        yield unproven(
+            "key", _as_sentence(NEVER_SEEN), "With another key, or once there is an invoice, this can be told."
+        )
         return
     yield ok("key", "The API accepts it." if spec.auth is not None else "The API answers without one.")
     where = f"`{spec.data_selector}`" if spec.data_selector else "the answer itself"
@@ -76,17 +79,19 @@ def on_wrong_key(api: Api, spec: ResourceSpec, first: Page) -> Finding:
         endpoint = asked.endpoint(http, spec)
         page = first_page(endpoint, spec.paginator, endpoint.request(None))
     except KeyRefused as error:
-        return ok("wrong key", f"The API refuses it ({error.status}).")
+        return ok(OTHER_KEY, f"The API refuses a key that is none ({error.status}).")
     except ExtractError as error:
-        return ok("wrong key", f"The API does not answer it: {api.redactor.text(str(error))}.")
+        return ok(OTHER_KEY, f"The API does not answer to a key that is none: {api.redactor.text(str(error))}.")
     finally:
         http.close()
     if not page.outline and first.outline:
-        sentence = "The API answers it with no record, as if there were none; so a key that expires looks like that."
-        return unproven("wrong key", sentence, "Nothing: a run that finds nothing where there were rows fails.")
+        sentence = (
+            "The API answers a key that is none as if there were no records; so a key that expires looks like that."
+        )
+        return unproven(OTHER_KEY, sentence, "Nothing: a run that finds nothing where there were rows fails.")
     return wrong(
-        "wrong key",
-        "The API answers it as it answers the right one, so it does not look at the key.",
+        OTHER_KEY,
+        "The API answers a key that is none as it answers yours, so it does not look at the key.",
         f"`auth` is {_auth_of(spec)}: is that where this API wants its key?",
     )
 
@@ -120,7 +125,7 @@ def _auth_of(spec: ResourceSpec) -> str:
     return f"`{{{', '.join(told)}}}`"
 
 
-def _as_sentence(error: Exception) -> str:
+def _as_sentence(error: object) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")
 

@@ -33,13 +33,14 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """An object with a list of all findings and the number of each verdict; for example
+    """An object with the worst verdict and all findings; for example
 
-    {"ok": 9, "unproven": 1, "wrong": 0, "findings": [{"subject": "key", "verdict": "ok", "sentence": ...}]}
+    {"verdict": "unproven", "findings": [{"subject": "paging", "verdict": "unproven", "sentence": ..., "remedy": ...}]}
     """
-    counted = Counter(finding.verdict for finding in findings)
-    counts = {str(verdict): counted[verdict] for verdict in Verdict}
-    return json.dumps({**counts, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False, indent=2)
+    found = {finding.verdict for finding in findings}
+    worst = next((verdict for verdict in reversed(Verdict) if verdict in found), Verdict.OK)
+    told = {"verdict": worst, "findings": [asdict(finding) for finding in findings]}
+    return json.dumps(told, ensure_ascii=False, indent=2)
 
 
 def is_wrong(findings: Sequence[Finding]) -> bool:
@@ -49,4 +50,4 @@ def is_wrong(findings: Sequence[Finding]) -> bool:
 
 def _sum_of(findings: Sequence[Finding]) -> str:
     counted = Counter(finding.verdict for finding in findings)
-    return ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict)
+    return ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])

@@ -9,6 +9,7 @@ from typing import Any
 
 from invoices_assets.describe.evidence import Evidence
 from invoices_assets.describe.finding import Finding, ok, unproven, wrong
+from invoices_assets.describe.records import on_tombstones
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.partition import DateReader, DateWindow
@@ -31,7 +32,7 @@ def on_changes(seen: Evidence) -> Iterator[Finding]:
         stamps = _Stamps(seen, cursor.path)
         yield from _on_stamps(stamps, cursor)
         if cursor.filters and stamps.moments:
-            yield _on_filter(seen, stamps, cursor)
+            yield from _on_filter(seen, stamps, cursor)
     if seen.spec.window is not None and seen.records:
         yield from _on_window(seen, seen.spec.window.path)
 
@@ -116,16 +117,25 @@ def _cut_of(seen: Evidence, stamps: _Stamps) -> _Cut | None:
     )
 
 
-def _on_filter(seen: Evidence, stamps: _Stamps, cursor: CursorSpec) -> Finding:
+def _on_filter(seen: Evidence, stamps: _Stamps, cursor: CursorSpec) -> Iterator[Finding]:
     """Asks from a stamp in the middle of those seen, and looks at which of them come."""
     cut = _cut_of(seen, stamps)
     if cut is None:
-        return unproven(FILTER, f"All records seen have the same `{cursor.path}`, which cannot tell.")
+        yield unproven(FILTER, f"All records seen have the same `{cursor.path}`, which cannot tell.")
+        return
     asked = f"since {cut.stamp}"
     try:
         page = seen.asking.first_page(cut.stamp)
     except ExtractError as error:
-        return wrong(FILTER, f"Asked for what changed {asked}, the API does not answer: {error}", _param(cursor))
+        yield wrong(FILTER, f"Asked for what changed {asked}, the API does not answer: {error}", _param(cursor))
+        return
+    yield _on_changed(seen, stamps, cursor, cut, page)
+    # some APIs show what is deleted only to those who ask for changes
+    yield from on_tombstones(seen, page.records)
+
+
+def _on_changed(seen: Evidence, stamps: _Stamps, cursor: CursorSpec, cut: _Cut, page: Page) -> Finding:
+    asked = f"since {cut.stamp}"
     if not page.outline:
         return _on_nothing(cut, cursor, asked)
     keys = set(map(repr, seen.keys(page.records)))

@@ -14,6 +14,7 @@ from invoices_assets.describe.evidence import Evidence
 from invoices_assets.describe.finding import Finding, ok, unproven, wrong
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
+from invoices_assets.refresh.remarks import TOMBSTONES, unmarked_tombstones
 from invoices_assets.source.columns import Column
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.paths import MISSING, reader_of
@@ -31,6 +32,19 @@ def on_records(seen: Evidence) -> Iterator[Finding]:
     yield from _on_columns(seen, records, batch)
     yield from _on_types(seen, batch)
     yield from _on_key(seen)
+    yield from on_tombstones(seen, records)
+
+
+def on_tombstones(seen: Evidence, records: list[Any]) -> Iterator[Finding]:
+    """Whether records call themselves deleted, and the source file does not say what that means."""
+    if seen.spec.marks.tombstone is not None:
+        return
+    for record in records:
+        for field, value in record.items() if isinstance(record, dict) else ():
+            if value is True and normalized(field) in TOMBSTONES:
+                sentence, _, remedy = unmarked_tombstones(field).partition("; ")
+                yield wrong("tombstones", f"Some {sentence}.", f"{remedy[:1].upper()}{remedy[1:]}.")
+                return
 
 
 def _on_columns(seen: Evidence, records: list[dict[str, Any]], batch: NormalizedBatch) -> Iterator[Finding]:

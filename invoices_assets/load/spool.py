@@ -67,6 +67,14 @@ class SpooledSweep:
         columns = (f"{table}__{name}" for table, names in self.filled.items() for name in names)
         return any(f"{column}__".startswith(f"{path}__") for column in columns)
 
+    def true_rows(self, name: str) -> int:
+        """How many rows of the main table are true in a column; none where it is not there, or no bool."""
+        count = 0
+        for path, schema in self.files.get(self.root, []):
+            if name in schema.names and pa.types.is_boolean(schema.field(name).type):
+                count += pq.read_table(path, columns=[name])[name].combine_chunks().true_count
+        return count
+
     @property
     def columns(self) -> dict[str, dict[str, list[pa.DataType]]]:
         """table -> column -> the types it came with, in the order they came."""

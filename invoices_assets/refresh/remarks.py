@@ -7,6 +7,9 @@ from invoices_assets.extract.watermark import Watermark
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.source.resource import ResourceSpec
 
+TOMBSTONES = ("deleted", "is_deleted", "removed", "is_removed")
+"""Columns by which running APIs say that a record is none any more."""
+
 
 def remarks_on(spec: ResourceSpec, swept: SweepResult) -> list[str]:
     """One sentence for each oddity of what the API gave, with the number of rows."""
@@ -16,6 +19,22 @@ def remarks_on(spec: ResourceSpec, swept: SweepResult) -> list[str]:
     if spec.cursor is not None and swept.cursor is not None:
         remarks |= _cursor_remarks(spec.cursor.path, swept.cursor)
     return [f"{sentence} ({count} rows)" for sentence, count in remarks.items() if count]
+
+
+def tombstones_in(spec: ResourceSpec, spooled: SpooledSweep) -> list[str]:
+    """What is to be said of records that call themselves deleted, and are loaded like all others."""
+    if spec.marks.tombstone is not None:
+        return []
+    counts = {name: spooled.true_rows(name) for name in TOMBSTONES}
+    return [f"{unmarked_tombstones(name)} ({count} rows)" for name, count in counts.items() if count]
+
+
+def unmarked_tombstones(name: str) -> str:
+    """The same, of one field."""
+    return (
+        f"records say `{name}: true` and are loaded like all others; if they are tombstones, declare "
+        f"`{name}: {{data_type: bool, hard_delete: true}}`"
+    )
 
 
 def misfits_of(spec: ResourceSpec, swept: SweepResult, spooled: SpooledSweep) -> list[str]:

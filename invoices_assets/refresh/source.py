@@ -35,7 +35,7 @@ from invoices_assets.load.warehouses.connection import make_ready
 from invoices_assets.refresh.origin import Origin
 from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
-from invoices_assets.refresh.remarks import misfits_of, remarks_on
+from invoices_assets.refresh.remarks import misfits_of, remarks_on, tombstones_in
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.refresh.spools import Nowhere, Spools
 from invoices_assets.source.file import Source
@@ -137,8 +137,11 @@ class Sweeping:
                 began=self.began,
             )
             spooled = spools.finish()
+            tombstones = tombstones_in(self.spec, spooled)
             if swept.rows and swept.complete and plan.covers_everything:
-                done.misfits = misfits_of(self.spec, swept, spooled)
+                done.misfits = misfits_of(self.spec, swept, spooled) + tombstones
+            elif tombstones:
+                done.misfits = tombstones
             if not plan.request.dry_run:
                 done.cursor_after = plan.cursor_after(swept)
                 request = plan.load_request(done.cursor_after, swept)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from invoices_assets.describe.finding import Verdict
-from invoices_assets_tests.support.describing import checked_at, told, verdict_on
+from invoices_assets_tests.support.describing import checked, checked_at, told, verdict_on
 from invoices_assets_tests.support.sweep_helpers import config
-from invoices_assets_tests.vendor import Book, Contract, Filter, serve
+from invoices_assets_tests.vendor import Book, Contract, FakeApi, Filter, Reply, serve
+from invoices_assets_tests.vendor.fake_api import Asked
 
 SINCE = {"cursor_path": "updated_at", "start_param": "updated_since"}
 
@@ -99,3 +100,19 @@ def test_a_window_that_is_heeded_is_ok() -> None:
 
 def test_a_window_that_is_ignored_is_wrong() -> None:
     assert "ignores it" in told(on_window(Contract(filters=())), "date window")
+
+
+def test_tombstones_that_only_changes_show_are_wrong_while_nothing_says_what_they_are(api: FakeApi) -> None:
+    live: list[dict[str, Any]] = [
+        {"id": str(number), "updated_at": f"2026-01-0{number}T00:00:00Z"} for number in range(1, 6)
+    ]
+    dead: dict[str, Any] = {"id": "9", "deleted": True, "updated_at": "2026-01-05T00:00:00Z"}
+
+    @api.route("/v1/invoices")
+    def answer(asked: Asked) -> Reply:
+        since = asked.query.get("updated_since", [""])[0]
+        found = [record for record in [*live, *([dead] if since else [])] if record["updated_at"] >= since]
+        return Reply(body={"data": found[int(asked.query["offset"][0]) :]})
+
+    found = checked(api.url, config(paginator={"type": "offset", "limit": 100, "total_path": None}))
+    assert "`deleted: {data_type: bool, hard_delete: true}`" in told(found, "tombstones")

@@ -154,3 +154,14 @@ def test_nor_is_a_table_whose_records_were_all_deleted(loader: Loader, api: Fake
         warehouse.execute("UPDATE invoicing.invoices SET deleted_at = now()")
     shows(api, [], total=0)
     assert NEVER_SEEN not in loader.refresh("full").remarks
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+def test_tombstones_without_a_declaration_are_told(loader: Loader, api: FakeApi, mode: str) -> None:
+    shows(api, RECORDS, total=7)
+    loader.refresh()
+    dead = {"id": RECORDS[0]["id"], "deleted": True, "updated_at": RECORDS[-1]["updated_at"]}
+    shows(api, [*RECORDS[1:], dead], total=7)
+    done = loader.refresh(mode)
+    assert any("`deleted: {data_type: bool, hard_delete: true}` (1 rows)" in remark for remark in done.remarks)
+    assert done.misfits

@@ -13,7 +13,7 @@ from invoices_assets.describe.records import on_tombstones
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.partition import DateReader, DateWindow
-from invoices_assets.extract.watermark import stamp_of
+from invoices_assets.extract.watermark import stamp_reader_of
 from invoices_assets.source.incremental import CursorSpec
 from invoices_assets.source.timestamps import TimestampFormat, is_later
 
@@ -43,7 +43,8 @@ class _Stamps:
     def __init__(self, seen: Evidence, path: str) -> None:
         self.format = TimestampFormat(seen.spec, path)
         self.path = path
-        self.all = [stamp_of(record, path) for record in seen.records]
+        self._stamp = stamp_reader_of(seen.spec, path)
+        self.all = list(map(self._stamp, seen.records))
         self.given = [stamp for stamp in self.all if stamp not in (None, "")]
         self.moments: dict[Any, Any] = {
             stamp: moment for stamp in self.given if (moment := self.format.moment(stamp)) is not None
@@ -51,7 +52,7 @@ class _Stamps:
 
     def of(self, page: Page) -> list[Any]:
         """The moments of a page; None for a record without one."""
-        return [self.format.moment(stamp_of(record, self.path)) for record in page.records]
+        return [self.format.moment(self._stamp(record)) for record in page.records]
 
 
 def _on_stamps(stamps: _Stamps, cursor: CursorSpec) -> Iterator[Finding]:

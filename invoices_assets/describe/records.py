@@ -125,8 +125,7 @@ def _on_key(seen: Evidence) -> Iterator[Finding]:
 
 def _from(column: Column) -> list[str]:
     """The vendor's fields that a column is made of; none where it has its own name."""
-    source: Any = column.x_from
-    return [source] if isinstance(source, str) else list(source or ())
+    return list(column.sources) if column.x_from else []
 
 
 def _has(value: Any, path: str) -> bool:

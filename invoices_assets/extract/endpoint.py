@@ -175,8 +175,8 @@ class Endpoint:
 
 def _outline_of(spec: ResourceSpec) -> Projection | None:
     """What a walk looks at in each answer; None where it must look at everything."""
-    stamps = [spec.cursor.path] if spec.cursor is not None else []
-    stamps += [spec.window.path] if spec.window is not None else []
+    stamps = list(spec.fields_of(spec.cursor.path)) if spec.cursor is not None else []
+    stamps += spec.fields_of(spec.window.path) if spec.window is not None else []
     places = plain_keys(spec.data_selector or "$")
     totals = plain_keys(spec.total_path) if spec.total_path is not None else []
     keys = (*spec.key_fields, *spec.marks.fields)

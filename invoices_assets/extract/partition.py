@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from invoices_assets.errors import SourceError
-from invoices_assets.extract.watermark import stamp_of
+from invoices_assets.extract.watermark import stamp_reader_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat
 
@@ -41,16 +41,17 @@ class DateReader:
     """Counts the records of a pass that lie outside of the window that was asked for."""
 
     def __init__(self, spec: ResourceSpec, dates: DateWindow | None) -> None:
-        self._path = spec.window.path if spec.window is not None and dates is not None else None
-        self._format = TimestampFormat(spec, self._path)
+        path = spec.window.path if spec.window is not None and dates is not None else None
+        self._stamp = None if path is None else stamp_reader_of(spec, path)
+        self._format = TimestampFormat(spec, path)
         self._dates = dates
         self.outside = 0
 
     def read(self, records: Sequence[Any]) -> None:
         """Reads the records of one page."""
-        if self._path is None or self._dates is None:
+        if self._stamp is None or self._dates is None:
             return
         first, last = self._dates.start - TOLERANCE, self._dates.end + TOLERANCE
         for record in records:
-            moment = self._format.as_datetime(stamp_of(record, self._path))
+            moment = self._format.as_datetime(self._stamp(record))
             self.outside += moment is not None and not first <= moment <= last

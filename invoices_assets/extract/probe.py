@@ -12,7 +12,7 @@ from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import first_page
-from invoices_assets.extract.watermark import Watermark, stamp_of
+from invoices_assets.extract.watermark import Watermark, stamp_reader_of
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat, is_later
@@ -57,8 +57,8 @@ def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
     if spec.cursor is not None and spec.cursor.filters:
         start = spec.cursor.initial_value if cursor is None else cursor
     page = _first_page(connection, spec, start)
-    path = spec.cursor.path if spec.cursor is not None else None
-    stamps = [None if path is None else stamp_of(record, path) for record in page.outline]
+    stamp = stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None else lambda _: None
+    stamps = list(map(stamp, page.outline))
     names = keys_of(spec)(page.outline)
     shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
     return ProbeResult(

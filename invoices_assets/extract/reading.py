@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from invoices_assets.extract.watermark import stamp_of
+from invoices_assets.extract.watermark import stamp_reader_of
 from invoices_assets.source.columns import Column
 from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.fields import field_reader
@@ -43,7 +42,7 @@ def reading_of(spec: ResourceSpec, *, changes_come_again: bool) -> Reading:
     tombstone, version = spec.marks.tombstone, spec.marks.version
     return Reading(
         keys_of(spec),
-        partial(stamp_of, path=spec.cursor.path) if spec.cursor is not None and changes_come_again else None,
+        stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None and changes_come_again else None,
         None if tombstone is None else _tombstones(spec, tombstone),
         None if version is None else field_reader(spec.columns, version, version.sources[0]),
     )

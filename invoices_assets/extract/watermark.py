@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from invoices_assets.source.fields import field_reader
 from invoices_assets.source.paths import select
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import TimestampFormat, is_later
@@ -22,7 +24,7 @@ class Watermark:
     """
 
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
-        self._path = spec.cursor.path if spec.cursor is not None else None
+        self._stamp = stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None else None
         self._format = TimestampFormat(spec)
         self._start = None if start is None else self._format.moment(start)
         self._began = datetime.now(UTC)
@@ -34,10 +36,9 @@ class Watermark:
 
     def read(self, records: Sequence[Any]) -> None:
         """Reads the records of one page."""
-        if self._path is None:
+        if self._stamp is None:
             return
-        path = self._path
-        stamps = [stamp_of(record, path) for record in records]
+        stamps = list(map(self._stamp, records))
         if self._format.is_iso and _in_text_order(stamps) and self._in_bounds(extremes := (min(stamps), max(stamps))):
             stamps = list(extremes)
         for stamp in dict.fromkeys(stamps):
@@ -60,8 +61,20 @@ class Watermark:
         return not is_later(self._start, first)
 
 
-def stamp_of(record: Any, path: str) -> Any:
-    """The change stamp of a record as it came; None where it has none."""
+def stamp_reader_of(spec: ResourceSpec, path: str) -> Callable[[Any], Any]:
+    """Returns what gives the stamp of a record as it came; None where it has none.
+
+    Parameters:
+        path: of the field, or the name of the column that is made of it.
+    """
+    fields = spec.fields_of(path)
+    if fields == (path,):
+        return partial(_stamp_of, path=path)
+    find = field_reader(spec.columns, spec.column_of(path), fields[0])
+    return lambda record: _as_stamp(find(record))
+
+
+def _stamp_of(record: Any, path: str) -> Any:
     if not isinstance(record, dict):
         return None
     value = record.get(path)
@@ -70,6 +83,10 @@ def stamp_of(record: Any, path: str) -> Any:
             value = select(record, path)
         except KeyError:
             return None
+    return _as_stamp(value)
+
+
+def _as_stamp(value: Any) -> Any:
     return value if isinstance(value, (str, int, Decimal)) else None
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from invoices_assets.extract.page import Page
 from invoices_assets.normalize.arrow_reader import ArrowReader
+from invoices_assets.normalize.derived import Derived
 from invoices_assets.normalize.flatten import Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.required import Required
@@ -39,18 +40,19 @@ class Converter:
         self._spec = spec
         self._keys = keys_of(spec)
         self._moves = moves_of(spec.columns.values())
+        self._derived = Derived(spec.columns.values())
         self._shapes = FieldTypes()
         self._vectorized = ArrowReader(spec, self._moves)
 
     def convert_pages(self, pages: Sequence[Page]) -> NormalizedBatch:
         """Converts the records of pages, without a look at single values where that is enough."""
-        tables = self._vectorized.read(pages)
+        tables = None if self._derived else self._vectorized.read(pages)
         if tables is not None:
             return NormalizedBatch(tables)
         converted = self.convert([record for page in pages for record in page.records])
         if converted.rejected:
             self._vectorized.review(self._shapes)
-        else:
+        elif not self._derived:
             self._vectorized.learn(pages, converted.tables, self._shapes)
         return converted
 
@@ -61,11 +63,12 @@ class Converter:
             TypeError: a value that exact JSON does not have, such as a float.
         """
         reasons = {row: "not an object" for row, record in enumerate(records) if type(record) is not dict}
+        filled = self._derived.filled_in(records) if self._derived else records
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.
             rows = [row for row in range(len(records)) if row not in reasons]
             batch = _Batch(self._spec, self._shapes.for_next_batch())
-            tables = batch.tables([records[row] for row in rows], self._moves)
+            tables = batch.tables([filled[row] for row in rows], self._moves)
             if not batch.reasons:
                 break
             reasons |= {rows[row]: reason for row, reason in batch.reasons.items()}
@@ -168,7 +171,7 @@ class _Batch:
             if place.startswith(beginning):
                 name = place[len(beginning) :]
                 parent = place.rpartition("__")[0]
-                from_root = not table.path and hint.x_from and "." not in hint.x_from
+                from_root = not table.path and hint.x_from and (hint.is_derived or "." not in hint.sources[0])
                 if "__" not in name or parent in self.shapes.objects or from_root:
                     expected.append(name)
         return expected

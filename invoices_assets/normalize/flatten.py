@@ -17,6 +17,7 @@ from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.source.columns import Column
 from invoices_assets.source.exact_json import TOO_DEEP, Unread
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
+from invoices_assets.source.paths import is_query
 
 _NONE = type(None)
 _SCALARS = {str, int, Decimal, bool, _NONE}
@@ -95,11 +96,12 @@ Reject = Callable[[int, str], None]
 
 
 def moves_of(columns: Iterable[Column]) -> Move:
-    """Returns the tree of all fields that `x-from` names, each as a literal key and as a dotted path."""
+    """Returns the tree of all fields that `x-from` names first, each as a literal key and as a dotted path."""
     root = Move()
     for column in columns:
         if column.x_from:
-            for keys in ([column.x_from], column.x_from.split(".")):
+            first = column.sources[0]
+            for keys in ([first],) if is_query(first) else ([first], first.split(".")):
                 step = root
                 for key in keys:
                     step = step.onward.setdefault(key, Move())

@@ -40,7 +40,7 @@ def unmarked_tombstones(name: str) -> str:
 def misfits_of(spec: ResourceSpec, swept: SweepResult, spooled: SpooledSweep) -> list[str]:
     """One sentence for each part of the source file that a sweep of everything does not bear out."""
     misfits = [
-        f"no record has a value for `{column.name}` at its `x-from: {column.x_from}`"
+        f"no record has a value for `{column.name}` at its `x-from: {' or '.join(column.sources)}`"
         for column in spec.columns.values()
         if column.x_from and not spooled.has_value(column.name)
     ]

@@ -15,7 +15,9 @@ from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from invoices_assets.errors import SourceError
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
+from invoices_assets.source.paths import is_query
 
 EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
 """The `x-format`s that count from 1970-01-01T00:00:00Z, and the power of ten of a second that they count."""
@@ -39,7 +41,7 @@ _DLT_PREFIXES = tuple(_OF_DLT.split())
 _MAX_DIGITS = 38
 # Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
 _DIGITS = {"decimal": {"precision": _MAX_DIGITS, "scale": 9}, "wei": {"precision": _MAX_DIGITS, "scale": 0}}
-_TIMED = ("date", "timestamp")
+TIMED = ("date", "timestamp")
 _MICROSECOND_DIGITS = 6
 _ANY_DESTINATION = DestinationCapabilitiesContext.generic_capabilities()
 _WRONG = {
@@ -51,7 +53,7 @@ _WRONG = {
     "description": "`description` {!r}; it must be a text",
     "hard_delete": "`hard_delete` {!r}; it must be true or false",
     "dedup_sort": "`dedup_sort` {!r}; it must be asc or desc",
-    "x_from": "`x-from` {!r}; it must be the name of a field",
+    "x_from": "`x-from` {!r}; it must be the name of a field, a JSONPath, or a list of such",
     "x_scale": "`x-scale` {!r}; it must be a whole number, such as -2 for cents",
     "x_format": "`x-format` {!r}; it must be epoch_s, epoch_ms or a strptime format with day and year",
     "x_timezone": "the unknown `x-timezone` {!r}; it must be an IANA name, Europe/Berlin",
@@ -69,6 +71,8 @@ class Column(BaseModel):
           issue_date: {data_type: date, x-format: "%d-%m-%Y", nullable: false}
           updated_at: {data_type: timestamp, x-timezone: Europe/Berlin}            # stamps without a zone
           line_items__amount: {data_type: decimal}                                 # of a child table
+          changed: {data_type: timestamp, x-from: [date_updated, date_created]}    # the first that is not null
+          vat: {data_type: text, x-from: "fields[?(@.name=='VAT')].value"}         # out of a list, by name
 
     Parameters:
         name: the normalized, flattened path from the root record, such as `customer__name` or, for a column
@@ -81,7 +85,9 @@ class Column(BaseModel):
         description: dlt's own hint, for the column schema.
         hard_delete: dlt's own hint, see `source.marks`; the column is a bool unless it says otherwise.
         dedup_sort: dlt's own hint, `asc` or `desc`, see there.
-        x_from: the vendor's field, a key of the record or a dotted path.
+        x_from: the vendor's field, a key of the record, a dotted path or a JSONPath that finds one value at most;
+            or several of these, of which the first that is not null counts. The first one gets the column's name,
+            unless it is a JSONPath; what the others lead to stays in its own column, too.
         x_scale: power of ten that each number is multiplied by, -2 for integer cents.
         x_format: a strptime format, `epoch_s` or `epoch_ms`.
         x_timezone: IANA name of the zone of stamps that carry none.
@@ -98,7 +104,7 @@ class Column(BaseModel):
     description: str | None = None
     hard_delete: bool = False
     dedup_sort: Literal["asc", "desc"] | None = None
-    x_from: str | None = Field(default=None, min_length=1)
+    x_from: str | tuple[str, ...] | None = None
     x_scale: int | None = Field(default=None, ge=-_MAX_DIGITS, le=_MAX_DIGITS)
     x_format: str | None = None
     x_timezone: str | None = None
@@ -114,7 +120,12 @@ class Column(BaseModel):
     @property
     def sources(self) -> tuple[str, ...]:
         """The fields that it may come from, as the API names them."""
-        return (self.x_from or self.name,)
+        return self.x_from if isinstance(self.x_from, tuple) else (self.x_from or self.name,)
+
+    @cached_property
+    def is_derived(self) -> bool:
+        """Whether its values are looked up, and not only moved."""
+        return isinstance(self.x_from, tuple) or (self.x_from is not None and is_query(self.x_from))
 
     @cached_property
     def second_digits(self) -> int:
@@ -130,6 +141,8 @@ class Column(BaseModel):
     @classmethod
     def _with_digits(cls, hints: dict[str, Any]) -> dict[str, Any]:
         kind = {"kind": "bool"} if hints.get("hard_delete") is True else {}
+        if isinstance(hints.get("x_from"), list):
+            hints = {**hints, "x_from": tuple(hints["x_from"])}
         return {**kind, **_DIGITS.get(str(hints.get("kind")), {}), **hints}
 
     @field_validator("kind")
@@ -156,6 +169,14 @@ class Column(BaseModel):
                 raise ValueError
         return form
 
+    @field_validator("x_from")
+    @classmethod
+    def _names_fields(cls, x_from: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        sources = x_from if isinstance(x_from, tuple) else (x_from or "",)
+        if not sources or not all(map(_is_readable, sources)):
+            raise ValueError
+        return x_from[0] if isinstance(x_from, tuple) and len(x_from) == 1 else x_from
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Column:
         for wrong in self._contradictions():
@@ -170,14 +191,24 @@ class Column(BaseModel):
             yield f"`precision` {precision}; a decimal has 1 to {_MAX_DIGITS} digits"
         if self.kind in _DIGITS and scale > precision:
             yield f"`scale` {scale}, which is more than its `precision` {precision}"
+        if self.is_derived and "__" in self.name:
+            yield f"`x-from` {self.x_from!r}, which a column of the main table can have; give it a name without `__`"
         if self.x_scale is not None and self.kind not in NUMERIC:
             yield f"`x-scale`, which needs one of the data types {', '.join(NUMERIC)}"
-        if self.x_format is not None and self.kind not in _TIMED:
+        if self.x_format is not None and self.kind not in TIMED:
             yield "`x-format`, which needs the data type date or timestamp"
         if "Z" in re.findall("%(.)", self.x_format or ""):
             yield f"`x-format` {self.x_format!r}; `%Z` reads only the zones of this machine: use %z or `x-timezone`"
-        if self.x_timezone is not None and self.kind not in _TIMED:
+        if self.x_timezone is not None and self.kind not in TIMED:
             yield "`x-timezone`, which needs the data type timestamp or date"
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        is_query(path)
+    except SourceError:
+        return False
+    return bool(path)
 
 
 UNDECLARED = {
@@ -209,9 +240,9 @@ def parse_columns(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Non
         if column.name in parsed:
             raise ValueError(f"Column `{written}` is declared twice: both names become `{column.name}`.")
         if column.x_from:
-            other = sources.setdefault(column.x_from, written)
+            other = sources.setdefault(column.sources[0], written)
             if other != written:
-                raise ValueError(f"Columns `{other}` and `{written}` both have `x-from` `{column.x_from}`.")
+                raise ValueError(f"Columns `{other}` and `{written}` both have `x-from` `{column.sources[0]}`.")
         parsed[column.name] = column
     return parsed
 

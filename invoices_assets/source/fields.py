@@ -1,13 +1,32 @@
-"""Reads a declared column in records as they come: under every spelling that becomes it."""
+"""Reads a declared column in records as they come: under every spelling that becomes it, or where it is looked up."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns import TIMED, Column
+from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.naming import normalized
-from invoices_assets.source.paths import MISSING, at_keys
+from invoices_assets.source.paths import MISSING, at_keys, found_by, is_query
+
+# Written by servers that store "no date" as a zero date, as MySQL does, or as an empty text (Dolibarr).
+NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
+
+
+def looked_up(column: Column, record: Any) -> Any:
+    """The first value of a derived column's fields that is not null; None where there is none.
+
+    Raises:
+        Unreadable: a JSONPath finds several values, and which one is meant is not said.
+    """
+    for source in column.sources:
+        value = _at(source, record)
+        no_date = column.kind in TIMED and isinstance(value, str) and NO_DATE.fullmatch(value.strip())
+        if value is not None and not no_date:
+            return value
+    return None
 
 
 def field_reader(columns: Mapping[str, Column], column: Column, field: str) -> Callable[[Any], Any]:
@@ -18,7 +37,7 @@ def field_reader(columns: Mapping[str, Column], column: Column, field: str) -> C
         column: the one to be read.
         field: the API's name of it, which is looked at first.
     """
-    moved = {other.x_from for other in columns.values() if other.x_from}
+    moved = {other.sources[0] for other in columns.values() if other.x_from}
     places: dict[tuple[str, ...], None] = {(field,): None}
     if column.x_from:
         places[tuple(field.split("."))] = None
@@ -34,7 +53,24 @@ def field_reader(columns: Mapping[str, Column], column: Column, field: str) -> C
                 return value
         return None
 
-    return find
+    def look_up(record: Any) -> Any:
+        try:
+            return looked_up(column, record)
+        except Unreadable:
+            return None  # such a record is rejected
+
+    return look_up if column.is_derived else find
+
+
+def _at(source: str, record: Any) -> Any:
+    value = record[source] if isinstance(record, dict) and source in record else MISSING
+    if value is MISSING and is_query(source):
+        found = found_by(source, record)
+        if len(found) > 1:
+            raise Unreadable(f"finds {len(found)} values, and which one is meant is not said")
+        return found[0] if found else None
+    value = at_keys(record, source.split(".")) if value is MISSING else value
+    return None if value is MISSING else value
 
 
 def _spelled_otherwise(record: Mapping[str, Any], name: str) -> Iterator[tuple[tuple[str, ...], Any]]:

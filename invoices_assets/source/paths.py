@@ -52,6 +52,32 @@ def checked_path(path: str | None) -> str | None:
     return path
 
 
+@lru_cache(maxsize=256)
+def is_query(path: str) -> bool:
+    """Whether a path is a JSONPath that may find several values, or pick one of a list; `amount[eur]` may be a key.
+
+    Raises:
+        SourceError: it has a filter and cannot be read.
+    """
+    if not {"[", "*"} & set(path) and ".." not in path:
+        return False
+    try:
+        _compiled(path)
+    except SourceError:
+        if "[?" in path:
+            raise
+        return False
+    return True
+
+
+def found_by(query: str, document: Any) -> list[Any]:
+    """All values that a JSONPath finds; none where it cannot be followed."""
+    try:
+        return jsonpath.find_values(_compiled(query), document)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        return []
+
+
 def _keys(path: str) -> list[str]:
     return path.removeprefix("$.").split(".")
 

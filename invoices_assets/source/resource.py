@@ -83,11 +83,23 @@ class ResourceSpec:
             path: of the field in a record, such as `updated_at` or `meta.changed`.
         """
         for column in self.columns.values():
-            if column.x_from == path:
+            if column.x_from and column.sources[0] == path:
                 return column
-        name = NAMING.normalize_path(path.removeprefix("$.").replace(".", "__"))
-        declared = self.columns.get(name)
-        return declared if declared is not None and not declared.x_from else Column(name=name)
+        name = _name_in_table(path)
+        return self.columns.get(name) or Column(name=name)
+
+    def fields_of(self, path: str) -> tuple[str, ...]:
+        """The fields of a record that a path means: itself, or what the column that it names is made of.
+
+        `cursor_path: updated_at` with `updated_at: {x-from: [date_updated, date_created]}` means the first of the
+        two that is not null; `cursor_path: date_updated` means that field alone.
+        """
+        column = self.column_of(path)
+        if not column.x_from:
+            return (path,)
+        is_its_field = column.sources[0] == path
+        is_its_name = column.name == _name_in_table(path)
+        return column.sources if is_its_name and (column.is_derived or not is_its_field) else (path,)
 
 
 def resource_spec(
@@ -136,16 +148,23 @@ def resource_spec(
     )
 
 
+def _name_in_table(path: str) -> str:
+    return NAMING.normalize_path(path.removeprefix("$.").replace(".", "__"))
+
+
 def _columns(name: str, resource: Mapping[str, Any], primary_key: tuple[str, ...]) -> tuple[dict[str, Column], Marks]:
     try:
         columns = parse_columns(resource.get("columns"))
+        for key in primary_key:
+            if key in columns and columns[key].is_derived:
+                raise ValueError(f"Column `{key}` is of the primary key, so its `x-from` must be one plain field.")
         return columns, read_marks(columns, primary_key)
     except ValueError as error:
         raise SourceError(f"resource `{name}`: {error}") from None
 
 
 def _field_of(column: Column | None, written: str) -> str:
-    return column.x_from if column is not None and column.x_from else written
+    return column.sources[0] if column is not None and column.x_from else written
 
 
 def _primary_key(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from invoices_assets.errors import SourceError
 from invoices_assets.source.columns import EPOCHS, Column
 from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.fields import NO_DATE
 from invoices_assets.source.numbers import exact_number, scaled, shown
 from invoices_assets.source.resource import ResourceSpec
 
@@ -25,8 +26,6 @@ _ISO = re.compile(
     re.ASCII,
 )
 _FINER = re.compile(r"[.,]\d{6}\d*[1-9]", re.ASCII)
-# Written by servers that store "no date" as a zero date, as MySQL does, or as an empty text (Dolibarr).
-_NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
 
 
 def is_later(one: Any, other: Any) -> bool:
@@ -70,7 +69,7 @@ def stamp_reader(column: Column, *, exact: bool = True) -> Callable[[Any], datet
 
     def read(value: Any) -> datetime | None:
         text = value.strip() if isinstance(value, str) else None
-        if text is not None and _NO_DATE.fullmatch(text):
+        if text is not None and NO_DATE.fullmatch(text):
             return None
         if form in EPOCHS:
             return _from_epoch(value, EPOCHS[form], exact=exact)

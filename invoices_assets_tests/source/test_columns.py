@@ -87,7 +87,10 @@ def test_each_data_type_has_the_arrow_type_that_dlt_gives_it(hints: dict[str, An
             "Column `total` has `x-timezone`, which needs the data type",
         ),
         ({"x_from": ""}, "Column `total` has `x-from` ''; it must be the name of a field"),
-        ({"x_from": ["a"]}, "Column `total` has `x-from` ['a']"),
+        ({"x_from": ["a", 7]}, "Column `total` has `x-from`"),
+        ({"x_from": []}, "Column `total` has `x-from` (); it must be the name of a field"),
+        ({"x_from": ["a", ""]}, "Column `total` has `x-from`"),
+        ({"x_from": "f[?(@.name=='a'].v"}, "Column `total` has `x-from` \"f[?(@.name=='a'].v\"; it must be"),
         ({"nullable": "no"}, "Column `total` has `nullable` 'no'; it must be true or false"),
     ],
 )

@@ -69,12 +69,13 @@ def stamp_reader_of(spec: ResourceSpec, path: str) -> Callable[[Any], Any]:
     """
     fields = spec.fields_of(path)
     if fields == (path,):
-        return partial(_stamp_of, path=path)
+        return partial(stamp_of, path=path)
     find = field_reader(spec.columns, spec.column_of(path), fields[0])
     return lambda record: _as_stamp(find(record))
 
 
-def _stamp_of(record: Any, path: str) -> Any:
+def stamp_of(record: Any, path: str) -> Any:
+    """The stamp at a place of a record as it came; None where it has none."""
     if not isinstance(record, dict):
         return None
     value = record.get(path)

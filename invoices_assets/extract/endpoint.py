@@ -27,7 +27,7 @@ from invoices_assets.extract.partition import DateWindow
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source.paths import plain_keys
 from invoices_assets.source.resource import ResourceSpec
-from invoices_assets.source.timestamps import TimestampFormat
+from invoices_assets.source.sending import as_sent
 
 Contradiction = Callable[[Page | ApiStatusError], str | None]
 """Says why a page, or a status that is final by itself, cannot be what it seems; None where it can.
@@ -113,7 +113,7 @@ class Endpoint:
         spec = self._spec
         values: dict[str, Any] = dict(parent_values or {})
         if spec.cursor is not None:
-            start = TimestampFormat(spec).as_text(spec.cursor.initial_value if start is None else start)
+            start = as_sent(spec, spec.cursor.initial_value if start is None else start)
             values["incremental"] = SimpleNamespace(
                 start_value=start, last_value=start, initial_value=spec.cursor.initial_value, end_value=None
             )

@@ -32,7 +32,7 @@ class DateWindow:
         window = spec.window
         if window is None:
             raise SourceError(f"`{spec.name}` declares no `end_param`, so it has no partitions.")
-        timestamp_format = TimestampFormat(spec, window.path)
+        timestamp_format = TimestampFormat(spec, window.path, window.sent_as)
         start = timestamp_format.stepped_back(timestamp_format.write(self.start, like=window.first), window.lag)
         return {window.start_param: start, window.end_param: timestamp_format.write(self.end, like=window.first)}
 

@@ -11,6 +11,7 @@ from typing import Any
 from invoices_assets.source.fields import field_reader
 from invoices_assets.source.paths import select
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.sending import moment_sent
 from invoices_assets.source.timestamps import TimestampFormat, is_later
 
 
@@ -26,7 +27,7 @@ class Watermark:
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
         self._stamp = stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None else None
         self._format = TimestampFormat(spec)
-        self._start = None if start is None else self._format.moment(start)
+        self._start = moment_sent(spec, start)
         self._began = datetime.now(UTC)
         self._furthest: Any = None
         self.last_value: Any = None

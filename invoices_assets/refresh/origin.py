@@ -91,7 +91,9 @@ def _paging(spec: ResourceSpec) -> dict[str, Any]:
 
 def _without_lag(spec: CursorSpec | DateWindowSpec | None) -> dict[str, Any]:
     """How far a question reaches back changes neither rows nor cursor."""
-    return {name: value for name, value in (asdict(spec) if spec else {}).items() if name != "lag"}
+    declared = asdict(spec) if spec else {}
+    # what was declared before there was `x-format` in it keeps its hash
+    return {name: value for name, value in declared.items() if name != "lag" and (name, value) != ("sent_as", None)}
 
 
 def _hash(value: Any) -> str:

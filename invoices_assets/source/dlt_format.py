@@ -17,6 +17,9 @@ UNSET = "unset"
 LINK = "x-link"
 """In a `header_cursor`: the header holds an address, which is followed."""
 
+FORMAT = "x-format"
+"""In an `incremental`: the notation of the value that is sent."""
+
 
 def as_dlt_takes(config: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the whole configuration that dlt accepts, though nothing can be sent with it.
@@ -30,6 +33,11 @@ def as_dlt_takes(config: Mapping[str, Any]) -> dict[str, Any]:
         owner["auth"] = with_secret(read_auth(owner["auth"]) or {}, UNSET)
     for owner in _owners_of("paginator", ready):
         owner["paginator"] = paginator_of_dlt(owner["paginator"])
+    for owner in _owners_of("incremental", ready):
+        owner["incremental"] = incremental_of_dlt(owner["incremental"])
+    for owner in _owners_of("params", ready):
+        if isinstance(owner["params"], dict):
+            owner["params"] = {key: incremental_of_dlt(value) for key, value in owner["params"].items()}
     return ready
 
 
@@ -41,8 +49,19 @@ def paginator_of_dlt(paginator: Any) -> Any:
     return {key: value for key, value in paginator.items() if key not in own}
 
 
+def is_incremental(param: Any) -> bool:
+    """Whether a parameter of an endpoint is the start of its filter by change."""
+    return isinstance(param, Mapping) and param.get("type") == "incremental"
+
+
+def incremental_of_dlt(declared: Any) -> Any:
+    """The configuration of an `incremental`, or of a parameter, as dlt takes it."""
+    is_one = isinstance(declared, Mapping) and ("cursor_path" in declared or is_incremental(declared))
+    return {key: value for key, value in declared.items() if key != FORMAT} if is_one else declared
+
+
 def _owners_of(key: str, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The client and each endpoint that say something of `auth` or `paginator`."""
+    """The client and each endpoint that have such a key."""
     resources = config.get("resources") or []
     defaults = config.get("resource_defaults") or {}
     endpoints = [item.get("endpoint") for item in (defaults, *resources) if isinstance(item, dict)]

@@ -9,8 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import setup_incremental_object
+from pydantic import ValidationError
 
 from invoices_assets.errors import SourceError
+from invoices_assets.source.columns import Column
+from invoices_assets.source.dlt_format import FORMAT, incremental_of_dlt, is_incremental
 
 _ISO_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 
@@ -29,6 +32,7 @@ class CursorSpec:
         initial_value: where the very first sweep starts, in the API's own notation.
         lag: overlap, in the units of dlt's `lag` (seconds for stamps, days for dates).
         used_in_placeholders: whether the endpoint mentions `{incremental.…}`.
+        sent_as: the notation of the start as it is sent, our own `x-format` there; None for that of the records.
         shows_unstamped: the API's filter also shows records without a stamp (dlt's `on_cursor_value_missing:
             include`), so that they are no reason to ask for everything.
     """
@@ -39,6 +43,7 @@ class CursorSpec:
     lag: float = 0.0
     used_in_placeholders: bool = False
     shows_unstamped: bool = False
+    sent_as: str | None = None
 
     @property
     def filters(self) -> bool:
@@ -58,6 +63,7 @@ class DateWindowSpec:
         path: JSONPath of the moment by which the API selects, for example `created_at`.
         start_param, end_param: query parameters for the first moment, and for the first one after the window.
         first: where the history begins, as an ISO date or stamp; windows are written in its style.
+        sent_as: as of `CursorSpec`, for both parameters.
         lag: how far a window reaches back into the one before; for an API whose start is exclusive.
     """
 
@@ -66,6 +72,7 @@ class DateWindowSpec:
     end_param: str
     first: str
     lag: float = 0.0
+    sent_as: str | None = None
 
     @property
     def first_month(self) -> str:
@@ -79,8 +86,10 @@ def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
     Raises:
         SourceError: it has what cannot be loaded completely.
     """
+    params, declared = endpoint.get("params") or {}, endpoint.get("incremental")
+    as_parameter = [value for value in params.values() if is_incremental(value)]
     incremental, param, convert = setup_incremental_object(
-        dict(endpoint.get("params") or {}), endpoint.get("incremental")
+        {key: incremental_of_dlt(value) for key, value in params.items()}, incremental_of_dlt(declared)
     )
     if incremental is None:
         return None
@@ -93,7 +102,10 @@ def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
         lag=float(incremental.lag or 0.0),
         used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
         shows_unstamped=incremental.on_cursor_value_missing == "include",
+        sent_as=_sent_as(name, (as_parameter or [declared or {}])[0]),
     )
+    if spec.sent_as and not spec.filters:
+        raise SourceError(f"resource `{name}`: `{FORMAT}` in `incremental` needs a `start_param` that is sent.")
     if spec.used_in_placeholders and spec.initial_value is None:
         raise SourceError(f"resource `{name}` uses `{{incremental.…}}` and so needs `initial_value`.")
     return spec
@@ -127,7 +139,19 @@ def read_window(name: str, endpoint: Mapping[str, Any], *, depends: bool) -> Dat
         end_param=incremental["end_param"],
         first=first,
         lag=float(incremental.get("lag") or 0.0),
+        sent_as=_sent_as(name, incremental),
     )
+
+
+def _sent_as(name: str, incremental: Mapping[str, Any]) -> str | None:
+    form = incremental.get(FORMAT)
+    try:
+        return Column(name="", kind="timestamp", x_format=form).x_format
+    except ValidationError:
+        raise SourceError(
+            f"resource `{name}` has `{FORMAT}` {form!r} in `incremental`; it must be epoch_s, epoch_ms or a strptime "
+            "format with day and year."
+        ) from None
 
 
 def _as_text(value: Any) -> Any:

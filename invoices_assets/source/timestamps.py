@@ -125,12 +125,15 @@ class TimestampFormat:
     Parameters:
         spec: the resource.
         path: of the field in a record; the cursor's, if left out.
+        form: an `x-format` to be used instead of the column's.
     """
 
-    def __init__(self, spec: ResourceSpec, path: str | None = None) -> None:
+    def __init__(self, spec: ResourceSpec, path: str | None = None, form: str | None = None) -> None:
         cursor = spec.cursor
         path = path or (cursor.path if cursor is not None else None)
         column = spec.column_of(path) if path is not None else Column(name="")
+        if form is not None:
+            column = column.model_copy(update={"kind": "timestamp", "x_format": form})
         self._form = column.x_format or ""
         self._zone = column.zone or UTC
         self._has_zone = column.zone is not None

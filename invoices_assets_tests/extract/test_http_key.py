@@ -46,6 +46,25 @@ def test_a_key_in_the_query_arrives_beside_the_parameters(api: FakeApi) -> None:
     }
 
 
+def test_a_space_in_the_query_is_percent_encoded_and_all_else_is_as_forms_have_it(api: FakeApi) -> None:
+    api.route("/v1/invoices", OK)
+
+    client(None).send(get(api, **{"$filter": "a ge 1+1 and b eq 'x/y:z~ü'", "page[size]": "5"}))
+
+    encoded = "%24filter=a%20ge%201%2B1%20and%20b%20eq%20%27x%2Fy%3Az~%C3%BC%27&page%5Bsize%5D=5"
+    assert api.asked[0].target == f"/v1/invoices?{encoded}"
+
+
+def test_a_key_with_a_space_in_the_query_is_masked(api: FakeApi) -> None:
+    key = "two words-of-k3y"
+    api.route("/v1/invoices", OK)
+
+    client(APIKeyAuth("api_key", key, "query")).send(get(api))
+
+    assert api.asked[0].target == "/v1/invoices?api_key=two%20words-of-k3y"
+    assert "words" not in Redactor([key]).text(api.asked[0].target)
+
+
 @pytest.mark.parametrize(
     ("auth", "name", "value"),
     [

@@ -185,11 +185,15 @@ def _tls() -> SSLContext:
 
 
 def _encoded(params: Any) -> str:
-    """Parameters as a query; those that are None are left out."""
+    """Parameters as a query; those that are None are left out.
+
+    A space is `%20`, which every server reads (RFC 3986, 2.1); some take a `+` for what it is elsewhere in a URL.
+    """
     if not params or isinstance(params, str):
         return params or ""
     named = ((name, value if isinstance(value, (list, tuple)) else [value]) for name, value in params.items())
-    return urlencode([(name, value) for name, values in named for value in values if value is not None])
+    pairs = [(name, value) for name, values in named for value in values if value is not None]
+    return urlencode(pairs).replace("+", "%20")
 
 
 def _checked(headers: Mapping[str, Any]) -> dict[str, str]:

@@ -22,6 +22,8 @@ TOTAL_HEADERS = (
 """Headers in which running APIs give the number of records, asked in this order."""
 
 PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages", "X-Pagination-Page-Count")
+NEXT_HEADERS = ("Next-Page", "X-Next-Page", "X-Next-Cursor", "X-Next-Page-Token", "x-ms-continuation")
+"""Headers in which running APIs lead to a next page, besides `Link`; empty at the end."""
 
 
 def _spellings(*words: str) -> tuple[str, ...]:
@@ -99,6 +101,8 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
     following = _first(around, _NEXT, lambda value: True if value and isinstance(value, (str, dict, int)) else None)
     if following is None and "next" in links_of(headers.get("Link", "")):
         following = ("Link", True)
+    if following is None:
+        following = next(((name, True) for name in NEXT_HEADERS if headers.get(name)), None)
     last = _first(around, _LAST, lambda value: not value if isinstance(value, bool) else None)
     failed = _first(around, _ERROR, is_error) or _first(around, _OK, lambda value: True if value is False else None)
     return Claims(
@@ -108,6 +112,11 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
         next=following[0] if following else None,
         error=failed[0] if failed else None,
     )
+
+
+def names_pages(path: str | None) -> bool:
+    """Whether the name at the end of a path is one that APIs give to the number of pages."""
+    return path is not None and path.rpartition(".")[2].strip("'\"") in _PAGES
 
 
 def flag_of(value: Any) -> bool | None:

@@ -50,6 +50,11 @@ def believe_end(count: PassCount, end: End, expected: int | None, *, is_one_page
         IncompleteSweep: the API says that there is more.
         RecordsMoved: the records received contradict the total, or each other.
     """
+    if expected is not None and count.names_pages:
+        raise IncompleteSweep(
+            f"`total_path` names a number of pages ({expected}), and {count.distinct} records came on {count.pages}: "
+            "only `page_number` ends by it. Name the place of a total of records, or `total_path: null`"
+        )
     more = _says_more(count, end)
     short = _falls_short(count, expected)
     if is_one_page and (more or short):
@@ -67,7 +72,7 @@ def believe_end(count: PassCount, end: End, expected: int | None, *, is_one_page
     if end.proven is not None:
         return end
     proof = _proof(count, expected)
-    return End(end.why, proven=False) if proof is None else End(proof)
+    return End(end.why + count.capped(), proven=False) if proof is None else End(proof)
 
 
 def misfits_of(count: PassCount, end: End, *, is_one_page: bool) -> list[str]:

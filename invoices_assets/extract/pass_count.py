@@ -34,10 +34,18 @@ class PassCount:
         ids: counts the identities; empty.
         tombstones: counts those that are marked as deleted; empty.
         asked: how many records a page is asked to have; None where that is not known.
+        names_pages: whether the place of the total is named as one of a number of pages.
     """
 
     def __init__(
-        self, reading: Reading, position: str, ids: IdCount, tombstones: IdCount, asked: int | None = None
+        self,
+        reading: Reading,
+        position: str,
+        ids: IdCount,
+        tombstones: IdCount,
+        asked: int | None = None,
+        *,
+        names_pages: bool = False,
     ) -> None:
         self._reading = reading
         self._read: tuple[Page, list[Any]] | None = None
@@ -51,6 +59,7 @@ class PassCount:
         self._said = _Total()
         self._claimed = _Total()
         self.asked = asked
+        self.names_pages = names_pages
         self.claims: Claims = NOTHING
         self.rows = 0
         self.pages = 0
@@ -74,6 +83,18 @@ class PassCount:
     def total(self) -> int | None:
         """The same where it tells how many rows come; it may leave out tombstones, or count versions as one."""
         return None if self._reading.is_tombstone or self._reading.version else self.told
+
+    @property
+    def total_is_of_records(self) -> bool:
+        """Whether nothing shows that the total, where there is one, counts pages."""
+        return not self.names_pages and (self.total is None or self.total >= self.distinct)
+
+    @property
+    def of_total(self) -> str:
+        """How much of the total came, for sentences."""
+        if self.total_is_of_records:
+            return f"{self.rows} of {self.total} records"
+        return f"{self.rows} records ({self.pages} of {self.total} pages)"
 
     def is_total(self, number: int) -> bool:
         """Whether so many came, by one of the ways in which APIs count versions and tombstones."""

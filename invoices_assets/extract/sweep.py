@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import requests
 
 from invoices_assets.errors import IncompleteSweep, NotFound
+from invoices_assets.extract.claims import names_pages
 from invoices_assets.extract.completeness import believe_end, misfits_of
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.id_count import IdCount
@@ -171,7 +172,8 @@ class _Pass:
         self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
         reading = reading_of(spec, changes_come_again=walk.shows_changes_again)
         records, tombstones = ids
-        self.count = PassCount(reading, walk.parameter, records, tombstones, page_size(spec, request))
+        size, of_pages = page_size(spec, request), names_pages(spec.total_path)
+        self.count = PassCount(reading, walk.parameter, records, tombstones, size, names_pages=of_pages)
 
     def pages(self, window: int) -> Iterator[Page]:
         """The pages with new records, up to the end or to the limit."""
@@ -205,7 +207,7 @@ class _Pass:
             rows=count.rows,
             distinct=count.distinct,
             pages=count.pages,
-            total=walk.expected(count),
+            total=walk.expected(count) if count.total_is_of_records else None,
             end="the reading stopped at the limit of a trial",
             cursor=self._cursor,
             outside=self._moments.outside,
@@ -219,7 +221,7 @@ class _Pass:
         end = believe_end(count, walk.end, walk.expected(count), is_one_page=walk.is_one_page)
         result.complete, result.proven, result.end = True, bool(end.proven), end.sentence
         result.misfits = misfits_of(count, walk.end, is_one_page=walk.is_one_page) if end.proven else []
-        if self._spec.total_path is not None and count.total is None and count.rows:
+        if self._spec.total_path is not None and count.told is None and count.rows:
             result.remarks.append(f"no answer has a total at `total_path: {self._spec.total_path}`")
         if not walk.is_held and not self._asked.confirm:
             result.remarks.append(UNSEEN_MOVES)

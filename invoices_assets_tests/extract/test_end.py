@@ -31,6 +31,10 @@ def read(api: FakeApi, paginator: Any, **changes: Any) -> tuple[SweepResult, Rec
     return swept(api.url, config(paginator=paginator, params={"limit": 10}, **changes))
 
 
+def trial(api: FakeApi, paginator: Any, limit: int) -> tuple[SweepResult, Records]:
+    return swept(api.url, config(paginator=paginator), limit=limit)
+
+
 def number(asked: Asked, name: str, default: int = 0) -> int:
     return int(asked.query.get(name, [str(default)])[0])
 
@@ -248,6 +252,29 @@ def test_a_total_of_pages_is_never_called_records(api: FakeApi) -> None:
     assert swept.proven
 
 
+@pytest.mark.parametrize("place", ["total", "total_pages"])
+def test_nor_is_it_in_a_trial(api: FakeApi, place: str) -> None:
+    api.route(PATH)(by_page(rows(115), **{place: 12}))
+    swept, _ = trial(api, PAGES | {"total_path": place}, limit=15)
+    assert swept.total is None
+
+
+@pytest.mark.parametrize("place", ["total", "total_pages"])
+def test_nor_is_it_where_pages_are_missing(api: FakeApi, place: str) -> None:
+    api.route(PATH)(by_page(rows(25), **{place: 12}))
+    with pytest.raises(IncompleteSweep, match=r"an empty page after 25 records \(3 of 12 pages\)"):
+        read(api, PAGES | {"total_path": place})
+
+
+@pytest.mark.parametrize("paginator", [CURSOR, LINKS, OFFSET, "single_page"], ids=str)
+def test_nor_is_it_where_only_a_total_of_records_helps(api: FakeApi, paginator: Any) -> None:
+    api.route(PATH)(lambda asked: Reply(body={"data": rows(7), "meta": {"pages": 2}, "next": None}))
+    paginator = {"type": paginator} if paginator == "single_page" else paginator
+    with pytest.raises(IncompleteSweep, match=r"`total_path` names a number of pages \(2\).*`page_number`"):
+        read(api, paginator | {"total_path": "meta.pages"})
+    assert len(api.asked) <= 2
+
+
 # What is no list of records
 
 
@@ -366,6 +393,23 @@ def test_a_capped_page_is_named_as_the_cause(api: FakeApi) -> None:
     api.route(PATH)(lambda asked: Reply(body={"data": rows(10), "total": 25}))
     with pytest.raises(IncompleteSweep, match="it gives 10 records a page, though 1000 were asked for"):
         swept(api.url, config(paginator="single_page", params={"limit": 1000}))
+
+
+@pytest.mark.parametrize("paginator", ["single_page", {"type": "json_link", "next_url_path": "onward"}], ids=str)
+def test_a_capped_page_is_named_also_where_nothing_contradicts_it(api: FakeApi, paginator: Any) -> None:
+    api.route(PATH)(lambda asked: Reply(body={"data": rows(50)}))
+    sweep, _ = swept(api.url, config(paginator=paginator, params={"limit": 100}))
+    assert not sweep.proven
+    assert sweep.end.endswith("(it gives 50 records a page, though 100 were asked for)")
+
+
+@pytest.mark.parametrize("header", ["Next-Page", "X-Next-Page", "Link"])
+def test_a_header_that_leads_on_is_not_passed_over(api: FakeApi, header: str) -> None:
+    api.route(PATH)(lambda asked: Reply(body={"data": rows(10)}, headers={header: '</v1/invoices?page=2>; rel="next"'}))
+    with pytest.raises(IncompleteSweep, match=f"`single_page` reads one page only.*`{header}` leads to a next page"):
+        read(api, "single_page")
+    with pytest.raises(IncompleteSweep, match=f"`{header}` leads to a next page"):
+        read(api, LINKS)
 
 
 def test_a_404_on_the_first_request_names_the_path_and_the_key(api: FakeApi) -> None:

@@ -114,21 +114,23 @@ class Counted(Style):
 
     def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
         """Why the next page cannot be what it seems, so that it is asked for again."""
-        of_total = f" of {count.total}" if self._lacks(count) else ""
+        so_far, is_short = f"{count.rows} records", self._lacks(count)
+        if is_short:
+            so_far = count.of_total
         if isinstance(came, Page) and not count.pages and came.total:
-            of_total = f" of {came.total}"
+            so_far, is_short = f"0 of {came.total} records", True
         if isinstance(came, ApiStatusError):
             if not isinstance(came, NotFound) or not count.pages:
                 return None
-            if of_total or self._is_behind_full_page(count):
-                return f"{came}, after {count.rows}{of_total} records"
+            if is_short or self._is_behind_full_page(count):
+                return f"{came}, after {so_far}"
             return self._once_more(count, came)
         if came.outline or has_another_total(came, count):
             return None
-        if of_total or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
+        if is_short or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
             more = came.claims.more
             said = f", and `{more[0]}` says that there is more" if more and more[1] else ""
-            return f"an empty page after {count.rows}{of_total} records{said}"
+            return f"an empty page after {so_far}{said}"
         return self._once_more(count, came)
 
     def _once_more(self, count: PassCount, came: Page | ApiStatusError) -> str | None:

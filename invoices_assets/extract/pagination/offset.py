@@ -80,8 +80,8 @@ class Offset(Counted):
             return f"an empty page after {count.rows} records, {_AGAIN} (does `{self.parameter}` count pages?)"
         is_last_alone = len(came.outline) == 1 and count.begins_with_the_last(came)
         if is_last_alone and (self._lacks(count) or self.says_more(came)):
-            of_total = f" of {count.total}" if self._lacks(count) else ""
-            return f"no new record after {count.rows}{of_total} records, though the API says that there is more"
+            so_far = count.of_total if self._lacks(count) else f"{count.rows} records"
+            return f"no new record after {so_far}, though the API says that there is more"
         return None
 
     def _end_in_doubt(self, doubted: list[Page | ApiStatusError], error: IncompleteSweep, count: PassCount) -> End:

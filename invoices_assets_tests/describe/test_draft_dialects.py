@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from invoices_assets_tests.support.drafting import drafted, endpoint_of, loaded_ids
+from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Key, Paging, Total, serve
 from invoices_assets_tests.vendor.faults import Fault
 
@@ -181,6 +182,13 @@ def test_a_filter_that_is_heeded_is_drafted_and_finds_what_changes(name: str, tm
     with serve(book, contract=Contract(filters=(one,))) as server:
         content = drafted(server)
         assert endpoint_of(content)["incremental"] == {"cursor_path": "updated_at", **incremental, "lag": 600}
+        loader = Loader(tmp_path, server.url, content)
+        loader.refresh()
+        book.insert(
+            {**book.records[0], "id": "new", "updated_at": max(record["updated_at"] for record in book.records)}
+        )
+        done = loader.refresh()
+        assert (done.swept.rows < 60, loaded(done).new) == (True, 1)
 
 
 def test_a_filter_that_is_ignored_is_left_out_and_said_so() -> None:
@@ -194,7 +202,14 @@ def test_stamps_of_every_style_are_loaded_and_asked_for(style: str, tmp_path: Pa
     with serve(book, contract=Contract(stamps=style, dates="%d-%m-%Y")) as server:
         content = drafted(server)
         assert endpoint_of(content)["incremental"]["start_param"] == "updated_since"
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        loader = Loader(tmp_path, server.url, content)
+        loader.refresh()
+        latest = max(record["updated_at"] for record in book.records)
+        book.update(book.records[0]["id"], total=4711, updated_at=latest)
+        book.insert({**book.records[0], "id": "new"})
+        done = loader.refresh()
+        assert (done.swept.rows < 60, loaded(done).new, loaded(done).changed, done.remarks) == (True, 1, 1, [])
+        assert loader.query("SELECT count(*), count(*) FILTER (total = 4711) FROM invoices") == [(121, 2)]
 
 
 def test_an_order_that_does_not_hold_is_sorted_by_the_key(tmp_path: Path) -> None:

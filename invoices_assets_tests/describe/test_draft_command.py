@@ -160,7 +160,7 @@ def test_no_request_is_repeated_and_a_usual_api_is_drafted_with_few(tmp_path: Pa
             call.url + call.headers.get("authorization", "") + call.headers.get("x-api-key", "")
             for call in server.requests
         ]
-    assert "by 13 requests" in done.stdout
+    assert "by 14 requests" in done.stdout
     assert len(set(asked[:10])) == 10
 
 
@@ -172,3 +172,17 @@ def test_a_server_of_a_usual_kind_is_described_as_a_person_would(server: Vendor)
         "paginator": {"type": "offset", "limit": 100, "total_path": "total"},
         "incremental": {"cursor_path": "updated_at", "start_param": "updated_since", "lag": 600},
     }
+
+
+def test_fields_with_odd_names_make_no_draft_that_cannot_be_read(api: FakeApi) -> None:
+    odd = {
+        "id": "a",
+        "due\u2028: {x: y}\n  - date": "2026-01-31",
+        "\x00null": None,
+        "\ud800day": "2026-01-31",
+        "'@q'": 1.5,
+    }
+    api.route("/v1/invoices", Reply(200, {"data": [odd, {**odd, "id": "b"}]}))
+    done = draft(api.url)
+    assert done.returncode == 0, done.stderr
+    assert set(yaml.safe_load(done.stdout)["resources"][0]["columns"]) == {"id", "due\u2028: {x: y}\n  - date", "'@q'"}

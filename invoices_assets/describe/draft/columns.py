@@ -12,7 +12,7 @@ from invoices_assets.describe.draft import moments
 from invoices_assets.describe.draft.names import snake
 from invoices_assets.normalize.scalars import reader
 from invoices_assets.source.columns import Column, parse_columns
-from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.exact_json import Unreadable, is_encodable
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.numbers import exact_number
 
@@ -72,7 +72,7 @@ def columns_of(records: Sequence[Any], key: str) -> dict[str, Drafted]:
     drafted: dict[str, Drafted] = {key: Drafted({**_key_type(fields[key]), "nullable": False})} if key in fields else {}
     names = Counter(map(normalized, fields))
     for path, one in fields.items():
-        is_plain = path != key and not one.is_mixed and names[normalized(path)] == 1
+        is_plain = path != key and not one.is_mixed and names[normalized(path)] == 1 and is_encodable(path)
         if is_plain and one.values and (column := _column(one)) is not None:
             drafted[path] = column
     return drafted

@@ -21,6 +21,8 @@ from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.origins import address_of
 
+_FEW = 8
+"""So few records may come twice in the same order by chance."""
 Say = Callable[[str], None]
 """Told what is being found out, in sentences."""
 
@@ -53,7 +55,7 @@ def _draft(api: Api, access: Access, say: Say) -> Draft:
     say(f"{listing.path}: {len(first.records)} records in the first answer, told apart by `{key}`.")
     sample = sample_of(listing, first, identities(key))
     unsorted: list[str] = []
-    if sample.size is None and len(first.records) > 1:
+    if len(first.records) > 1 and (sample.size is None or len(first.records) < _FEW):
         listing, first, unsorted = in_order(listing, first, key)
         sample = sample_of(listing, first, identities(key)) if first is not sample.first else sample
     paging = paging_of(sample, key)

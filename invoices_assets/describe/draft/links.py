@@ -20,9 +20,10 @@ _POSITIONS = frozenset(snake(name) for name in (*OFFSETS, *PAGES))
 
 
 def by_link(sample: Sample) -> tuple[Paginator, str] | None:
-    """A paginator that follows an address, and that address; None where none leads to the next page."""
+    """A paginator that follows an address, and that address; None where none leads to a next page, or an empty one."""
     for paginator, link in _addresses(sample):
-        if sample.is_next(sample.listing.behind(link, sample.small.url)):
+        page = sample.listing.behind(link, sample.small.url)
+        if sample.is_next(page) or (page is not None and not page.records):
             return paginator, link
     return None
 

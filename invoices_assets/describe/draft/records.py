@@ -86,6 +86,8 @@ def _lists(value: Any, keys: Keys, depth: int) -> Iterator[tuple[Keys, list[Any]
         is_rows = bool(value) and all(isinstance(item, list) for item in value)
         if not value or is_rows or all(isinstance(item, dict) for item in value):
             yield keys, value
+    elif isinstance(value, dict) and keys and keys[-1] in LISTS and "id" in value:
+        yield keys, [value]  # some APIs leave the list out around a single record
     elif isinstance(value, dict) and depth:
         for key, inner in value.items():
             if key.lower() not in NO_LISTS:

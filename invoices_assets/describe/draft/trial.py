@@ -19,8 +19,8 @@ from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
 
 RESOURCE = "invoices"
-PAGES = 3
-"""Of a usual size, which is what columns are drafted from."""
+PAGES, _ENOUGH = 3, 300
+"""How many pages are read, and how many records are enough to draft columns from."""
 _ONCE_MORE = RetryPolicy(retries=1, factor=0.5, statuses=PASSING_STATUSES - {429})
 """An end that no total confirms is asked for again by the walks."""
 _TOO_LARGE = (400, 413, 422)
@@ -124,7 +124,7 @@ def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Tri
     spec = spec_of(ground.config(paginator, paging.params(size))).with_auth(ground.api.secret)
     kept, swept, fault = Kept(), None, None
     with closing(ground.api.client(spec, _ONCE_MORE)) as http:
-        asked = SweepRequest(limit=min(PAGES * size, 300) if size <= 100 else None, passes=1)
+        asked = SweepRequest(limit=None if paging.way is None else max(size + 1, min(PAGES * size, _ENOUGH)), passes=1)
         try:
             swept = sweep(spec, ground.api.endpoint(http, spec), kept, asked, window=1)
         except ExtractError as error:

@@ -89,7 +89,7 @@ def _flow(value: Any) -> str:
 def _comments(notes: Iterable[str], indent: str) -> Iterator[str]:
     for note in notes:
         line = f"{indent}# unproven:"
-        for word in " ".join(note.split()).split(" "):
+        for word in "".join(char if char.isprintable() else " " for char in note).split():
             if len(line) + 1 + len(word) > _WIDTH:
                 yield line
                 line = f"{indent}#  "

@@ -100,7 +100,6 @@ def answer(looks: Looks, unknown: str, records: list[dict[str, Any]], asked: Ask
     if unknown != "ignored" and set(query) - known:
         return {
             "refused": Reply(400, b'{"error": "no such parameter"}', JSON),
-            "fatal": Reply(500, b"Server got itself in trouble"),
             "matching nothing": Reply(200, json.dumps(_of(looks, Shown([], 0, 1, 0, asked.target))[0]).encode(), JSON),
         }[unknown]
     size = min(int(query.get(looks.size or "", looks.own)), looks.largest)
@@ -304,7 +303,7 @@ VENDORS: dict[str, tuple[Looks, dict[str, Any]]] = {
         {"type": "single_page"},
     ),
 }
-UNKNOWN = ("ignored", "refused", "fatal", "matching nothing")
+UNKNOWN = ("ignored", "refused", "matching nothing")
 
 
 @pytest.fixture

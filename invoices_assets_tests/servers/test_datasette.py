@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from invoices_assets_tests.support.drafting import draft_of
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.servers import contradicted, example, running
 
@@ -120,4 +121,23 @@ def assert_same(project: Project, shown: Shown) -> None:
     assert lines == [
         (id, invoice, Decimal(str(amount)))
         for id, invoice, amount in shown.read("SELECT * FROM line_items ORDER BY id")
+    ]
+
+
+def test_a_draft_loads_and_refreshes_without_an_edit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: Shown
+) -> None:
+    content = draft_of(shown.url, "/invoices/invoices.json")
+    project = Project(monkeypatch, tmp_path, shown.url, source=content)
+    result = project.run()
+    assert result.success, project.failure(result)
+    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    shown.write("UPDATE invoices SET total = '0.01', updated_at = ? WHERE id = 7", (at(9 * INVOICES),))
+    assert project.metadata(project.run())["rows_changed"] == 1
+    stored = project.query(
+        "SELECT id, currency, issue_date, total, amount_due_cents, note, updated_at FROM invoices ORDER BY id"
+    )
+    assert stored == [
+        (id, currency, date.fromisoformat(day), Decimal(total), cents, note, datetime.fromisoformat(stamp))
+        for id, currency, day, total, cents, note, stamp in shown.read("SELECT * FROM invoices ORDER BY id")
     ]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from invoices_assets_tests.support.drafting import draft_of
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.servers import contradicted, example, running
 
@@ -156,3 +157,24 @@ def assert_same(project: Project, records: Records) -> None:
         "WHERE i.deleted_at IS NULL ORDER BY i.id, l._dlt_list_idx"
     )
     assert lines == [(one["id"], line["amount"]) for one in invoices for line in one["lines"]]
+
+
+def test_a_draft_loads_refreshes_and_deletes_without_an_edit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, records: Records
+) -> None:
+    records.put(*(record(number) for number in range(INVOICES)))
+    records.delete("inv-0007")
+    project = Project(monkeypatch, tmp_path, records.url, KEY, draft_of(records.url, RECORDS, KEY))
+    result = project.run()
+    assert result.success, project.failure(result)
+    assert drafted_rows(project) == [(one["id"], Decimal(one["total"])) for one in records.truth()]
+
+    records.put(record(8, total="0.01"), record(INVOICES + 100))
+    records.delete("inv-0009")
+    done = project.metadata(project.run())
+    assert (done["rows_new"], done["rows_changed"], done["rows_deleted"]) == (1, 1, 1)
+    assert drafted_rows(project) == [(one["id"], Decimal(one["total"])) for one in records.truth()]
+
+
+def drafted_rows(project: Project) -> list[tuple[Any, ...]]:
+    return project.query("SELECT id, total FROM invoices WHERE deleted_at IS NULL ORDER BY id")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from invoices_assets_tests.support.drafting import draft_of
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.servers import contradicted, example, running
 
@@ -139,3 +140,19 @@ def assert_same(project: Project, invoices: list[dict[str, Any]]) -> None:
 
 def units(cents: int) -> Decimal:
     return Decimal(cents) / 100
+
+
+def test_a_draft_loads_everything_without_an_edit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, filled: Stripe
+) -> None:
+    project = Project(monkeypatch, tmp_path, filled.url, KEY, draft_of(filled.url, None, KEY))
+    result = project.run()
+    assert result.success, project.failure(result)
+    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    stored = project.query("SELECT id, total, tax, created, description FROM invoices ORDER BY id")
+    assert stored == [
+        (one["id"], one["total"], one["tax"], datetime.fromtimestamp(one["created"], UTC), one["description"])
+        for one in filled.truth()
+    ]
+    lines = project.query("SELECT id, amount FROM invoices__lines__data ORDER BY id")
+    assert lines == sorted((line["id"], line["amount"]) for one in filled.truth() for line in one["lines"]["data"])

@@ -14,16 +14,21 @@ from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.vendor import SANDBOX_KEY, Vendor
 
 
-def draft_text(url: str, path: str | None = None, key: str = SANDBOX_KEY, auth: dict[str, Any] | None = None) -> str:
+def draft_text(url: str, path: str | None = None, key: str = SANDBOX_KEY) -> str:
     """The YAML that is drafted for an API."""
-    return draft_source(Api(url, key, Redactor([key]), window=1), path, auth, lambda _: None)
+    return draft_source(Api(url, key, Redactor([key]), window=1), path, None, lambda _: None)
 
 
-def drafted(server: Vendor, key: str | None = None, path: str | None = None) -> dict[str, Any]:
-    """The content of the draft for a fake vendor."""
-    content = yaml.safe_load(draft_text(server.url, path or server.contract.path, key or server.key))
+def draft_of(url: str, path: str | None = None, key: str = SANDBOX_KEY) -> dict[str, Any]:
+    """The content of the draft for an API."""
+    content = yaml.safe_load(draft_text(url, path, key))
     assert isinstance(content, dict)
     return content
+
+
+def drafted(server: Vendor) -> dict[str, Any]:
+    """The content of the draft for a fake vendor."""
+    return draft_of(server.url, server.contract.path, server.key)
 
 
 def endpoint_of(content: dict[str, Any]) -> dict[str, Any]:
@@ -32,9 +37,8 @@ def endpoint_of(content: dict[str, Any]) -> dict[str, Any]:
     return endpoint
 
 
-def loaded_ids(server: Vendor, content: dict[str, Any], folder: Path, key: str | None = None) -> list[str]:
-    """The ids that a run by a draft has stored, in the order of the book."""
-    loader = Loader(folder, server.url, content, key=key or server.key)
+def loaded_ids(server: Vendor, content: dict[str, Any], folder: Path) -> list[str]:
+    """The ids that a run by a draft has stored, sorted."""
+    loader = Loader(folder, server.url, content, key=server.key)
     loader.refresh()
-    stored = {str(row[0]) for row in loader.query("SELECT id FROM invoices")}
-    return sorted(stored)
+    return sorted(str(row[0]) for row in loader.query("SELECT id FROM invoices"))

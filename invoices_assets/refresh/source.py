@@ -70,7 +70,7 @@ def complete_rest_source(
         WarehouseError: while it loads; the rows cannot be stored, and nothing of them was kept.
     """
     specs = api.resources(source)
-    sweeps = {chosen: Sweeping(specs[chosen], specs, api, request) for chosen in resources or specs}
+    sweeps = {chosen: Sweeping(specs[chosen], specs, api, request) for chosen in resources or source.resource_names}
     return source_of(name, sweeps)
 
 

@@ -235,7 +235,7 @@ def parse_columns(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Non
     """
     parsed: dict[str, Column] = {}
     sources: dict[str, str] = {}
-    for written, hints in _named(columns or {}):
+    for written, hints in named_hints(columns or {}):
         column = _column(written, hints)
         if column.name in parsed:
             raise ValueError(f"Column `{written}` is declared twice: both names become `{column.name}`.")
@@ -247,9 +247,10 @@ def parse_columns(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Non
     return parsed
 
 
-def _named(
+def named_hints(
     columns: Mapping[str, Any] | Sequence[Mapping[str, Any]],
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The columns as they are written, each with its hints; it raises `ValueError` where they have another form."""
     if isinstance(columns, Mapping):
         pairs = [(str(name), hints or {}) for name, hints in columns.items()]
     else:

@@ -54,8 +54,10 @@ class Source:
 
     @cached_property
     def resource_names(self) -> list[str]:
-        """Names in the order of the file."""
-        return [_name_of(resource) for resource in self.config["resources"]]
+        """Names of those that are loaded, in the order of the file; `selected: false` leaves one to its dependents."""
+        defaults = self.config.get("resource_defaults") or {}
+        selected = [resource for resource in self.config["resources"] if _is_selected(resource, defaults)]
+        return [_name_of(resource) for resource in selected]
 
     @cached_property
     def main_resource(self) -> str:
@@ -122,11 +124,18 @@ def read_source(path: Path) -> Source:
     source = Source(path, config)
     source.dlt_source("check")
     _ = source.resources  # parsed now, so that it is refused now
+    if not source.resource_names:
+        raise SourceError(f"The source file {path} has `selected: false` on each of its resources.")
     return source
 
 
 def _name_of(resource: Any) -> str:
     return resource if isinstance(resource, str) else str(resource.get("name"))
+
+
+def _is_selected(resource: Any, defaults: Mapping[str, Any]) -> bool:
+    own = resource.get("selected") if isinstance(resource, dict) else None
+    return bool(defaults.get("selected", True) if own is None else own)
 
 
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:

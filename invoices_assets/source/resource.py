@@ -18,6 +18,7 @@ from invoices_assets.source.marks import NO_MARKS, Marks, read_marks
 from invoices_assets.source.naming import NAMING, normalized
 from invoices_assets.source.paginator import read_paginator
 from invoices_assets.source.paths import checked_path
+from invoices_assets.source.unfollowed import refuse_unfollowed
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def resource_spec(
     key = _primary_key(name, resource)
     names = tuple(map(normalized, key))
     columns, marks = _columns(name, resource, names)
+    refuse_unfollowed(name, resource, names)
     return ResourceSpec(
         name=name,
         primary_key=names,

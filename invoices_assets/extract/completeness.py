@@ -60,7 +60,8 @@ def believe_end(count: PassCount, end: End, expected: int | None, *, is_one_page
     if is_one_page and (more or short):
         raise IncompleteSweep(
             f"`single_page` reads one page only, and the API says that there is more: {more or short}, and "
-            f"{count.distinct} records came{count.capped()}. Name the paginator that this API has. {_UNLESS}"
+            f"{count.distinct} records came{count.capped()}. Name the paginator that this API has."
+            + ("" if more else f" {_UNLESS}")
         )
     if more:
         raise IncompleteSweep(f"Behind the last of {count.rows} records, the API says that there is more: {more}.")

@@ -204,7 +204,7 @@ class PassCount:
             return IncompleteSweep(
                 f"The API ignores `{self._position}`: it answered the first page again, so only {self.rows} records "
                 "can be read. Its paging may be another one: `single_page` if it has no pages, `page_number` if it "
-                "counts them."
+                "counts them, or its parameter has another name."
             )
         return IncompleteSweep(
             f"The same page came twice after {self.rows} records (the last page comes again, or "

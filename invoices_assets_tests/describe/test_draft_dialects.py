@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from invoices_assets.errors import IncompleteSweep
-from invoices_assets_tests.support.drafting import drafted, endpoint_of, loaded_ids
+from invoices_assets.sandbox import serve as serve_sandbox
+from invoices_assets_tests.support.drafting import draft_of, drafted, endpoint_of, loaded_ids
 from invoices_assets_tests.support.loader import Loader, loaded
-from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Key, Paging, Total, serve
+from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Key, LiveBook, Paging, Reply, Total, serve
 from invoices_assets_tests.vendor.faults import Fault
 
 OFFSET = {"type": "offset", "limit": 100, "total_path": "total"}
@@ -258,3 +261,28 @@ def test_a_total_that_counts_hidden_records_too_is_switched_off(style: str, coun
         content = drafted(server)
         assert endpoint_of(content)["paginator"]["total_path"] is None
         assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+
+
+def test_a_filter_that_takes_days_only_is_asked_by_day(tmp_path: Path) -> None:
+    book = Book.of(250)
+    no_day = Fault(before=lambda call: Reply(400, b"{}") if "T" in call.query.get("updated_since", "") else None)
+    with serve(book, Faults(no_day), Contract(filters=(Filter(by_day=True),))) as server:
+        content = drafted(server)
+        assert endpoint_of(content)["incremental"]["x-format"] == "%Y-%m-%d"
+        loader = Loader(tmp_path, server.url, content)
+        loader.refresh()
+        book.insert({**book.records[0], "id": "new", "updated_at": max(one["updated_at"] for one in book.records)})
+        done = loader.refresh()
+        assert (done.swept.rows < 120, loaded(done).new) == (True, 1)
+
+
+def test_the_sandbox_is_drafted_without_a_path_and_loaded_exactly(tmp_path: Path) -> None:
+    book = LiveBook(500, clock=lambda: datetime(2026, 11, 20, tzinfo=UTC))
+    with serve_sandbox(book) as sandbox:
+        content = draft_of(sandbox.url)
+        loader = Loader(tmp_path, sandbox.url, content)
+        loader.refresh()
+    records = book.rows()
+    stored = loader.query("SELECT count(*), count(DISTINCT id), sum(total) FROM invoices")
+    total = sum(Decimal(str(records.record(at)["total"])) for at in range(len(records)))
+    assert stored == [(len(records), len(records), total)]

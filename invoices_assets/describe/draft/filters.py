@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from invoices_assets.source.timestamps import TimestampFormat
 
 LAG_SECONDS = 600
 """As in the default source file: for records that are written late with an older stamp."""
+_DAY, _MOST_BY_DAY = "%Y-%m-%d", 6
+"""The other notation in which a start is sent, under so many names."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ def changes_of(
             notes.append(f"`{name}` is the same, or cannot be read, in all records seen, so no filter could be tried")
             continue
         names = filters_of(name.rpartition(".")[2], listing.params)
-        found = find_parameter(listing, names, cut.stamp, cut.is_heeded, cut.is_ignored)
-        if found is not None:
-            return _changes(listing, cut, found, records)
+        for asked in (cut, *cut.by_day()):
+            found = find_parameter(listing, names, asked.sent(cut.moment), cut.is_heeded, cut.is_ignored)
+            if found is not None:
+                return _changes(listing, asked, found, records)
+            names = names[:_MOST_BY_DAY]
         notes.append(f"no usual parameter selects by `{name}` (names and `filter[...]` forms were tried, no header, no")
         notes[-1] += " expression), so each run asks for everything"
     return Changes(None, notes=notes)
@@ -99,6 +103,7 @@ class _Cut:
         moments: key of each record seen -> its moment.
         first: the keys of the first page without a filter.
         size: of a page.
+        form: how the stamp is sent; None for as the API writes it.
     """
 
     spec: ResourceSpec
@@ -107,6 +112,17 @@ class _Cut:
     moments: Mapping[Any, Any]
     first: list[Any]
     size: int
+    form: str | None = None
+
+    def by_day(self) -> Iterator[_Cut]:
+        """The same, sent as a day, where that is another notation."""
+        if isinstance(self.moment, datetime) and self.spec.column_of(self.name).kind != "date":
+            yield replace(self, form=_DAY)
+
+    def sent(self, moment: Any) -> Any:
+        """A moment as it is sent."""
+        stamped = TimestampFormat(self.spec, self.name, self.form)
+        return stamped.write(moment, self.stamp) if isinstance(moment, datetime) else moment
 
     @property
     def moment(self) -> Any:
@@ -172,16 +188,17 @@ def _changes(listing: Listing, cut: _Cut, found: str, records: Sequence[Any]) ->
     notes = [f"how late records may come; `lag` asks again for the last {'day' if is_day else '10 minutes'}"]
     lag = {"lag": 1 if is_day else LAG_SECONDS} if is_time else {}
     tombstone, earliest = None, min(cut.moments.values())
-    for start in (cut.stamp, TimestampFormat(cut.spec).write(earliest, cut.stamp) if is_time else earliest):
-        page = listing.page({found: start})
+    for moment in (cut.moment, earliest):
+        page = listing.page({found: cut.sent(moment)})
         if page is None:
             continue
         tombstone = tombstone or _tombstone(page.records, records)
-        if start == cut.stamp and len(page.records) < cut.size and not cut.is_inclusive(page):
+        if moment == cut.moment and len(page.records) < cut.size and not cut.is_inclusive(page):
             notes.append("the filter leaves out the moment itself, which `lag` makes up for")
     if tombstone is None:
         notes.append("no deleted record was seen; if such come, `hard_delete: true` on the column that marks them")
-    return Changes({"cursor_path": cut.name, "start_param": found, **lag}, tombstone, notes)
+    form = {"x-format": cut.form} if cut.form else {}
+    return Changes({"cursor_path": cut.name, "start_param": found, **form, **lag}, tombstone, notes)
 
 
 def _tombstone(changed: Sequence[Any], records: Sequence[Any]) -> tuple[str, Mapping[str, Any]] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -117,8 +116,3 @@ def query_of_links(page: Listed) -> Iterator[tuple[str, str]]:
     links += [value for _, value in page.around() if isinstance(value, str) and "?" in value]
     for link in links:
         yield from parse_qsl(urlsplit(link).query)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a JSON number."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)

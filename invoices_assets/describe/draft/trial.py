@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ class Trial:
         swept: how the reading ended; None where it failed.
         fault: why it failed.
         requests: that were sent.
-        notes: what was not proven, in sentences.
     """
 
     size: int
@@ -48,7 +47,6 @@ class Trial:
     swept: SweepResult | None
     fault: ExtractError | None
     requests: int
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

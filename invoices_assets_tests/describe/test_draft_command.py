@@ -88,7 +88,7 @@ def test_a_login_on_another_host_does_not_get_the_key(api: FakeApi) -> None:
 def test_a_key_that_is_refused_everywhere_is_one_sentence() -> None:
     with serve(Book.of(30), contract=Contract(key=Key("header", "X-Unheard-Of"))) as server:
         said = refused(draft(server.url))
-    assert "The key is refused in each of the" in said
+    assert "The key is refused in each place" in said
     assert "`--auth`" in said
 
 

@@ -199,8 +199,7 @@ class _Search:
         refused = next((one for one in reversed(self._refused) if isinstance(one, KeyRefused)), None)
         if refused is not None:
             return SourceError(
-                f"The key is refused in each of the {len(self._refused)} ways in which it was tried: {refused}; "
-                "`--auth` says where the key goes."
+                f"The key is refused in each place in which it was tried: {refused}; `--auth` says where the key goes."
             )
         if self._refused:
             return SourceError(f"The API gives no answer to draft from: {self._refused[-1]}.")

@@ -12,7 +12,7 @@ from dlt.sources.helpers.rest_client.utils import join_url
 from dlt.sources.rest_api.config_setup import create_auth
 
 from invoices_assets.describe.draft.records import Listed, listed
-from invoices_assets.errors import ApiStatusError, RequestFailed
+from invoices_assets.errors import ApiStatusError, BadAnswer, RequestFailed
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.clock import Clock
@@ -131,7 +131,7 @@ class Listing:
         Raises:
             RequestFailed: 429, or the API cannot be reached.
         """
-        with suppress(ApiStatusError):
+        with suppress(ApiStatusError, BadAnswer):
             return self._listed(self.asker.ask(self.path, {**self.params, **more}))
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,13 @@ UNUSABLE = 2
 @click.option("--base-url", envvar=BASE_URL, required=True, help="Address of the API, with https://.")
 @click.option("--path", help="Of the invoices, such as /v2/bills?status=all. Left out: the usual paths are tried.")
 @click.option("--auth", help="Where the key goes, in dlt's format: '{type: api_key, name: X-Key, location: header}'.")
-@click.option("--requests-per-second", type=float, default=5.0, show_default=True, help="How hard the API is asked.")
+@click.option(
+    "--requests-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="A budget that no second goes beyond.",
+)
 def draft(base_url: str, path: str | None, auth: str | None, requests_per_second: float) -> None:
     """Draft a source file from what an API answers, print it, and check it.
 
@@ -45,11 +50,11 @@ def draft(base_url: str, path: str | None, auth: str | None, requests_per_second
             text = draft_source(api, path, _auth(auth), lambda said: click.echo(redactor.text(said), err=True))
             source = Source(Path("draft.yaml"), yaml.safe_load(text))
             source.dlt_source("check")
-            click.echo(text, nl=False)
-            findings = check_source(source, replace(api, requests_per_second=requests_per_second))
         except RefreshError as error:
             click.echo(redactor.text(str(error)), err=True)
             sys.exit(UNUSABLE)
+        click.echo(text, nl=False)
+        findings = check_source(source, api)
         click.echo(redactor.text(as_text(findings)), err=True)
         sys.exit(1 if is_wrong(findings) else 0)
 
@@ -59,6 +64,8 @@ def _api(base_url: str, path: str | None, key: str, redactor: Redactor, requests
         raise SourceError(f"{API_KEY} is not set: it holds the key of the API, or any word for one that needs none.")
     if not is_address(base_url):
         raise SourceError("--base-url must start with http:// or https:// and name a host.")
+    if path is not None and "://" in path:
+        raise SourceError("--path begins behind the address that --base-url names, such as /v2/bills.")
     if path is not None and redactor.text(path) != path:
         raise SourceError(f"--path holds the key, which belongs into {API_KEY} only.")
     return Api(base_url, key, redactor, window=1, requests_per_second=requests_per_second)

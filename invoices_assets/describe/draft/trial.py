@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ PAGES, _ENOUGH = 3, 300
 """How many pages are read, and how many records are enough to draft columns from."""
 _ONCE_MORE = RetryPolicy(retries=1, factor=0.5, statuses=PASSING_STATUSES - {429})
 """An end that no total confirms is asked for again by the walks."""
-_TOO_LARGE = (400, 413, 422)
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,13 @@ def read_some(ground: Ground, paging: Paging) -> Trial:
     Raises:
         RequestFailed: 429, or the API cannot be reached.
     """
-    for size in paging.sizes[:-1]:
+    sent = 0
+    for size in paging.sizes:
         trial = _with_totals(ground, paging, size)
-        if not (isinstance(trial.fault, ApiStatusError) and trial.fault.status in _TOO_LARGE and not trial.records):
-            return trial
-    return _with_totals(ground, paging, paging.sizes[-1])
+        sent += trial.requests
+        if trial.records or not isinstance(trial.fault, ApiStatusError):
+            break
+    return replace(trial, requests=sent)
 
 
 def _with_totals(ground: Ground, paging: Paging, size: int) -> Trial:
@@ -111,9 +112,7 @@ def _with_totals(ground: Ground, paging: Paging, size: int) -> Trial:
     if trial.fault is None or isinstance(trial.fault, ApiStatusError) or paging.way is None:
         return trial
     without = _read(ground, paging, size, has_totals=False)
-    if without.fault is not None:
-        return trial
-    return without
+    return replace(trial if without.fault is not None else without, requests=trial.requests + without.requests)
 
 
 def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Trial:

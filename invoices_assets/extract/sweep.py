@@ -222,7 +222,9 @@ class _Pass:
         result.complete, result.proven, result.end = True, bool(end.proven), end.sentence
         result.misfits = misfits_of(count, walk.end, is_one_page=walk.is_one_page) if end.proven else []
         if self._spec.total_path is not None and count.told is None and count.rows:
-            result.remarks.append(f"no answer has a total at `total_path: {self._spec.total_path}`")
+            result.remarks.append(
+                f"no answer has a total at `total_path: {self._spec.total_path}`; write null if there is none"
+            )
         if not walk.is_held and not self._asked.confirm:
             result.remarks.append(UNSEEN_MOVES)
         elif not walk.is_held and not (before and count.has_same_records(before[-1])):

@@ -382,8 +382,11 @@ def test_pages_in_the_order_of_numbers_prove_their_end_by_an_empty_one(api: Fake
 # Sentences
 
 
-def test_single_page_that_falls_short_says_that_it_reads_one_page_only(api: FakeApi) -> None:
-    api.route(PATH)(by_offset(rows(25), total=25))
+@pytest.mark.parametrize(
+    "said", [{"total": 25}, {"meta": {"totalPages": 3}}, {"has_more": True}, {"links": {"next": "/p2"}}], ids=str
+)
+def test_single_page_that_falls_short_says_that_it_reads_one_page_only(api: FakeApi, said: dict[str, Any]) -> None:
+    api.route(PATH)(by_offset(rows(25), **said))
     with pytest.raises(IncompleteSweep, match="`single_page` reads one page only") as caught:
         read(api, "single_page")
     assert "10 records came" in str(caught.value)

@@ -119,7 +119,10 @@ def test_a_place_of_the_total_that_no_answer_has_is_told_and_is_no_misfit(loader
     loader.content = config(paginator={"type": "offset", "limit": 100, "total_path": "meta.all"})
     shows(api, RECORDS)
     done = loader.refresh()
-    assert (done.misfits, done.remarks) == ([], ["no answer has a total at `total_path: meta.all`"])
+    assert (done.misfits, done.remarks) == (
+        [],
+        ["no answer has a total at `total_path: meta.all`; write null if there is none"],
+    )
 
 
 def test_a_first_load_that_finds_nothing_asks_whether_the_key_may_read(loader: Loader, api: FakeApi) -> None:

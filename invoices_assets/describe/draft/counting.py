@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from invoices_assets.describe.draft.names import OFFSETS, PAGES, snake
+from invoices_assets.describe.draft.names import OFFSETS, PAGES, alike, snake
 from invoices_assets.describe.draft.parameters import FIRST
 from invoices_assets.describe.draft.records import Listed
 from invoices_assets.describe.draft.sample import Sample, query_of_links
@@ -37,13 +37,10 @@ class Counting:
         return {"type": "page_number", "base_page": self.base, "page_param": self.name}
 
 
-def by_counting(sample: Sample, first: Iterable[str] = ()) -> Counting | None:
-    """How pages are counted; None where no usual parameter brings another page.
-
-    Parameters:
-        first: names to try before the usual ones.
-    """
-    names = list(dict.fromkeys((*first, *_echoed(sample), *OFFSETS[:FIRST], *PAGES[:FIRST])))
+def by_counting(sample: Sample) -> Counting | None:
+    """How pages are counted; None where no usual parameter brings another page."""
+    likely = (*_echoed(sample), *alike(sample.size, (*OFFSETS, *PAGES)))
+    names = list(dict.fromkeys((*likely, *OFFSETS[:FIRST], *PAGES[:FIRST])))
     for name in names:
         if (found := counting_by(sample, name)) is not None:
             return found

@@ -66,23 +66,29 @@ def filters_of(field: str, known: Iterable[str]) -> list[str]:
 
     Parameters:
         field: as the API spells it, such as `updated_at`.
-        known: parameters that the API has; where one begins with `_`, others may, too.
+        known: parameters that the API has; where one begins with `_`, plain ones may be fields.
     """
     verb = next((verb for verb in ("updated", "modified", "changed") if verb in snake(field)), "updated")
-    camel = f"{verb}Since"
-    first = ("_since",) if any(name.startswith("_") for name in known) else ()
-    return list(
-        dict.fromkeys(
-            (
-                *first,
-                *(f"{verb}_since", camel, f"{field}__gte", f"{field}[gte]", f"{verb}_after", "_since", "since"),
-                *(f"{verb}_from", f"{field}_from", f"{field}_since", f"{verb}_at_min", f"min_{field}", f"gt_{field}"),
-                *(f"filter[{field}][gte]", f"filters[{field}][$gte]", f"{field}_gte", f"{field}_min", f"{field}.gte"),
-                *(f"filter[{verb}_since]", f"{field}[gt]", f"{field}__gt", f"{field}[$gte]", "modified_since"),
-                *("updated_since", "changed_since", "updatedAfter", "if_modified_since", "last_modified", "from_date"),
-            )
-        )
+    names: tuple[str, ...] = (
+        *(f"{verb}_since", f"{verb}Since", f"{field}__gte", f"{field}[gte]", f"{verb}_after", "_since", "since"),
+        *(f"{verb}_from", f"{field}_from", f"{field}_since", f"{verb}_at_min", f"min_{field}", f"gt_{field}"),
+        *(f"filter[{field}][gte]", f"filters[{field}][$gte]", f"{field}_gte", f"{field}_min", f"{field}.gte"),
+        *(f"filter[{verb}_since]", f"{field}[gt]", f"{field}__gt", f"{field}[$gte]", f"{field}:gte", "modified_since"),
+        *("updated_since", "changed_since", "updatedAfter", "if_modified_since", "last_modified", "from_date"),
     )
+    if any(name.startswith("_") for name in known):
+        names = tuple(sorted(names, key=lambda name: (name != "_since", field not in name)))
+    return list(dict.fromkeys(names))
+
+
+def alike(name: str | None, others: Iterable[str]) -> list[str]:
+    """Those of other names that are spelled as one is, as `_start` is as `_limit`, and `page[number]` as `page[size]`."""
+    style = _style(name or "")
+    return [other for other in others if style and _style(other) == style]
+
+
+def _style(name: str) -> str:
+    return name.partition("[")[0] + "[" if "[" in name else name[:1].strip("abcdefghijklmnopqrstuvwxyz")
 
 
 def snake(name: str) -> str:

@@ -82,7 +82,7 @@ def filters_of(field: str, known: Iterable[str]) -> list[str]:
 
 
 def alike(name: str | None, others: Iterable[str]) -> list[str]:
-    """Those of other names that are spelled as one is, as `_start` is as `_limit`, and `page[number]` as `page[size]`."""
+    """Those of other names that are spelled as one is: `_start` as `_limit`, `page[number]` as `page[size]`."""
     style = _style(name or "")
     return [other for other in others if style and _style(other) == style]
 

@@ -112,3 +112,9 @@ def test_records_as_lists_of_values_are_asked_for_as_objects_or_refused(api: Fak
 def test_a_single_record_in_the_place_of_the_list_is_not_taken_for_its_lines(api: FakeApi) -> None:
     api.route("/v1/invoices", Reply(200, {"data": {"id": "a", "lines": [{"id": 1}, {"id": 2}]}}))
     assert endpoint_of(draft_of(api.url, None, KEY))["data_selector"] == "data"
+
+
+def test_lists_in_lists_without_the_names_of_columns_are_no_records(api: FakeApi) -> None:
+    api.route("/v1/invoices", Reply(200, {"data": [[{"id": 1}], [{"id": 2}]]}))
+    with pytest.raises(SourceError, match="has no list of objects"):
+        draft_of(api.url, None, KEY)

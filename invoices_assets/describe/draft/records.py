@@ -58,7 +58,9 @@ def listed(document: Any, headers: Mapping[str, str], url: str, path: str) -> Li
     if not found or (not found[0][1] and not _is_known(found[0][0], name) and len(found) > 1):
         return None
     keys, records = found[0]
-    return Listed(records, keys, document, headers, url)
+    page = Listed(records, keys, document, headers, url)
+    is_of_objects = not records or isinstance(records[0], dict)
+    return page if is_of_objects or page.has_rows else None
 
 
 def path_of(keys: Keys, document: Any) -> str:

@@ -52,6 +52,12 @@ def keyed(header: str, value: str, refusal: Reply) -> Any:
             KEY,
             {"type": "api_key", "name": "X-Auth-Token", "location": "header"},
         ),
+        (
+            Reply(401, b"No parameter 'HTTP_DOLAPIKEY' on HTTP header (and no parameter DOLAPIKEY in URL)"),
+            "dolapikey",
+            KEY,
+            {"type": "api_key", "name": "DOLAPIKEY", "location": "header"},
+        ),
     ],
 )
 def test_the_place_that_a_refusal_names_is_tried_first(

@@ -17,7 +17,7 @@ RAW = {"type": "api_key", "name": "Authorization", "location": "header"}
 _HEADER = re.compile(
     r"\b((?:X|Api|Auth|Access)-[A-Za-z-]*(?:Key|Token|Auth|Authorization)|api-?key header)\b", re.IGNORECASE
 )
-_PARAMETER = re.compile(r"\b(api_?key|access_?token|auth_?token|api_?token)\b", re.IGNORECASE)
+_PARAMETER = re.compile(r"\b(?:HTTP_)?(\w*?api_?key|access_?token|auth_?token|api_?token)\b", re.IGNORECASE)
 
 
 def in_header(name: str) -> dict[str, Any]:
@@ -56,4 +56,7 @@ def _named(refusal: ApiStatusError) -> Iterator[Auth]:
     yield from (in_header(name) for name in _HEADER.findall(said) if " " not in name)
     if re.search(r"\bbearer\b", said, re.IGNORECASE):
         yield BEARER
-    yield from (in_query(name) for name in _PARAMETER.findall(said))
+    for name in _PARAMETER.findall(said):
+        if re.search(r"\bheaders?\b", said, re.IGNORECASE):
+            yield in_header(name)
+        yield in_query(name)

@@ -27,7 +27,7 @@ def api() -> Iterator[FakeApi]:
 def draft(url: str, *options: str, key: str = SECRET, **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs it with a budget that does not slow a test down."""
     command = [sys.executable, "-m", "invoices_assets.describe", "draft", "--base-url", url, *options]
-    command += ["--requests-per-second", "1000"]
+    command += [] if "--requests-per-second" in options else ["--requests-per-second", "1000"]
     environment = {**os.environ, "INVOICES_API_KEY": key, **settings}
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
@@ -186,3 +186,11 @@ def test_fields_with_odd_names_make_no_draft_that_cannot_be_read(api: FakeApi) -
     done = draft(api.url)
     assert done.returncode == 0, done.stderr
     assert set(yaml.safe_load(done.stdout)["resources"][0]["columns"]) == {"id", "due\u2028: {x: y}\n  - date", "'@q'"}
+
+
+def test_the_budget_of_requests_holds_for_draft_and_check_together() -> None:
+    with serve(Book.of(250), contract=Contract(key=Key("header", "X-Api-Key")), key=SECRET) as server:
+        done = draft(server.url, "--requests-per-second", "10")
+        moments = [call.monotonic for call in server.requests]
+    assert done.returncode == 0, done.stderr
+    assert moments[-1] - moments[0] >= 0.7 * (len(moments) - 1) / 10

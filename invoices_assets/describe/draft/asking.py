@@ -26,6 +26,12 @@ Auth = Mapping[str, Any] | None
 """As in the YAML, `{type: bearer}`; None where no key is sent."""
 
 
+def keep_budget(api: Api) -> None:
+    """Waits before another client asks, for each has a budget of its own."""
+    if api.requests_per_second:
+        Clock().sleep(1 / api.requests_per_second)
+
+
 class TooManyRequests(RequestFailed):
     """429: whatever the API would answer now says nothing, so that no more is asked."""
 
@@ -57,8 +63,7 @@ class Asker:
     def __init__(self, api: Api, auth: Auth, before: Asker | None = None) -> None:
         if before is not None:
             before.close()
-            if api.requests_per_second and before.sent:
-                Clock().sleep(1 / api.requests_per_second)
+            keep_budget(api)
         self.api, self.auth = api, auth
         self._before = before.sent if before is not None else 0
         config = read_auth(auth)

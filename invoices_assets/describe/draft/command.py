@@ -11,6 +11,7 @@ import click
 import yaml
 
 from invoices_assets.describe.check import check_source
+from invoices_assets.describe.draft.asking import keep_budget
 from invoices_assets.describe.draft.draft import draft_source
 from invoices_assets.describe.report import as_text, is_wrong
 from invoices_assets.errors import RefreshError, SourceError
@@ -54,6 +55,7 @@ def draft(base_url: str, path: str | None, auth: str | None, requests_per_second
             click.echo(redactor.text(str(error)), err=True)
             sys.exit(UNUSABLE)
         click.echo(text, nl=False)
+        keep_budget(api)
         findings = check_source(source, api)
         click.echo(redactor.text(as_text(findings)), err=True)
         sys.exit(1 if is_wrong(findings) else 0)

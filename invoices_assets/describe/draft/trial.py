@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from invoices_assets.describe.draft.asking import TooManyRequests
+from invoices_assets.describe.draft.asking import TooManyRequests, keep_budget
 from invoices_assets.describe.draft.pages import Paging
 from invoices_assets.describe.evidence import Kept
 from invoices_assets.errors import PASSING_STATUSES, ApiStatusError, ExtractError
@@ -120,6 +120,7 @@ def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Tri
     paginator = {**paging.paginator(size), **(total if has_totals else {"total_path": None})}
     spec = spec_of(ground.config(paginator, paging.params(size))).with_auth(ground.api.secret)
     kept, swept, fault = Kept(), None, None
+    keep_budget(ground.api)
     with closing(ground.api.client(spec, _ONCE_MORE)) as http:
         asked = SweepRequest(limit=None if paging.way is None else max(size + 1, min(PAGES * size, _ENOUGH)), passes=1)
         try:

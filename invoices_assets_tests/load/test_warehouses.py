@@ -37,6 +37,25 @@ def test_rows_arrive_exactly_and_a_second_load_writes_nothing(loader: SharedLoad
     assert loader.rows("SELECT count(*) FROM {d}._dlt_loads") == [(1,)]
 
 
+@pytest.mark.parametrize("loader", KINDS, indirect=True)
+def test_a_tombstone_marks_its_row_and_the_latest_version_counts(loader: SharedLoader) -> None:
+    loader.columns |= {
+        "deleted": {"data_type": "bool", "hard_delete": True},
+        "version": {"data_type": "bigint", "dedup_sort": "desc"},
+    }
+    loader.history = True
+    loader.load(invoice(n, version=1) for n in range(5))
+    changes = [{"id": "i3", "deleted": True, "version": 2}, invoice(4, version=3), invoice(4, version=2)]
+    result = loader.load(changes, page=1, scope=Scope.PART)
+    assert (result.deleted, result.changed, result.live_rows) == (1, 1, 4)
+    assert loader.rows("SELECT id, version, deleted_at FROM {d}.invoices WHERE id > 'i2' ORDER BY id") == [
+        ("i3", 1, NOW),
+        ("i4", 3, None),
+    ]
+    present = "SELECT deleted_at FROM {d}.invoices_history WHERE id = 'i3' AND valid_to IS NULL"
+    assert loader.column(present) == [NOW]
+
+
 COLUMNS: dict[str, dict[str, Any]] = {
     "id": {"data_type": "bigint"},
     "amount": {"data_type": "decimal", "precision": 38, "scale": 9},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dlt import DagsterDltTranslator, dlt_assets
+from dagster_dlt import DagsterDltTranslator, build_dlt_asset_specs
 from dagster_dlt.translator import DltResourceTranslatorData
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
@@ -20,9 +20,10 @@ from invoices_assets.extract.partition import DateWindow
 from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import declared_schema, sentence_of
+from invoices_assets.names import SANDBOX, Names
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import refresh
-from invoices_assets.resources import SANDBOX, InvoicesApi, Warehouse
+from invoices_assets.resources import InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.resource import ResourceSpec
@@ -32,9 +33,6 @@ NO_RUN_RETRIES = "dagster/retry_on_asset_or_op_failure"
 
 MODE_TAG = "invoices/mode"
 """The tag of a job whose runs have a mode whatever their config says."""
-
-POOL = "invoices_warehouse"
-"""Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
 
 
 class Mode(Enum):
@@ -105,23 +103,23 @@ class ResourceTranslator(DagsterDltTranslator):
         )
 
 
-def build_assets(source: Source, dataset: str) -> list[dg.AssetsDefinition]:
+def build_assets(source: Source, names: Names) -> list[dg.AssetsDefinition]:
     """The assets of a source file; those of resources with a date window have monthly partitions.
 
     Parameters:
         source: what to fetch.
-        dataset: `invoicing`, or `sandbox` for the embedded one.
+        names: of the parts of its API.
     """
     windows = {name: spec.window for name, spec in source.resources.items() if spec.window is not None}
     months = _months([window.first_month for window in windows.values()]) if windows else None
     by_month = [name for name in source.resource_names if name in windows]
     others = [name for name in source.resource_names if name not in windows]
-    main, more = f"{dataset}_resources", f"{dataset}_other_resources"
+    main, more = names.main_step, names.other_step
     if source.main_resource in windows:
         groups = [(main, by_month, months), (more, others, None)]
     else:
         groups = [(main, others, None), (more, by_month, months)]
-    return [_assets_of(source, dataset, *group) for group in groups if group[1]]
+    return [_assets_of(source, names, *group) for group in groups if group[1]]
 
 
 def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
@@ -130,31 +128,36 @@ def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
 
 
 def _assets_of(
-    source: Source, dataset: str, op_name: str, names: list[str], months: dg.PartitionsDefinition | None
+    source: Source, names: Names, step: str, chosen_names: list[str], months: dg.PartitionsDefinition | None
 ) -> dg.AssetsDefinition:
-    @dlt_assets(
-        dlt_source=source.dlt_source(dataset).with_resources(*names),
-        dlt_pipeline=DeferredPipeline(dataset),
-        name=op_name,
+    dataset = names.dataset
+    specs = build_dlt_asset_specs(
+        source.dlt_source(dataset).with_resources(*chosen_names),
+        DeferredPipeline(dataset),
+        ResourceTranslator(dataset, source),
+    )
+
+    # not by `@dlt_assets`, whose resources are named by the parameters of the function
+    @dg.multi_asset(
+        name=step,
         group_name=dataset,
-        dagster_dlt_translator=ResourceTranslator(dataset, source),
+        specs=specs,
+        can_subset=True,
         partitions_def=months,
         backfill_policy=dg.BackfillPolicy.multi_run(1) if months is not None else None,
-        pool=POOL,
+        pool=names.pool,
+        required_resource_keys={names.api, names.warehouse, names.dlt},
     )
-    def resources(
-        context: dg.AssetExecutionContext,
-        config: RefreshConfig,
-        api: InvoicesApi,
-        warehouse: Warehouse,
-        dlt: InvoicesDlt,
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def resources(context: dg.AssetExecutionContext, config: RefreshConfig) -> Iterator[dg.MaterializeResult[Any]]:
+        api: InvoicesApi = getattr(context.resources, names.api)
+        warehouse: Warehouse = getattr(context.resources, names.warehouse)
+        dlt: InvoicesDlt = getattr(context.resources, names.dlt)
         if dataset == SANDBOX:
             context.log.warning(
                 "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
                 "INVOICES_API_KEY to load from a real API."
             )
-        chosen = [name for name in names if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
+        chosen = [name for name in chosen_names if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
         loaded: list[str] = []
         failed: dict[str, RefreshError] = {}
         try:

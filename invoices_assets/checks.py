@@ -6,6 +6,7 @@ import dagster as dg
 
 from invoices_assets.errors import WarehouseBusy
 from invoices_assets.load.inspect import open_rejections
+from invoices_assets.names import Names
 from invoices_assets.resources import Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
@@ -17,29 +18,31 @@ LOOK_BACK = 100
 """How many loads a check looks back for a sweep of everything."""
 
 
-def build_checks(source: Source, dataset: str) -> list[dg.AssetChecksDefinition]:
+def build_checks(source: Source, names: Names) -> list[dg.AssetChecksDefinition]:
     """The checks of each resource of a source file."""
     return [
         check
         for name in source.resource_names
         for check in (
-            _no_rejected_records(name, dataset),
-            _nothing_missed(name, dataset),
-            _complete(name, dataset),
-            _source_fits(name, dataset),
+            _no_rejected_records(name, names),
+            _nothing_missed(dg.AssetKey([names.dataset, name])),
+            _complete(dg.AssetKey([names.dataset, name])),
+            _source_fits(dg.AssetKey([names.dataset, name])),
         )
     ]
 
 
-def _no_rejected_records(name: str, dataset: str) -> dg.AssetChecksDefinition:
-    table = normalized(name)
+def _no_rejected_records(name: str, names: Names) -> dg.AssetChecksDefinition:
+    dataset, table = names.dataset, normalized(name)
 
     @dg.asset_check(
         asset=dg.AssetKey([dataset, name]),
         name="no_rejected_records",
         description=f"Every record that the API sent is in the table; the others are in `{table}_rejected`.",
+        required_resource_keys={names.warehouse},
     )
-    def no_rejected_records(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+    def no_rejected_records(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        warehouse: Warehouse = getattr(context.resources, names.warehouse)
         try:
             rejected = open_rejections(warehouse.settings(dataset), table, context.log.warning)
         except WarehouseBusy as error:
@@ -56,9 +59,7 @@ def _no_rejected_records(name: str, dataset: str) -> dg.AssetChecksDefinition:
     return no_rejected_records
 
 
-def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
-    key = dg.AssetKey([dataset, name])
-
+def _nothing_missed(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
         name=NOTHING_MISSED,
@@ -75,9 +76,7 @@ def _nothing_missed(name: str, dataset: str) -> dg.AssetChecksDefinition:
     return nothing_missed_by_incremental
 
 
-def _complete(name: str, dataset: str) -> dg.AssetChecksDefinition:
-    key = dg.AssetKey([dataset, name])
-
+def _complete(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
         name=COMPLETE,
@@ -96,9 +95,7 @@ def _complete(name: str, dataset: str) -> dg.AssetChecksDefinition:
     return complete
 
 
-def _source_fits(name: str, dataset: str) -> dg.AssetChecksDefinition:
-    key = dg.AssetKey([dataset, name])
-
+def _source_fits(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
         name=SOURCE_FITS,

@@ -21,6 +21,7 @@ from invoices_assets.extract.http.origins import is_address
 from invoices_assets.load.settings import Hints, WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.working_folder import working_folder
+from invoices_assets.names import INVOICING, SANDBOX, Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.redaction.values import is_ordinary
 from invoices_assets.source.file import DEFAULT_SOURCE, Source, read_source
@@ -32,14 +33,9 @@ DESTINATION = "INVOICES_DESTINATION"
 DUCKDB_PATH = "INVOICES_DUCKDB_PATH"
 WORK_DIR = "INVOICES_WORK_DIR"
 
-SANDBOX = "sandbox"
-"""The dataset of invented rows, in a file of its own: `sandbox` rows never mix with real ones."""
-
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
-
-RECONCILE = "reconcile_invoices"
 
 
 def is_sandbox() -> bool:
@@ -49,7 +45,7 @@ def is_sandbox() -> bool:
 
 def dataset_name() -> str:
     """The dataset, which is also the first part of the asset keys."""
-    return SANDBOX if is_sandbox() else "invoicing"
+    return SANDBOX if is_sandbox() else INVOICING
 
 
 def configured_source() -> Source:
@@ -64,10 +60,14 @@ def configured_source() -> Source:
         raise click.ClickException(str(error)) from None
 
 
-def accepting_deletions(dataset: str) -> str:
-    """The command that marks what the API no longer has as deleted, however much that is; its config is JSON."""
-    config = json.dumps({"ops": {f"{dataset}_resources": {"config": {"max_deleted_share": 1.0}}}})
-    return f"echo '{config}' | dagster job execute -m invoices_assets.definitions -j {RECONCILE} -c /dev/stdin"
+def accepting_deletions(names: Names) -> str:
+    """How to mark what the API no longer has as deleted, however much that is; the config is JSON."""
+    config = json.dumps({"ops": {names.main_step: {"config": {"max_deleted_share": 1.0}}}})
+    if names.dataset not in (INVOICING, SANDBOX):
+        return f"launch `{names.reconcile}` with the config `{config}`"
+    return (
+        f"run `echo '{config}' | dagster job execute -m invoices_assets.definitions -j {names.reconcile} -c /dev/stdin`"
+    )
 
 
 class EnvironmentVariable(dg.Config):
@@ -194,7 +194,8 @@ class Warehouse(dg.ConfigurableResource):
 
     def settings(self, dataset: str) -> WarehouseSettings:
         """The settings of a load into a dataset; rows of the sandbox go to a file of their own."""
-        hints = Hints(DUCKDB_PATH, RECONCILE, f"run `{accepting_deletions(dataset)}`", WORK_DIR)
+        names = Names(dataset)
+        hints = Hints(DUCKDB_PATH, names.reconcile, accepting_deletions(names), WORK_DIR)
         limits: Any = {"memory_limit": self.memory_limit, "turn_seconds": self.lock_limit_seconds, "hints": hints}
         if dataset == SANDBOX:
             return WarehouseSettings(dataset, duckdb_path=SANDBOX_PATH, **limits)

@@ -14,8 +14,8 @@ from dagster import DagsterRunStatus
 
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult, probe
-from invoices_assets.jobs import RECONCILE, REFRESH
 from invoices_assets.metadata import NO_CURSOR
+from invoices_assets.names import Names
 from invoices_assets.resources import InvoicesApi
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
@@ -37,20 +37,25 @@ _UNDER_WAY = [
 ]
 
 
-def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
-    """`invoices_changed_sensor`: one request per tick, and a run only when something changed."""
+def build_sensor(source: Source, names: Names, job: Any, api: InvoicesApi) -> dg.SensorDefinition:
+    """`invoices_changed_sensor`: one request per tick, and a run only when something changed.
+
+    Parameters:
+        job: that refreshes.
+        api: what is asked; Dagster resolves an `EnvVar` for runs only, so it has none.
+    """
     watched = source.main_resource
-    key = dg.AssetKey([dataset, watched])
+    key = dg.AssetKey([names.dataset, watched])
 
     @dg.sensor(
-        name="invoices_changed_sensor",
+        name=names.sensor,
         job=job,
         minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
         description=f"Asks the API once per tick whether `{watched}` changed since they were last loaded.",
     )
     def invoices_changed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         memory = Memory.read(context.cursor)
-        if run_id := _run_under_way(context.instance, key):
+        if run_id := _run_under_way(context.instance, key, names):
             return dg.SkipReason(f"Run {run_id} is under way.")
         if memory.run_key is not None and not _succeeded(context.instance, memory.run_key):
             return _skipped(memory.run_failed(), "The run that was asked for has failed; asking again later.")
@@ -58,8 +63,7 @@ def build_sensor(source: Source, dataset: str, job: Any) -> dg.SensorDefinition:
             return dg.SkipReason(f"Backing off for another {memory.not_before - now():.0f} s.")
         loaded, cursor = _last_load(context.instance, key)
         try:
-            # Dagster resolves an EnvVar for runs only, so this one is left empty
-            with InvoicesApi().connect(dataset) as connection:
+            with api.connect(names.dataset) as connection:
                 spec = connection.resources(source)[watched]
                 seen = probe(connection, spec, _as_it_came(spec, cursor))
         except Exception as error:
@@ -140,10 +144,10 @@ def _skipped(memory: Memory, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=memory.written())
 
 
-def _run_under_way(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+def _run_under_way(instance: dg.DagsterInstance, key: dg.AssetKey, names: Names) -> str | None:
     """A run of either job that is queued or under way, or one that somebody started from the asset's page."""
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
-        if run.job_name in (REFRESH, RECONCILE) or key in (run.asset_selection or ()):
+        if run.job_name in (names.refresh, names.reconcile) or key in (run.asset_selection or ()):
             return run.run_id
     return None
 

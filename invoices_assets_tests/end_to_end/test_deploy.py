@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from invoices_assets import resources
-from invoices_assets.assets import POOL
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.names import INVOICING, Names
 from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.support.machines import DEPLOY, compose
 from invoices_assets_tests.support.warehouses import execute, postgres_server
@@ -20,6 +20,8 @@ from invoices_assets_tests.support.warehouses import execute, postgres_server
 MODULE = "invoices_assets.definitions"
 SETTINGS = {getattr(resources, name) for name in ("BASE_URL", "API_KEY", "SOURCE", "DESTINATION", "WORK_DIR")}
 VARIABLE = re.compile(r"\$\{(\w+)(?::\?|:-(\w*))\}")
+
+POOL = Names(INVOICING).pool
 
 
 def read(name: str) -> Any:

@@ -1,6 +1,6 @@
 """The assets: each resource of the source file, through Dagster's dlt integration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -80,8 +80,9 @@ class RefreshConfig(dg.Config):
 class ResourceTranslator(DagsterDltTranslator):
     """Names and describes the asset of a resource; its key begins with the dataset."""
 
-    def __init__(self, dataset: str, source: Source) -> None:
+    def __init__(self, dataset: str, source: Source, owners: Sequence[str], tags: Mapping[str, str]) -> None:
         super().__init__()
+        self._owners, self._tags = list(owners), {"source": dataset, **tags}
         self._dataset = dataset
         self._specs = source.resources
 
@@ -93,9 +94,9 @@ class ResourceTranslator(DagsterDltTranslator):
             deps=[dg.AssetKey([self._dataset, spec.parent])] if spec.parent else [],
             description=about
             + (spec.description or f"`{spec.name}` of the invoicing API (`{spec.path}`), complete and exact."),
-            owners=["team:finance-data"],
+            owners=self._owners,
             kinds={"dlt", "duckdb", "rest"},
-            tags={"source": self._dataset},
+            tags=self._tags,
             metadata={
                 "dagster/column_schema": declared_schema(spec.columns),
                 "primary_key": ", ".join(spec.primary_key),
@@ -103,12 +104,15 @@ class ResourceTranslator(DagsterDltTranslator):
         )
 
 
-def build_assets(source: Source, names: Names) -> list[dg.AssetsDefinition]:
+def build_assets(
+    source: Source, names: Names, owners: Sequence[str] = (), tags: Mapping[str, str] | None = None
+) -> list[dg.AssetsDefinition]:
     """The assets of a source file; those of resources with a date window have monthly partitions.
 
     Parameters:
         source: what to fetch.
         names: of the parts of its API.
+        owners, tags: of the assets.
     """
     windows = {name: spec.window for name, spec in source.resources.items() if spec.window is not None}
     months = _months([window.first_month for window in windows.values()]) if windows else None
@@ -119,7 +123,8 @@ def build_assets(source: Source, names: Names) -> list[dg.AssetsDefinition]:
         groups = [(main, by_month, months), (more, others, None)]
     else:
         groups = [(main, others, None), (more, by_month, months)]
-    return [_assets_of(source, names, *group) for group in groups if group[1]]
+    translator = ResourceTranslator(names.dataset, source, owners, tags or {})
+    return [_assets_of(source, names, translator, *group) for group in groups if group[1]]
 
 
 def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
@@ -128,13 +133,16 @@ def _months(first_months: list[str]) -> dg.MonthlyPartitionsDefinition:
 
 
 def _assets_of(
-    source: Source, names: Names, step: str, chosen_names: list[str], months: dg.PartitionsDefinition | None
+    source: Source,
+    names: Names,
+    translator: ResourceTranslator,
+    step: str,
+    members: list[str],
+    months: dg.PartitionsDefinition | None,
 ) -> dg.AssetsDefinition:
     dataset = names.dataset
     specs = build_dlt_asset_specs(
-        source.dlt_source(dataset).with_resources(*chosen_names),
-        DeferredPipeline(dataset),
-        ResourceTranslator(dataset, source),
+        source.dlt_source(dataset).with_resources(*members), DeferredPipeline(dataset), translator
     )
 
     # not by `@dlt_assets`, whose resources are named by the parameters of the function
@@ -157,7 +165,7 @@ def _assets_of(
                 "The source is the embedded sandbox: these rows are invented. Set INVOICES_API_BASE_URL and "
                 "INVOICES_API_KEY to load from a real API."
             )
-        chosen = [name for name in chosen_names if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
+        chosen = [name for name in members if dg.AssetKey([dataset, name]) in context.selected_asset_keys]
         loaded: list[str] = []
         failed: dict[str, RefreshError] = {}
         try:

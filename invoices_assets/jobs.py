@@ -35,6 +35,7 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition], names: Names) -> list[Any]
             names.refresh,
             selection - missed,
             description="Loads what changed since the last complete refresh.",
+            executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
             names.reconcile,
@@ -42,15 +43,23 @@ def build_jobs(assets: Sequence[dg.AssetsDefinition], names: Names) -> list[Any]
             description="Reads everything again; finds late changes, and marks what the API no longer has.",
             # not as config: what somebody enters in the launchpad takes its place as a whole
             tags={MODE_TAG: "reconcile"},
+            executor_def=dg.in_process_executor,
         ),
         _maintenance(names),
     ]
 
 
-def build_schedules(jobs: list[Any], names: Names) -> list[dg.ScheduleDefinition]:
-    """Hourly refresh, weekly reconciliation and weekly upkeep after it; stopped until somebody starts them."""
-    times = {names.refresh: "0 * * * *", names.reconcile: "0 3 * * 0", names.maintain: "0 6 * * 0"}
-    return [dg.ScheduleDefinition(name=f"{job.name}_schedule", job=job, cron_schedule=times[job.name]) for job in jobs]
+def build_schedules(jobs: list[Any], times: Sequence[str | None]) -> list[dg.ScheduleDefinition]:
+    """The schedules of jobs, stopped until somebody starts them.
+
+    Parameters:
+        times: of each job, as cron writes it; None for no schedule.
+    """
+    return [
+        dg.ScheduleDefinition(name=f"{job.name}_schedule", job=job, cron_schedule=time)
+        for job, time in zip(jobs, times, strict=True)
+        if time
+    ]
 
 
 def _maintenance(names: Names) -> dg.JobDefinition:
@@ -72,6 +81,7 @@ def _maintenance(names: Names) -> dg.JobDefinition:
 
     @dg.job(
         name=names.maintain,
+        executor_def=dg.in_process_executor,
         description="Merges small files of a lake and drops its former states; checkpoints a DuckDB file, vacuums "
         "PostgreSQL. The rows stay as they are.",
     )

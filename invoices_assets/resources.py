@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, create_model
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
@@ -35,6 +35,7 @@ WORK_DIR = "INVOICES_WORK_DIR"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
+_Resource = TypeVar("_Resource", bound=dg.ConfigurableResource)
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 
@@ -144,6 +145,8 @@ class InvoicesApi(dg.ConfigurableResource):
         """
         base_url = self.base_url or os.environ.get(BASE_URL)
         secret, variable = self.api_key.read(), self.api_key.env
+        if dataset not in (INVOICING, SANDBOX) and not secret:
+            raise SourceError(f"{variable} is not set: it must hold the key of `{dataset}`.")
         if base_url and not secret:
             raise SourceError(f"{variable} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
         if secret and not base_url:
@@ -178,6 +181,20 @@ class InvoicesApi(dg.ConfigurableResource):
                 limits,
                 has_fixed_address=has_fixed_address,
             )
+
+
+def with_defaults(kind: type[_Resource], **values: Any) -> _Resource:
+    """A resource whose fields keep these values where run config sets others.
+
+    Run config takes the place of all that an instance was made with, so that a run that sets one field of it would
+    look for the rest in the environment, where another API may be.
+    """
+    fields = kind.model_fields
+    own: Any = {
+        name: (fields[name].annotation, Field(default=value, description=fields[name].description))
+        for name, value in values.items()
+    }
+    return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **own)()
 
 
 class Warehouse(dg.ConfigurableResource):

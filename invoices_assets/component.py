@@ -23,6 +23,7 @@ from invoices_assets.resources import (
     dataset_name,
     with_defaults,
 )
+from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
 from invoices_assets.source.file import read_source
 
@@ -31,6 +32,7 @@ UPKEEP = "0 6 * * 0"
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
 
 
+@dg.scaffold_with(InvoicesScaffolder)
 class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     """The invoices of one API: its assets, checks, jobs, schedules, sensor and resources, all named after it.
 

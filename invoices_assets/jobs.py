@@ -63,7 +63,7 @@ def build_schedules(jobs: list[Any], times: Sequence[str | None]) -> list[dg.Sch
 
 
 def _maintenance(names: Names) -> dg.JobDefinition:
-    @dg.op(pool=names.pool, required_resource_keys={names.warehouse})
+    @dg.op(name=names.upkeep_step, pool=names.pool, required_resource_keys={names.warehouse})
     def upkeep(context: dg.OpExecutionContext, config: MaintenanceConfig) -> None:
         warehouse: Warehouse = getattr(context.resources, names.warehouse)
         redactor = Redactor()

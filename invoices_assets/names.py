@@ -73,5 +73,10 @@ class Names:
         """The step of those resources that have partitions where the invoices have none, or the other way round."""
         return f"{self.dataset}_other_resources"
 
+    @property
+    def upkeep_step(self) -> str:
+        """The step of the job that keeps the warehouse in order."""
+        return self._own("upkeep")
+
     def _own(self, name: str) -> str:
         return name if self.dataset in (INVOICING, SANDBOX) else f"{self.dataset}_{name}"

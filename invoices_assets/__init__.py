@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["InvoicesComponent"]
+__all__ = ["AllInvoicesComponent", "InvoicesComponent"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from invoices_assets.all_invoices import KEYS, UnitedApi, build_all_invoices
 from invoices_assets.assets import build_assets
 from invoices_assets.checks import build_checks
 from invoices_assets.dlt_resource import InvoicesDlt
@@ -26,6 +28,7 @@ from invoices_assets.resources import (
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
 from invoices_assets.source.file import read_source
+from invoices_assets.source.naming import normalized
 
 UPKEEP = "0 6 * * 0"
 """When a warehouse is kept in order: each week, after the reconciliation."""
@@ -76,19 +79,35 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         """The one API that the environment names, or the embedded sandbox."""
         return cls(name=dataset_name(), source=str(configured_source().path.absolute()))
 
-    def build_defs(self, context: dg.ComponentLoadContext | None) -> dg.Definitions:
-        """All that Dagster needs to load this API.
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> InvoicesComponent:
+        """The component of a `defs.yaml`, whose source file is beside it."""
+        return super().load(attributes, context).beside(context.path)
 
-        Parameters:
-            context: knows the folder of the `defs.yaml`; None where `source` is an absolute path.
+    def beside(self, folder: Path) -> InvoicesComponent:
+        """The same, with the source file in a folder."""
+        return self.model_copy(update={"source": str((folder / self.source).absolute())})
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """All that Dagster needs to load this API.
 
         Raises:
             SourceError: the source file cannot be used.
         """
-        source = read_source(Path(self.source) if context is None else context.path / self.source)
-        names = Names(self.name)
+        return self.definitions(followed=_has_all_invoices(context))
+
+    def definitions(self, *, followed: bool = False) -> dg.Definitions:
+        """The same, without a `defs.yaml`.
+
+        Parameters:
+            followed: whether `all_invoices` follows each load.
+
+        Raises:
+            SourceError: the source file cannot be used.
+        """
+        source, names = read_source(Path(self.source)), self.names
         assets = build_assets(source, names, owners=self.owners, tags=self.tags)
-        jobs = build_jobs(assets, names)
+        jobs = build_jobs(assets, names, KEYS if followed else ())
         return dg.Definitions(
             assets=assets,
             asset_checks=build_checks(source, names),
@@ -101,6 +120,17 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
                 names.dlt: InvoicesDlt(),
             },
         )
+
+    @property
+    def names(self) -> Names:
+        """The names of its parts."""
+        return Names(self.name)
+
+    @property
+    def united(self) -> UnitedApi:
+        """What takes part in `all_invoices`."""
+        main = read_source(Path(self.source)).main_resource
+        return UnitedApi(self.names, main, normalized(main))
 
     def _api(self, *, of_runs: bool = False) -> InvoicesApi:
         """What is asked.
@@ -121,3 +151,26 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     @property
     def _warehouse(self) -> Warehouse:
         return with_defaults(Warehouse, destination=self.destination, duckdb_path=self.duckdb_path)
+
+
+class AllInvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
+    """The assets `all_invoices` and `receivables`, over all APIs of the project that are an `InvoicesComponent`.
+
+    In a `defs.yaml`:
+
+        type: invoices_assets.AllInvoicesComponent
+    """
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Both assets; nothing where the project has no API yet."""
+        apis = context.component_tree.get_all_components(of_type=InvoicesComponent)
+        return all_invoices_of(apis)
+
+
+def all_invoices_of(apis: Sequence[InvoicesComponent]) -> dg.Definitions:
+    """The assets `all_invoices` and `receivables` over some APIs."""
+    return dg.Definitions(assets=[build_all_invoices([api.united for api in apis])] if apis else [])
+
+
+def _has_all_invoices(context: dg.ComponentLoadContext) -> bool:
+    return bool(context.component_tree.get_all_components(of_type=AllInvoicesComponent))

@@ -24,10 +24,17 @@ class MaintenanceConfig(dg.Config):
     )
 
 
-def build_jobs(assets: Sequence[dg.AssetsDefinition], names: Names) -> list[Any]:
-    """`refresh_invoices` (what changed), `reconcile_invoices` (everything, marks deletions), `maintain_warehouse`."""
+def build_jobs(
+    assets: Sequence[dg.AssetsDefinition], names: Names, followed_by: Sequence[dg.AssetKey] = ()
+) -> list[Any]:
+    """`refresh_invoices` (what changed), `reconcile_invoices` (everything, marks deletions), `maintain_warehouse`.
+
+    Parameters:
+        assets: of one API.
+        followed_by: assets that are made anew after each load.
+    """
     keys = [key for each in assets for key in each.keys]
-    selection = dg.AssetSelection.assets(*keys)
+    selection = dg.AssetSelection.assets(*keys, *followed_by)
     # a refresh cannot tell what refreshes miss; what the last complete sweep found stays in sight
     missed = dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NOTHING_MISSED) for key in keys))
     return [

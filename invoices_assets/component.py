@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import click
 import dagster as dg
-from pydantic import BaseModel, Field, model_validator
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from invoices_assets.all_invoices import KEYS, UnitedApi, build_all_invoices
 from invoices_assets.assets import build_assets
 from invoices_assets.checks import build_checks
 from invoices_assets.dlt_resource import InvoicesDlt
+from invoices_assets.errors import SourceError
 from invoices_assets.jobs import build_jobs, build_schedules
 from invoices_assets.names import INVOICING, SANDBOX, Names
 from invoices_assets.resources import (
     API_KEY,
+    APIS,
     EnvironmentVariable,
     InvoicesApi,
     Warehouse,
     configured_source,
     dataset_name,
+    is_sandbox,
     with_defaults,
 )
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
-from invoices_assets.source.file import read_source
+from invoices_assets.source.file import Source, read_source
 from invoices_assets.source.naming import normalized
 
+_TYPE = "invoices_assets.InvoicesComponent"
 UPKEEP = "0 6 * * 0"
 """When a warehouse is kept in order: each week, after the reconciliation."""
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
@@ -105,7 +113,7 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         Raises:
             SourceError: the source file cannot be used.
         """
-        source, names = read_source(Path(self.source)), self.names
+        source, names = self.described, self.names
         assets = build_assets(source, names, owners=self.owners, tags=self.tags)
         jobs = build_jobs(assets, names, KEYS if followed else ())
         return dg.Definitions(
@@ -121,6 +129,15 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
             },
         )
 
+    @cached_property
+    def described(self) -> Source:
+        """What its source file says.
+
+        Raises:
+            SourceError: it cannot be used.
+        """
+        return read_source(Path(self.source))
+
     @property
     def names(self) -> Names:
         """The names of its parts."""
@@ -129,7 +146,7 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     @property
     def united(self) -> UnitedApi:
         """What takes part in `all_invoices`."""
-        main = read_source(Path(self.source)).main_resource
+        main = self.described.main_resource
         return UnitedApi(self.names, main, normalized(main))
 
     def _api(self, *, of_runs: bool = False) -> InvoicesApi:
@@ -174,3 +191,61 @@ def all_invoices_of(apis: Sequence[InvoicesComponent]) -> dg.Definitions:
 
 def _has_all_invoices(context: dg.ComponentLoadContext) -> bool:
     return bool(context.component_tree.get_all_components(of_type=AllInvoicesComponent))
+
+
+def configured_components() -> list[InvoicesComponent]:
+    """The APIs that the environment names: those of a folder of YAML files, and the one of two variables.
+
+    Raises:
+        ClickException: a file cannot be used; Dagster's command line prints its sentence, and no frames.
+    """
+    folder = os.environ.get(APIS)
+    if not folder:
+        return [InvoicesComponent.from_environment()]
+    found = components_in(Path(folder))
+    return found if is_sandbox() else [InvoicesComponent.from_environment(), *found]
+
+
+def components_in(folder: Path) -> list[InvoicesComponent]:
+    """The components of a folder and those below it, in the order of the paths of their files.
+
+    Parameters:
+        folder: with YAML files as `dg scaffold` writes them; a file with `resources` is a source file, and passed over.
+
+    Raises:
+        ClickException: one of them cannot be used, or there is none.
+    """
+    found: dict[str, Path] = {}
+    components = []
+    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
+        component = _component_of(path)
+        if component is not None:
+            other = found.setdefault(component.name, path)
+            if other != path:
+                raise click.ClickException(f"{other} and {path} both have `name: {component.name}`.")
+            components.append(component)
+    if not components:
+        raise click.ClickException(f"{APIS} names {folder}, where no YAML file has `type: {_TYPE}`.")
+    return components
+
+
+def _component_of(path: Path) -> InvoicesComponent | None:
+    """The component of a YAML file; None where it is a source file."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("type") != _TYPE:
+            if isinstance(content, dict) and "resources" in content:
+                return None
+            raise ValueError(f"it has no `type: {_TYPE}`")
+        attributes = yaml.safe_dump(content.get("attributes") or {})
+        component: InvoicesComponent = InvoicesComponent.resolve_from_yaml(attributes)
+        component = component.beside(path.parent)
+        _ = component.described  # read now, so that it is refused now
+        return component
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        raise click.ClickException(f"{path} cannot be used: {where and f'`{where}`: '}{said}.") from None
+    except (SourceError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
+        raise click.ClickException(f"{path} cannot be used: {' '.join(str(error).split())}") from None

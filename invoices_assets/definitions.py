@@ -2,10 +2,14 @@
 
 import dagster as dg
 
-from invoices_assets.component import InvoicesComponent
+from invoices_assets.component import all_invoices_of, configured_components
+
+_apis = configured_components()
+_is_one = len(_apis) == 1
 
 defs = dg.Definitions.merge(
-    InvoicesComponent.from_environment().definitions(),
+    *(api.definitions(followed=not _is_one) for api in _apis),
+    all_invoices_of([] if _is_one else _apis),
     # for what is materialized from an asset's page: a process for each step costs more than the step
     dg.Definitions(executor=dg.in_process_executor),
 )

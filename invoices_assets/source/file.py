@@ -46,9 +46,13 @@ class Source:
         Raises:
             SourceError: dlt does not accept the configuration; its complaint is in the message.
         """
+        return self._dlt_source.clone(with_name=name)
+
+    @cached_property
+    def _dlt_source(self) -> Any:
         try:
             config: Any = as_dlt_takes(self.config)
-            return rest_api_source(config, name=name)
+            return rest_api_source(config)
         except Exception as error:
             raise self._refusal(error) from None
 
@@ -122,8 +126,7 @@ def read_source(path: Path) -> Source:
     if not isinstance(config, dict) or not isinstance(config.get("resources"), list) or not config["resources"]:
         raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
     source = Source(path, config)
-    source.dlt_source("check")
-    _ = source.resources  # parsed now, so that it is refused now
+    _ = source._dlt_source, source.resources  # parsed now, so that it is refused now
     if not source.resource_names:
         raise SourceError(f"The source file {path} has `selected: false` on each of its resources.")
     return source

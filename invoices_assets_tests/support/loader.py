@@ -54,6 +54,7 @@ class Loader:
         key: the one it is asked with.
         clock: by which it waits.
         has_fixed_address: False lets the API move to another port.
+        dataset: its tables in the warehouse.
     """
 
     folder: Path
@@ -63,10 +64,11 @@ class Loader:
     key: str = SANDBOX_KEY
     clock: FakeClock = field(default_factory=FakeClock)
     has_fixed_address: bool = True
+    dataset: str = "invoicing"
     settings: WarehouseSettings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settings = WarehouseSettings("invoicing", duckdb_path=self.folder / "invoices.duckdb")
+        self.settings = WarehouseSettings(self.dataset, duckdb_path=self.folder / "invoices.duckdb")
 
     def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
         """Runs `refresh` on `invoices`; `request` has further fields of `RefreshRequest`."""
@@ -108,7 +110,7 @@ class Loader:
         connection = duckdb.connect()
         try:
             connection.execute(f"ATTACH '{self.settings.path}' AS warehouse (READ_ONLY)")
-            connection.execute("SET search_path = 'warehouse.invoicing'")
+            connection.execute(f"SET search_path = 'warehouse.{self.dataset}'")
             connection.execute("SET TimeZone = 'UTC'")
             return connection.execute(sql).fetchall()
         finally:

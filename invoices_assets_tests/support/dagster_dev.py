@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,10 +43,12 @@ class Dev:
     Parameters:
         url: of the webserver.
         log: everything that its processes wrote.
+        repository: whose jobs are launched, as GraphQL names it.
     """
 
     url: str
     log: Path
+    repository: Mapping[str, str] = field(default_factory=lambda: REPOSITORY)
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a GraphQL query with one field, which must not be an error."""
@@ -58,7 +60,7 @@ class Dev:
 
     def asked_to_launch(self, job: str, config: dict[str, Any]) -> Any:
         """What Dagster answers to the UI's launchpad."""
-        params = {"selector": REPOSITORY | {"jobName": job}, "mode": "default", "runConfigData": config}
+        params = {"selector": {**self.repository, "jobName": job}, "mode": "default", "runConfigData": config}
         return self.ask(LAUNCH, params=params)
 
     def launch(self, job: str) -> str:
@@ -135,19 +137,38 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
         folder: an empty one, where its processes run and Dagster keeps its history.
         environment: further variables.
     """
+    (folder / "quick.py").write_text(QUICK)
+    (folder / "quick.yaml").write_text(QUICK_WORKSPACE)
+    workspaces = ["-w", str(PROJECT / "workspace.yaml"), "-w", str(folder / "quick.yaml")]
+    with _running([sys.executable, "-m", "dagster", "dev", *workspaces], folder, environment) as dev:
+        yield dev
+
+
+@contextmanager
+def dg_dev(project: Path, location: str, **environment: str) -> Iterator[Dev]:
+    """Runs `dg dev` in a project that was made with `create-dagster`, and ends all its processes.
+
+    Parameters:
+        project: its folder; Dagster keeps its history there.
+        location: the name of its code location.
+    """
+    command = [str(Path(sys.executable).with_name("dg")), "dev"]
+    with _running(command, project, environment) as dev:
+        yield replace(dev, repository={"repositoryLocationName": location, "repositoryName": "__repository__"})
+
+
+@contextmanager
+def _running(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[Dev]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     home = folder / "dagster_home"
     home.mkdir()
-    (folder / "quick.py").write_text(QUICK)
-    (folder / "quick.yaml").write_text(QUICK_WORKSPACE)
-    workspaces = ["-w", str(PROJECT / "workspace.yaml"), "-w", str(folder / "quick.yaml")]
     with (folder / "dagster_dev.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", *workspaces, "-h", "127.0.0.1", "-p", str(port)],
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=folder,
-            env=_environment(home) | environment,
+            env={**_environment(home), **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

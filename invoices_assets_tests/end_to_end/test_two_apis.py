@@ -65,7 +65,8 @@ def test_a_new_project_scaffolds_two_apis_and_loads_them(tmp_path: Path) -> None
         scaffold = ("dg", "scaffold", "defs")
         component = "invoices_assets.InvoicesComponent"
         run(project, *scaffold, component, "north", "--base-url", one.url)
-        run(project, *scaffold, component, "south", "--base-url", two.url, "--path", "/api/bills")
+        drafted = ("--path", "/api/bills", "--draft")
+        run(project, *scaffold, component, "south", "--base-url", two.url, *drafted, **KEYS)
         run(project, *scaffold, "invoices_assets.AllInvoicesComponent", "all_invoices")
         run(project, "dg", "check", "defs")
         assert "south/invoices" in run(project, "dg", "list", "defs", "--json")

@@ -111,7 +111,7 @@ def test_loading_reads_nothing_of_the_project_but_the_source_file(empty: dict[st
 
 
 def test_loading_looks_at_no_variable_but_those_that_name_the_apis(empty: dict[str, Any]) -> None:
-    assert empty["variables"] == ["INVOICES_API_BASE_URL", "INVOICES_APIS", "INVOICES_SOURCE"]
+    assert empty["variables"] == ["INVOICES_APIS", "INVOICES_API_BASE_URL", "INVOICES_SOURCE"]
 
 
 def test_loading_for_a_real_api_reads_no_secret_and_touches_nothing_either(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_new_project_scaffolds_two_apis_and_loads_them(tmp_path: Path) -> None
         scaffold = ("dg", "scaffold", "defs")
         component = "invoices_assets.InvoicesComponent"
         run(project, *scaffold, component, "north", "--base-url", one.url)
-        drafted = ("--path", "/api/bills", "--draft")
+        drafted = ("--path", "/api/bills", "--draft", "true")
         run(project, *scaffold, component, "south", "--base-url", two.url, *drafted, **KEYS)
         run(project, *scaffold, "invoices_assets.AllInvoicesComponent", "all_invoices")
         run(project, "dg", "check", "defs")

@@ -24,8 +24,8 @@ PROJECT = Path(__file__).parent.parent
 STRICT = "INVOICES_TESTS_STRICT"
 ANOTHER_DUCKDB = "see constraints-scale.txt"
 """Ends the reason of a skip where the extensions of this DuckDB are not on PyPI."""
-SERVERS = "it comes with the extra `servers`"
-"""Ends the reason of a skip where the servers that nobody here wrote are not installed."""
+EXTRA = "it comes with the extra"
+"""In the reason of a skip where the servers that nobody here wrote, or `dg`, are not installed."""
 
 _AnyReport = TypeVar("_AnyReport", pytest.TestReport, pytest.CollectReport)
 
@@ -115,10 +115,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def _strict(report: _AnyReport) -> _AnyReport:
     """Where INVOICES_TESTS_STRICT is set, all that a test can need is installed, so a skip is a failure.
 
-    Its value `servers` says that those are, too.
+    Its value `extras` says that the extras `servers` and `dg` are, too.
     """
     strict = os.environ.get(STRICT, "0") not in ("", "0")
-    elsewhere = [ANOTHER_DUCKDB, *([SERVERS] if os.environ.get(STRICT) != "servers" else [])]
+    elsewhere = [ANOTHER_DUCKDB, *([EXTRA] if os.environ.get(STRICT) != "extras" else [])]
     if strict and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         if any(sentence in str(reason) for sentence in elsewhere):

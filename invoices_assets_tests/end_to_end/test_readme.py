@@ -55,4 +55,5 @@ def test_the_settings_written_about_are_those_that_exist(name: str) -> None:
         resources.DESTINATION,
         resources.DUCKDB_PATH,
         resources.WORK_DIR,
+        *([resources.APIS] if name == "README.md" else []),
     }

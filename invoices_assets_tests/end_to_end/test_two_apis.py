@@ -14,13 +14,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from invoices_assets_tests.conftest import PROJECT
+from invoices_assets_tests.conftest import EXTRA, PROJECT
 from invoices_assets_tests.support.dagster_dev import dg_dev
 from invoices_assets_tests.vendor import Book, Contract, Filter, serve
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("dagster_dg_cli") is None or importlib.util.find_spec("create_dagster") is None,
-    reason="dg and create-dagster are not installed: the extra `dg`",
+    reason=f"dg is not installed: {EXTRA} `dg`",
 )
 KEYS = {"NORTH_API_KEY": "k3y-of-the-north-1", "SOUTH_API_KEY": "k3y-of-the-south-2"}
 

@@ -20,7 +20,7 @@ from invoices_assets.describe.finding import Verdict
 from invoices_assets.extract.api import Api
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import read_source
-from invoices_assets_tests.conftest import PROJECT, SERVERS
+from invoices_assets_tests.conftest import EXTRA, PROJECT
 from invoices_assets_tests.support.warehouses import free_port
 
 EXAMPLES = PROJECT / "examples"
@@ -50,7 +50,7 @@ def running(package: str, command: Sequence[str], folder: Path, ready: str) -> I
         ready: a path that is answered once it serves, also with an error of the client.
     """
     if find_spec(package) is None:
-        pytest.skip(f"{package} is not installed: {SERVERS}")
+        pytest.skip(f"{package} is not installed: {EXTRA} `servers`")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("wb") as log:

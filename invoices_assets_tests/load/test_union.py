@@ -1,0 +1,26 @@
+"""`all_invoices` in every kind of shared warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from invoices_assets.load.union import Member, unite
+from invoices_assets_tests.support.load_helpers import invoice
+from invoices_assets_tests.support.warehouses import KINDS, SharedLoader
+
+
+@pytest.mark.parametrize("loader", KINDS, indirect=True)
+def test_it_is_made_and_made_anew(loader: SharedLoader, tmp_path: Path) -> None:
+    schema = "public" if loader.kind == "postgres" else "main"
+    settings, members = replace(loader.settings, dataset=schema), [Member(loader.dataset, "invoices")]
+    loader.load(invoice(n) for n in range(3))
+    unite(settings, members, tmp_path)
+    loader.load(invoice(n) for n in range(5))
+    done = unite(settings, members, tmp_path)
+    assert done.rows["all_invoices"] == 5
+    rows = loader.rows(f'SELECT source, count(*), sum(total) FROM warehouse."{schema}".all_invoices GROUP BY source')
+    assert rows == [(loader.dataset, 5, sum(Decimal(n) + Decimal("0.1") for n in range(5)))]

@@ -75,6 +75,7 @@ def test_a_server_at_rest_is_read_exactly_or_not_at_all(
 @pytest.mark.parametrize("total_path", ["total", None])
 @QUICK
 @example(count=1, cap=2, moves=[(2, "delete", 1)])
+@example(count=0, cap=2, moves=[(1, "insert_front", 1), (2, "insert_front", 1)])
 @example(count=4, cap=9, moves=[(2, "delete", 4), (3, "insert", 1)])
 @example(count=30, cap=10, moves=[(2, "delete_first", 1), (2, "insert_end", 1)])
 @given(count=st.integers(0, 60), cap=st.integers(2, 12), moves=changes)

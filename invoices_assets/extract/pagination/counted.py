@@ -180,7 +180,10 @@ class Counted(Style):
 
         Raises:
             IncompleteSweep: it proves none.
+            RecordsMoved: it has another total than the pages before.
         """
+        if has_another_total(page, count):
+            raise RecordsMoved(f"the total went from {count.total} to {page.total}")
         if count.rows == count.total and (count.pages > 1 or len(page.outline) == 1):
             return End("the last page came again, with the API's total reached")
         if count.is_last_page_again(page):
@@ -205,7 +208,7 @@ class Counted(Style):
 
 
 def has_another_total(page: Page, count: PassCount) -> bool:
-    """Whether an empty page has another total than those before, so that something moved."""
+    """Whether a page without new records has another total than those before, so that something moved."""
     return bool(page.total) and count.total is not None and page.total != count.total
 
 

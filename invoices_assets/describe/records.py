@@ -16,8 +16,8 @@ from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
 from invoices_assets.refresh.remarks import TOMBSTONES, unmarked_tombstones
 from invoices_assets.source.columns import Column
+from invoices_assets.source.fields import has_field
 from invoices_assets.source.naming import normalized
-from invoices_assets.source.paths import MISSING, reader_of
 
 _MOST_NAMED = 8
 _QUOTED = re.compile(r"`[^`]*`")
@@ -70,7 +70,9 @@ def _on_column(
 ) -> Finding | None:
     """What is to be said of a declared column; None where it comes as declared."""
     sources, count = _from(column), len(records)
-    is_there = any(_has(record, source) for record in records for source in sources or [column.name.replace("__", ".")])
+    is_there = any(
+        has_field(record, source) for record in records for source in sources or [column.name.replace("__", ".")]
+    )
     if sources and not is_there:
         named = " or ".join(f"`{source}`" for source in sources)
         instead = f"; it is filled by a field `{column.name}`" if is_filled else ""
@@ -126,19 +128,6 @@ def _on_key(seen: Evidence) -> Iterator[Finding]:
 def _from(column: Column) -> list[str]:
     """The vendor's fields that a column is made of; none where it has its own name."""
     return list(column.sources) if column.x_from else []
-
-
-def _has(value: Any, path: str) -> bool:
-    """Whether a record has a field, also within the items of a list."""
-    if isinstance(value, list):
-        return any(_has(item, path) for item in value)
-    if not isinstance(value, dict):
-        return False
-    if reader_of(path)(value) not in (MISSING, []):
-        return True
-    key, _, rest = path.partition(".")
-    found = next((inner for name, inner in value.items() if key in (name, normalized(str(name)))), MISSING)
-    return found is not MISSING and (not rest or _has(found, rest))
 
 
 def _paths(value: Any, path: str = "") -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from invoices_assets.extract.sweep import SweepResult
 from invoices_assets.extract.watermark import Watermark
 from invoices_assets.load.spool import SpooledSweep
@@ -37,9 +39,20 @@ def unmarked_tombstones(name: str) -> str:
     )
 
 
-def misfits_of(spec: ResourceSpec, swept: SweepResult, spooled: SpooledSweep) -> list[str]:
-    """One sentence for each part of the source file that a sweep of everything does not bear out."""
+def misfits_of(
+    spec: ResourceSpec, swept: SweepResult, spooled: SpooledSweep, unmatched: Collection[str] = ()
+) -> list[str]:
+    """One sentence for each part of the source file that a sweep of everything does not bear out.
+
+    Parameters:
+        unmatched: columns whose `x-from` the first records do not have.
+    """
     misfits = [
+        f"no record of the first page has the `x-from` of `{name}`, which is filled by a field of its own name"
+        for name in unmatched
+        if spooled.has_value(name)
+    ]
+    misfits += [
         f"no record has a value for `{column.name}` at its `x-from: {' or '.join(column.sources)}`"
         for column in spec.columns.values()
         if column.x_from and not spooled.has_value(column.name)

@@ -139,7 +139,7 @@ class Sweeping:
             spooled = spools.finish()
             tombstones = tombstones_in(self.spec, spooled)
             if swept.rows and swept.complete and plan.covers_everything:
-                done.misfits = misfits_of(self.spec, swept, spooled) + tombstones
+                done.misfits = misfits_of(self.spec, swept, spooled, spools.unmatched) + tombstones
             elif tombstones:
                 done.misfits = tombstones
             if not plan.request.dry_run:

@@ -9,7 +9,7 @@ from typing import Any
 from invoices_assets.source.columns import TIMED, Column
 from invoices_assets.source.exact_json import Unreadable
 from invoices_assets.source.naming import normalized
-from invoices_assets.source.paths import MISSING, at_keys, found_by, is_query
+from invoices_assets.source.paths import MISSING, at_keys, found_by, is_query, reader_of
 
 # Written by servers that store "no date" as a zero date, as MySQL does, or as an empty text (Dolibarr).
 NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
@@ -60,6 +60,19 @@ def field_reader(columns: Mapping[str, Column], column: Column, field: str) -> C
             return None  # such a record is rejected
 
     return look_up if column.is_derived else find
+
+
+def has_field(value: Any, path: str) -> bool:
+    """Whether a record has a field, also within the items of a list."""
+    if isinstance(value, list):
+        return any(has_field(item, path) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if reader_of(path)(value) not in (MISSING, []):
+        return True
+    key, _, rest = path.partition(".")
+    found = next((inner for name, inner in value.items() if key in (name, normalized(str(name)))), MISSING)
+    return found is not MISSING and (not rest or has_field(found, rest))
 
 
 def _at(source: str, record: Any) -> Any:

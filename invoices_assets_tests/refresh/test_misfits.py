@@ -168,3 +168,14 @@ def test_tombstones_without_a_declaration_are_told(loader: Loader, api: FakeApi,
     done = loader.refresh(mode)
     assert any("`deleted: {data_type: bool, hard_delete: true}` (1 rows)" in remark for remark in done.remarks)
     assert done.misfits
+
+
+def test_an_x_from_that_never_matches_is_told_where_a_field_of_the_columns_name_fills_it(
+    loader: Loader, api: FakeApi
+) -> None:
+    loader.content = with_columns({"total": {"data_type": "decimal", "x-from": "total_ttc"}})
+    shows(api, RECORDS, total=7)
+    done = loader.refresh()
+    assert done.misfits == [
+        "no record of the first page has the `x-from` of `total`, which is filled by a field of its own name"
+    ]

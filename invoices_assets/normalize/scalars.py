@@ -29,6 +29,8 @@ _TEXTS = {str, _NONE}
 # Arrow 26 casts a text of very many digits to a wrong number without an error, and crashes on 0E-9999999; at
 # most 28 digits without an exponent can do neither.
 _PLAIN_NUMBER = r"^[+-]?[0-9]{1,19}(\.[0-9]{0,9})?$"
+# Nor does it see that such a text, moved by more places, is beyond its 128 bits: "35" at a scale of 37 is 0.97...
+_LARGEST_SCALE = 19
 Reader = Callable[[Any], Any]
 
 
@@ -85,7 +87,7 @@ def _decimals(column: Column, values: Sequence[Any], types: set[type]) -> pa.Arr
             pass  # more than 64 bits, or a column too narrow for Arrow to cast to
     if types <= _NUMBERS:
         return pa.array(_quantized(column, values, _NONE in types), column.arrow_type)
-    if types <= _TEXTS and column.x_scale is None:
+    if types <= _TEXTS and column.x_scale is None and (column.scale or 0) <= _LARGEST_SCALE:
         texts = pa.array(values, pa.string())
         if _compute.all(_compute.match_substring_regex(texts, _PLAIN_NUMBER)).as_py() is not False:
             return texts.cast(column.arrow_type)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.normalize.scalars import reader, to_arrow
@@ -113,6 +113,8 @@ SIZES = st.integers(1, 38).flatmap(lambda precision: st.tuples(st.just(precision
 
 
 @settings(max_examples=400, deadline=None)
+@example(values=["35"], size=(37, 37), power=None)
+@example(values=["3510860663482787"], size=(38, 25), power=None)
 @given(st.lists(st.none() | WRITTEN, min_size=1, max_size=6), SIZES, st.sampled_from([None, -2, 3]))
 def test_a_column_of_any_numbers_holds_each_exactly_or_refuses_it(
     values: list[Any], size: tuple[int, int], power: int | None

@@ -9,6 +9,7 @@ import pytest
 
 from invoices_assets.assets import build_assets
 from invoices_assets.errors import SourceError
+from invoices_assets.names import Names
 from invoices_assets_tests.support.sweep_helpers import config, source_file
 
 CURSOR = {"cursor_path": "updated_at", "start_param": "since"}
@@ -82,7 +83,7 @@ def test_a_resource_that_is_not_selected_is_there_for_its_dependents_only(place:
     source = source_file(tmp_path, content)
     assert (source.resource_names, source.main_resource) == (["payments"], "payments")
     assert set(source.resources) == {"invoices", "payments"}
-    keys = [key.path[-1] for assets in build_assets(source, "invoicing") for key in assets.keys]
+    keys = [key.path[-1] for assets in build_assets(source, Names("invoicing")) for key in assets.keys]
     assert keys == ["payments"]
 
 

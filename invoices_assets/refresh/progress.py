@@ -25,7 +25,7 @@ class Progress:
         self._told = now
         rate = count.rows / seconds if seconds else 0.0
         sentence = f"{self._name}: {count.pages:,} pages, {count.rows:,} rows, {rate:,.0f} rows/s"
-        if count.total and count.total >= count.rows and count.total_is_of_records and rate:
+        if count.total and count.total >= count.rows and not count.names_pages and rate:
             left = (count.total - count.rows) / rate
             sentence += f", {count.rows / count.total:.0%} of {count.total:,}, about {left:,.0f} s left"
         self._tell(sentence)

@@ -114,9 +114,11 @@ class Counted(Style):
 
     def _contradiction(self, count: PassCount, came: Page | ApiStatusError) -> str | None:
         """Why the next page cannot be what it seems, so that it is asked for again."""
-        so_far, is_short = f"{count.rows} records", self._lacks(count)
-        if is_short:
-            so_far = count.of_total
+        if isinstance(came, Page) and (came.outline or has_another_total(came, count)):
+            return None
+        # counts all ids so far, which is for a doubt and not for each page
+        is_short = self._lacks(count)
+        so_far = count.of_total if is_short else f"{count.rows} records"
         if isinstance(came, Page) and not count.pages and came.total:
             so_far, is_short = f"0 of {came.total} records", True
         if isinstance(came, ApiStatusError):
@@ -125,8 +127,6 @@ class Counted(Style):
             if is_short or self._is_behind_full_page(count):
                 return f"{came}, after {so_far}"
             return self._once_more(count, came)
-        if came.outline or has_another_total(came, count):
-            return None
         if is_short or self.says_more(came) or (came.shape == "null" and self._is_behind_full_page(count)):
             more = came.claims.more
             said = f", and `{more[0]}` says that there is more" if more and more[1] else ""

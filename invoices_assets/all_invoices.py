@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from invoices_assets.errors import RefreshError, WarehouseUnusable
+from invoices_assets.failure import WithoutFrames, failure_of
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.union import AGES, ALL_INVOICES, RECEIVABLES, Member, United, unite
 from invoices_assets.names import INVOICING, Names
@@ -75,7 +76,8 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
             with redactor.installed(), redactor.guard():
                 done, settings = _united(context, apis, redactor)
         except RefreshError as error:
-            raise dg.Failure(str(error), allow_retries=error.may_be_retried) from None
+            with WithoutFrames():
+                raise failure_of(context, [error]) from None
         lineages = {ALL_INVOICES: _lineage(done, apis), RECEIVABLES: _lineage_of_receivables()}
         for key, (table, rows) in zip(KEYS, done.rows.items(), strict=True):
             yield dg.MaterializeResult(

@@ -17,6 +17,7 @@ from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.errors import KeyRefused, RefreshError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
+from invoices_assets.failure import WithoutFrames, failure_of
 from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import declared_schema, sentence_of
@@ -27,9 +28,6 @@ from invoices_assets.resources import InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.resource import ResourceSpec
-
-NO_RUN_RETRIES = "dagster/retry_on_asset_or_op_failure"
-"""Dagster's tag of a run; `false` keeps its run retries from repeating a failure of a step."""
 
 MODE_TAG = "invoices/mode"
 """The tag of a job whose runs have a mode whatever their config says."""
@@ -189,7 +187,8 @@ def _assets_of(
         except RefreshError as error:
             failed = {"": error}
         if failed:
-            raise _failure(context, chosen, loaded, failed)
+            with WithoutFrames():
+                raise failure_of(context, [*failed.values()], _told(chosen, loaded, failed))
 
     return resources
 
@@ -229,24 +228,19 @@ class _Step:
         return dg.MaterializeResult(asset_key=event.asset_key, metadata=metadata)
 
 
-def _failure(
-    context: dg.AssetExecutionContext, chosen: list[str], loaded: list[str], failed: dict[str, RefreshError]
-) -> dg.Failure:
-    """The failure of a step of several resources: one that fails leaves the others loaded.
+def _told(chosen: list[str], loaded: list[str], failed: dict[str, RefreshError]) -> str:
+    """What a failed step of several resources has done: one that fails leaves the others loaded.
 
     Parameters:
         failed: errors by resource; by an empty name what kept the whole step from running.
     """
-    sentences = [str(error) for error in failed.values()]
-    if len(chosen) > 1 and "" not in failed:
-        sentences = [f"`{name}` failed: {str(error).rstrip('.')}." for name, error in failed.items()]
-        rest = [name for name in chosen if name not in loaded and name not in failed]
-        for said, names in (("Loaded", loaded), ("Not asked for", rest)):
-            sentences += [f"{said}: {', '.join(f'`{name}`' for name in names)}."] if names else []
-    may_be_retried = all(error.may_be_retried for error in failed.values())
-    if not may_be_retried:
-        context.instance.add_run_tags(context.run.run_id, {NO_RUN_RETRIES: "false"})
-    return dg.Failure(description=" ".join(sentences), allow_retries=may_be_retried)
+    if len(chosen) == 1 or "" in failed:
+        return " ".join(map(str, failed.values()))
+    sentences = [f"`{name}` failed: {str(error).rstrip('.')}." for name, error in failed.items()]
+    rest = [name for name in chosen if name not in loaded and name not in failed]
+    for said, names in (("Loaded", loaded), ("Not asked for", rest)):
+        sentences += [f"{said}: {', '.join(f'`{name}`' for name in names)}."] if names else []
+    return " ".join(sentences)
 
 
 def _dates(context: dg.AssetExecutionContext) -> DateWindow | None:

@@ -1,5 +1,7 @@
 """What can go wrong below Dagster. Each message is one sentence for the person who reads the run, without a secret.
 
+What the sentence is about is in the message, what to do in general about errors of its class in `what_to_do`.
+
 RefreshError
   ExtractError             reading the API
     SourceError              the YAML, the settings or the run's config cannot be used as they are
@@ -27,6 +29,9 @@ from __future__ import annotations
 PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
 """The HTTP statuses that may go away; every other one is final."""
 
+_CHECK = "`python -m invoices_assets.describe check` asks the API and tells what of the source file does not fit it"
+_LATER = "Run it again later; the next scheduled run does so by itself."
+
 
 class RefreshError(Exception):
     """Base of all errors below Dagster; `str()` is one clear sentence."""
@@ -34,13 +39,20 @@ class RefreshError(Exception):
     may_be_retried = False
     """Whether the same run may succeed later: not after a refused key, a bad declaration or a contradiction."""
 
+    what_to_do = "Do what the sentence says, and run it again."
+    """What helps in general, in sentences for the person who reads the run."""
+
 
 class ExtractError(RefreshError):
     """The API cannot be read, or not to a proven end."""
 
+    what_to_do = f"See whether source file and API belong together: {_CHECK}."
+
 
 class SourceError(ExtractError):
     """The source YAML is unreadable, or describes something that cannot be loaded safely."""
+
+    what_to_do = "Correct that place in the source file, the settings or the config of the run, and run it again."
 
 
 class RequestFailed(ExtractError):
@@ -51,6 +63,7 @@ class ApiUnreachable(RequestFailed):
     """Connection refused, timed out or cut off, after all attempts."""
 
     may_be_retried = True
+    what_to_do = f"See whether this machine reaches the address. {_LATER}"
 
 
 class ApiStatusError(RequestFailed):
@@ -65,6 +78,8 @@ class ApiStatusError(RequestFailed):
         super().__init__(message)
         self.status = status
         self.may_be_retried = status in PASSING_STATUSES
+        if self.may_be_retried:
+            self.what_to_do = _LATER
 
 
 class KeyRefused(ApiStatusError):
@@ -74,6 +89,11 @@ class KeyRefused(ApiStatusError):
         challenge: how the API wants to be asked (`WWW-Authenticate`), such as `Basic realm="api"`.
     """
 
+    what_to_do = (
+        "Set a key that is valid and may read this, and only then run it again: some APIs lock out whoever repeats "
+        "a wrong one."
+    )
+
     def __init__(self, status: int, message: str, challenge: str = "") -> None:
         super().__init__(status, message)
         self.challenge = challenge
@@ -82,21 +102,31 @@ class KeyRefused(ApiStatusError):
 class NotFound(ApiStatusError):
     """404, which some APIs answer past their last page."""
 
+    what_to_do = f"Compare base URL and `path` with the API's documentation; {_CHECK}."
+
 
 class BadAnswer(RequestFailed):
     """A success whose body is not JSON, or lacks the selected data."""
+
+    what_to_do = f"Compare `data_selector` and paging with an answer of the API; {_CHECK}."
 
 
 class IncompleteSweep(ExtractError):
     """The pages received do not prove to be everything that the API has."""
 
+    what_to_do = f"Run it again when the API is quieter. If it stays, {_CHECK}."
+
 
 class RedactedError(ExtractError):
     """The error of another library whose text or arguments held a secret, said again without it."""
 
+    what_to_do = "Nobody foresaw this: report it, with the traceback that the log of the run has at level DEBUG."
+
 
 class UnreadableBody(BadAnswer):
     """A success that is no complete JSON document; a cut body looks like this, so it is worth asking again."""
+
+    what_to_do = f"{_LATER} If it stays, ask the vendor: such an answer is cut off, or no JSON."
 
 
 class WarehouseError(RefreshError):
@@ -106,11 +136,14 @@ class WarehouseError(RefreshError):
 class WarehouseUnusable(WarehouseError):
     """The file or its folder cannot be made, opened, read or written, or the disk is full."""
 
+    what_to_do = "Make that place usable (its address, rights, version or room), and run it again."
+
 
 class WarehouseBusy(WarehouseError):
     """Another run, or another process that holds the file open, did not let go within the limit."""
 
     may_be_retried = True
+    what_to_do = f"Let the other one finish. {_LATER}"
 
 
 class SweepOutdated(WarehouseBusy):
@@ -141,14 +174,22 @@ class NotContinuous(WarehouseError):
 class TableRefused(WarehouseError):
     """A table that is already there cannot take these rows without losing or changing something."""
 
+    what_to_do = "Declare the columns so that the table's rows fit, or move the table away and read everything anew."
+
 
 class DeletionRefused(WarehouseError):
     """The sweep would mark so many rows as deleted that the API's answer is more likely to be wrong."""
+
+    what_to_do = "See what the API shows to this key; accept the deletions only where the rows are gone indeed."
 
 
 class NothingStored(WarehouseError):
     """Not one record of a sweep of everything fits its declaration, so that one is wrong."""
 
+    what_to_do = "Correct the columns that the sentence names in the source file, and run it again."
+
 
 class LoadFailed(WarehouseError):
     """dlt or the database failed in the middle; the transaction was rolled back."""
+
+    what_to_do = "Run it again. If it stays, report it, with the traceback that the log of the run has at level DEBUG."

@@ -10,6 +10,7 @@ from pydantic import Field
 from invoices_assets.assets import MODE_TAG
 from invoices_assets.checks import NOTHING_MISSED
 from invoices_assets.errors import RefreshError
+from invoices_assets.failure import WithoutFrames, failure_of
 from invoices_assets.load.maintenance import maintain
 from invoices_assets.names import Names
 from invoices_assets.redaction.redactor import Redactor
@@ -83,7 +84,8 @@ def _maintenance(names: Names) -> dg.JobDefinition:
             ):
                 done = maintain(settings, keep, working_dir, context.log.warning)
         except RefreshError as error:
-            raise dg.Failure(str(error), allow_retries=error.may_be_retried) from None
+            with WithoutFrames():
+                raise failure_of(context, [error]) from None
         context.add_output_metadata(done)
 
     @dg.job(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +17,6 @@ MARK = "***"
 """Stands where a secret was."""
 
 _LONGEST_SENTENCE = 1000
-_log = logging.getLogger("invoices_assets")
 T = TypeVar("T")
 
 
@@ -125,8 +123,8 @@ class Redactor:
 
         Raises:
             RedactedError: in place of an exception whose text, arguments or causes hold a secret. It has no
-                cause and no traceback below this point, for their frames hold what the exception held; the
-                redacted traceback is logged at DEBUG.
+                cause and no traceback below this point, for their frames hold what the exception held; its
+                note is the redacted traceback.
         """
         replacement = None
         try:
@@ -135,7 +133,7 @@ class Redactor:
             if not self._holds_secret(error):
                 raise
             replacement = RedactedError(self.exception(error))
-            _log.debug(self.text(hooks.traceback_text(error)))
+            replacement.add_note(self.text(hooks.traceback_text(error)))
             _empty(error)
         if replacement is not None:
             raise replacement

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import declared_schema, sentence_of
 from invoices_assets.names import SANDBOX, Names
-from invoices_assets.refresh.plan import RefreshRequest
+from invoices_assets.refresh.plan import Mode, RefreshRequest
 from invoices_assets.refresh.refresh import refresh
 from invoices_assets.resources import InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
@@ -33,21 +32,13 @@ MODE_TAG = "invoices/mode"
 """The tag of a job whose runs have a mode whatever their config says."""
 
 
-class Mode(Enum):
-    """How much a run asks for."""
-
-    incremental = "incremental"
-    full = "full"
-    reconcile = "reconcile"
-
-
 class RefreshConfig(dg.Config):
     """What a run is asked to do; the defaults are those of the hourly refresh."""
 
     mode: Mode = Field(
-        default=Mode.incremental,
+        default="incremental",
         description="incremental: what changed. full: everything. reconcile: everything, and rows that the "
-        "API no longer has get `deleted_at`.",
+        "API no longer has get `deleted_at`. `reconcile_invoices` reconciles whatever stands here.",
     )
     since: str | None = Field(
         default=None,
@@ -71,8 +62,8 @@ class RefreshConfig(dg.Config):
             mode: the one that the job has; None where it has none.
             dates: the partition that is asked for.
         """
-        chosen = Mode(mode) if mode else self.mode
-        return RefreshRequest(chosen.value, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)
+        chosen = RefreshConfig.model_validate({"mode": mode}).mode if mode else self.mode
+        return RefreshRequest(chosen, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)
 
 
 class ResourceTranslator(DagsterDltTranslator):

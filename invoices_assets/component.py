@@ -24,13 +24,11 @@ from invoices_assets.names import INVOICING, SANDBOX, Names
 from invoices_assets.resources import (
     API_KEY,
     APIS,
-    EnvironmentVariable,
     InvoicesApi,
     Warehouse,
     configured_source,
     dataset_name,
     is_sandbox,
-    with_defaults,
 )
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
@@ -121,12 +119,8 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
             asset_checks=build_checks(source, names),
             jobs=jobs,
             schedules=build_schedules(jobs, [self.refresh, self.reconcile, UPKEEP]),
-            sensors=[build_sensor(source, names, jobs[0], self._api())] if self.sensor else [],
-            resources={
-                names.api: self._api(of_runs=True),
-                names.warehouse: self._warehouse,
-                names.dlt: InvoicesDlt(),
-            },
+            sensors=[build_sensor(source, names, jobs[0], self._api)] if self.sensor else [],
+            resources={names.api: self._api, names.warehouse: self._warehouse, names.dlt: InvoicesDlt()},
         )
 
     @cached_property
@@ -149,25 +143,18 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         main = self.described.main_resource
         return UnitedApi(self.names, main, normalized(main))
 
-    def _api(self, *, of_runs: bool = False) -> InvoicesApi:
-        """What is asked.
-
-        Parameters:
-            of_runs: Dagster resolves an `EnvVar` for runs only, so the sensor's has none.
-        """
-        if not self.base_url:
-            return InvoicesApi.from_environment() if of_runs else InvoicesApi()
-        return with_defaults(
-            InvoicesApi,
+    @property
+    def _api(self) -> InvoicesApi:
+        return InvoicesApi(
             base_url=self.base_url,
-            api_key=EnvironmentVariable(env=self.api_key_env),
+            api_key=dg.EnvVar(self.api_key_env),
             window=self.window,
             requests_per_second=self.requests_per_second,
         )
 
     @property
     def _warehouse(self) -> Warehouse:
-        return with_defaults(Warehouse, destination=self.destination, duckdb_path=self.duckdb_path)
+        return Warehouse(destination=self.destination, duckdb_path=self.duckdb_path)
 
 
 class AllInvoicesComponent(dg.Component, dg.Model, dg.Resolvable):

@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import click
 import dagster as dg
-from pydantic import Field, create_model
+from pydantic import Field
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
@@ -36,7 +37,6 @@ APIS = "INVOICES_APIS"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
-_Resource = TypeVar("_Resource", bound=dg.ConfigurableResource)
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 
@@ -73,12 +73,7 @@ def accepting_deletions(names: Names) -> str:
 
 
 class EnvironmentVariable(dg.Config):
-    """Names a variable of the environment, whose value is read when it is needed and never kept.
-
-    In run config that is what Dagster writes for an `EnvVar`; a value in its place is refused before the run is made:
-
-        resources: {api: {config: {api_key: {env: INVOICES_API_KEY}}}}
-    """
+    """Names a variable of the environment, whose value is read when it is needed and never kept."""
 
     env: str = Field(description="The name of the variable, never its value.")
 
@@ -89,18 +84,46 @@ class EnvironmentVariable(dg.Config):
             SourceError: this is no name of a variable. It is not repeated, for it may be the secret itself.
         """
         if not _VARIABLE.fullmatch(self.env):
-            raise SourceError("`env` of `api_key` must be the name of an environment variable, in capital letters.")
+            raise SourceError("`api_key` must name a variable of the environment, in capital letters.")
         return os.environ.get(self.env, "")
 
 
-class InvoicesApi(dg.ConfigurableResource):
-    """The invoicing API: base URL, key, and how hard it may be asked. Without a base URL: the sandbox.
+class _SetInPart(dg.ConfigurableResource):
+    """A resource of which run config may set some fields only; all others are as the definition has them.
+
+    Dagster's own would show every field in the launchpad, and a run that sets one would lose the others.
+    """
+
+    of_runs: ClassVar[tuple[str, ...]]
+    """The fields that a run may set."""
+
+    def get_resource_definition(self) -> Any:
+        """What Dagster makes runs of; the same each time, for Dagster compares by identity."""
+        return self._definition
+
+    @cached_property
+    def _definition(self) -> Any:
+        whole = super().get_resource_definition()
+        values = whole.config_schema.default_value
+        fields = {
+            name: dg.Field(field.config_type, default_value=values[name], description=field.description)
+            for name, field in self.to_fields_dict().items()
+            if name in self.of_runs
+        }
+        part = whole.configured(lambda given: {**values, **given}, config_schema=fields)
+        # of the kind that Dagster's pages show with the name of its class
+        return type(whole)(type(self), whole.resource_fn, part.config_schema, whole.description, {}, {})
+
+
+class InvoicesApi(_SetInPart):
+    """The invoicing API: base URL, key, and how hard it may be asked. What is left out is read from the environment.
 
     The key cannot be given, only where it is: Dagster stores what is given, in plain text. For example
     `InvoicesApi(base_url="https://api.vendor.example", api_key=dg.EnvVar("VENDOR_KEY"))`.
     """
 
-    base_url: str = Field(default="", description="With scheme. Empty: the embedded sandbox is the source.")
+    of_runs = ("window", "requests_per_second", "answer_seconds", "answer_megabytes")
+    base_url: str = Field(default="", description=f"With scheme. Empty: {BASE_URL}, or the sandbox.")
     api_key: EnvironmentVariable = Field(
         default=EnvironmentVariable(env=API_KEY), description="Where the secret is; it is read when a run begins."
     )
@@ -126,16 +149,9 @@ class InvoicesApi(dg.ConfigurableResource):
             )
         super().__init__(**fields)
 
-    @classmethod
-    def from_environment(cls) -> InvoicesApi:
-        """The API that the environment names."""
-        return cls() if is_sandbox() else cls(base_url=dg.EnvVar(BASE_URL))
-
     @contextmanager
     def connect(self, dataset: str) -> Iterator[Api]:
         """Opens the way to the API, with redaction installed; starts the sandbox where that is the source.
-
-        What is left empty is read from the environment: run config that sets one field empties the others.
 
         Parameters:
             dataset: where the rows will go, as it was decided when the code location was loaded.
@@ -144,22 +160,8 @@ class InvoicesApi(dg.ConfigurableResource):
             SourceError: exactly one of base URL and key is set; the message names the missing one. Or the
                 API is not that of the dataset: the base URL came or went since the code location was loaded.
         """
-        base_url = self.base_url or os.environ.get(BASE_URL)
-        secret, variable = self.api_key.read(), self.api_key.env
-        if dataset not in (INVOICING, SANDBOX) and not secret:
-            raise SourceError(f"{variable} is not set: it must hold the key of `{dataset}`.")
-        if base_url and not secret:
-            raise SourceError(f"{variable} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
-        if secret and not base_url:
-            raise SourceError(f"{BASE_URL} is not set, but {variable} is: set both, or neither for the sandbox.")
-        if base_url and not is_address(base_url):
-            raise SourceError(f"{BASE_URL} must start with http:// or https:// and name a host.")
-        if bool(base_url) == (dataset == SANDBOX):
-            raise SourceError(
-                f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "
-                f"dataset `{dataset}`: set {BASE_URL} as it was then, or reload the code location."
-            )
-        if base_url and secret:
+        base_url, secret = self._access(dataset)
+        if base_url:
             with self._connection(base_url, secret) as connection:
                 yield connection
         else:
@@ -167,6 +169,30 @@ class InvoicesApi(dg.ConfigurableResource):
 
             with serve() as sandbox, self._connection(sandbox.url, SANDBOX_KEY, has_fixed_address=False) as connection:
                 yield connection
+
+    def _access(self, dataset: str) -> tuple[str, str]:
+        """Base URL and key; both empty for the sandbox."""
+        is_named = dataset not in (INVOICING, SANDBOX)
+        # the address in the environment is that of another API, which must not get the key of this one
+        base_url = self.base_url or ("" if is_named else os.environ.get(BASE_URL, ""))
+        secret, variable = self.api_key.read(), self.api_key.env
+        if is_named and not base_url:
+            raise SourceError(f"`{dataset}` has no address: its `InvoicesApi` must have a `base_url`.")
+        if is_named and not secret:
+            raise SourceError(f"{variable} is not set: it must hold the key of `{dataset}`.")
+        if base_url and not secret:
+            raise SourceError(f"{variable} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
+        if secret and not base_url:
+            raise SourceError(f"{BASE_URL} is not set, but {variable} is: set both, or neither for the sandbox.")
+        if base_url and not is_address(base_url):
+            place = f"The `base_url` of `{dataset}`" if is_named else BASE_URL
+            raise SourceError(f"{place} must start with http:// or https:// and name a host.")
+        if bool(base_url) == (dataset == SANDBOX):
+            raise SourceError(
+                f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "
+                f"dataset `{dataset}`: set {BASE_URL} as it was then, or reload the code location."
+            )
+        return base_url, secret
 
     @contextmanager
     def _connection(self, base_url: str, secret: str, *, has_fixed_address: bool = True) -> Iterator[Api]:
@@ -184,23 +210,10 @@ class InvoicesApi(dg.ConfigurableResource):
             )
 
 
-def with_defaults(kind: type[_Resource], **values: Any) -> _Resource:
-    """A resource whose fields keep these values where run config sets others.
-
-    Run config takes the place of all that an instance was made with, so that a run that sets one field of it would
-    look for the rest in the environment, where another API may be.
-    """
-    fields = kind.model_fields
-    own: Any = {
-        name: (fields[name].annotation, Field(default=value, description=fields[name].description))
-        for name, value in values.items()
-    }
-    return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, **own)()
-
-
-class Warehouse(dg.ConfigurableResource):
+class Warehouse(_SetInPart):
     """Where the rows go. What is left empty is read from the environment when a run needs it."""
 
+    of_runs = ("lock_limit_seconds", "memory_limit")
     destination: str = Field(
         default="", description=f"duckdb, postgres, ducklake or motherduck. Empty: {DESTINATION}, or duckdb."
     )

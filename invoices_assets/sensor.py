@@ -42,7 +42,7 @@ def build_sensor(source: Source, names: Names, job: Any, api: InvoicesApi) -> dg
 
     Parameters:
         job: that refreshes.
-        api: what is asked; Dagster resolves an `EnvVar` for runs only, so it has none.
+        api: what is asked; its address is no `EnvVar`, which Dagster resolves for runs only.
     """
     watched = source.main_resource
     key = dg.AssetKey([names.dataset, watched])

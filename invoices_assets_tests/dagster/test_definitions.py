@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
+from invoices_assets.errors import SourceError
 from invoices_assets.resources import InvoicesApi
 from invoices_assets_tests.conftest import PROJECT
 from invoices_assets_tests.support.project import Project
@@ -221,11 +222,22 @@ def test_the_key_may_be_in_another_variable(monkeypatch: pytest.MonkeyPatch) -> 
     assert SECRET not in f"{api} {api!r} {connection!r}"
 
 
-def test_a_key_in_place_of_the_name_of_its_variable_is_not_repeated(project: Project) -> None:
-    result = project.run(api={"api_key": {"env": SECRET}})
-    assert project.failure(result) == (
-        "`env` of `api_key` must be the name of an environment variable, in capital letters."
-    )
+def test_a_key_in_place_of_the_name_of_its_variable_is_not_repeated() -> None:
+    api = InvoicesApi(base_url="https://api.vendor.example", api_key=dg.EnvVar(SECRET))
+    with pytest.raises(SourceError) as refused, api.connect("invoicing"):
+        pass
+    assert str(refused.value) == "`api_key` must name a variable of the environment, in capital letters."
+
+
+def test_an_api_with_a_dataset_of_its_own_does_not_send_its_key_to_the_address_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INVOICES_API_BASE_URL", "https://api.other.example")
+    monkeypatch.setenv("STRIPE_API_KEY", SECRET)
+    api = InvoicesApi(api_key=dg.EnvVar("STRIPE_API_KEY"))
+    with pytest.raises(SourceError) as refused, api.connect("stripe"):
+        pass
+    assert str(refused.value) == "`stripe` has no address: its `InvoicesApi` must have a `base_url`."
 
 
 def test_what_dagster_serializes_has_no_secret(project: Project) -> None:

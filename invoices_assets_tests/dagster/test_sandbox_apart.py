@@ -17,8 +17,7 @@ def test_a_run_that_lost_its_base_url_does_not_load_the_sandbox(
     job = project.definitions().resolve_job_def("refresh_invoices")
     monkeypatch.delenv("INVOICES_API_BASE_URL")
     monkeypatch.delenv("INVOICES_API_KEY")
-    empty = {"resources": {"api": {"config": {"base_url": ""}}}}
-    result = job.execute_in_process(instance=project.instance, run_config=empty, raise_on_error=False)
+    result = job.execute_in_process(instance=project.instance, raise_on_error=False)
     assert not result.success
     assert project.failure(result) == (
         "There is no base URL, but this code location was loaded for the dataset `invoicing`: "
@@ -27,13 +26,15 @@ def test_a_run_that_lost_its_base_url_does_not_load_the_sandbox(
     assert not project.warehouse.exists()
 
 
-def test_a_run_that_is_told_a_base_url_does_not_load_it_as_the_sandbox(
+def test_a_run_that_finds_a_base_url_does_not_load_it_as_the_sandbox(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     project = Project(monkeypatch, tmp_path)
     monkeypatch.setenv("INVOICES_API_KEY", SANDBOX_KEY)
     with serve(book=Book.of(3)) as server:
-        result = project.run(api={"base_url": server.url})
+        job = project.definitions().resolve_job_def("refresh_invoices")
+        monkeypatch.setenv("INVOICES_API_BASE_URL", server.url)
+        result = job.execute_in_process(instance=project.instance, raise_on_error=False)
         assert server.requests == []
     assert not result.success
     assert project.failure(result) == (

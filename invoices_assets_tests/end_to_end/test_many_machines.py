@@ -15,6 +15,7 @@ import yaml
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import open_warehouse
+from invoices_assets.names import Names
 from invoices_assets_tests.support.dagster_dev import Dev
 from invoices_assets_tests.support.machines import Machines, deployed, redis_server, storage_in, until
 from invoices_assets_tests.support.months import by_month
@@ -26,7 +27,7 @@ from invoices_assets_tests.vendor import Book, Vendor, serve
 SECRET = "s3cret-key-of-the-machines-test"
 MONTHS = [f"2025-{number:02}-01" for number in range(1, 13)]
 FATAL_MONTH = "2025-03-01"
-WAREHOUSES = ["postgres", "ducklake"]
+WAREHOUSES = {"postgres": Names("invoicing"), "ducklake": Names("lake")}
 QUICK = {"run_monitoring": {"poll_interval_seconds": 2}}
 
 
@@ -60,9 +61,8 @@ class Deployment:
 
     def backfill(self, destination: str) -> None:
         params = {
-            "assetSelection": [{"path": ["invoicing", "invoices"]}],
+            "assetSelection": [{"path": [WAREHOUSES[destination].dataset, "invoices"]}],
             "partitionNames": MONTHS,
-            "runConfigData": into(destination),
         }
         begun = self.dev.ask(BACKFILL, params=params)
         assert begun["__typename"] == "LaunchBackfillSuccess", begun
@@ -94,18 +94,15 @@ class Deployment:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.machines.project.items():
                 patch.setenv(name, value)
-            catalog = catalog_of(WarehouseSettings("invoicing", destination=destination))
+            dataset = WAREHOUSES[destination].dataset
+            catalog = catalog_of(WarehouseSettings(dataset, destination=destination))
             with open_warehouse(catalog, read_only=True) as warehouse:
-                warehouse.execute("USE warehouse.invoicing")
+                warehouse.execute(f"USE warehouse.{dataset}")
                 yield warehouse
 
 
 def in_database(dsn: str, name: str) -> str:
     return dsn.removesuffix("postgres") + name
-
-
-def into(destination: str) -> dict[str, Any]:
-    return {"resources": {"warehouse": {"config": {"destination": destination}}}}
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +125,14 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             {
                 "INVOICES_API_BASE_URL": server.url,
                 "INVOICES_API_KEY": SECRET,
+                "LAKE_API_KEY": SECRET,
                 "INVOICES_SOURCE": str(folder / "source.yaml"),
                 "DESTINATION__POSTGRES__CREDENTIALS": warehouse,
                 "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG": warehouse,
                 "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE": str(folder / "lake"),
             },
             QUICK,
+            "invoices_assets_tests.support.two_warehouses",
         )
         with deployed(machines) as dev:
             yield Deployment(dev, machines, server, in_database(dsn, "dagster"))
@@ -184,9 +183,8 @@ def reconciled(filled: Deployment) -> Deployment:
     """After changes at the API and a run of `reconcile_invoices` for each warehouse, launched as by the launchpad."""
     for record in filled.book.records[:3]:
         filled.book.update(record["id"], status="void", line_items=record["line_items"][:1])
-    for destination in WAREHOUSES:
-        started = filled.dev.asked_to_launch("reconcile_invoices", into(destination))
-        assert filled.dev.finished(started["run"]["id"]) == "SUCCESS"
+    for names in WAREHOUSES.values():
+        assert filled.dev.finished(filled.dev.launch(names.reconcile)) == "SUCCESS"
     return filled
 
 
@@ -225,7 +223,7 @@ def test_a_run_that_somebody_terminates_is_canceled_so_that_it_is_not_repeated(r
             reconciled.server.requests[-1].delay = 20
             asked.append(number)
 
-    run_id = reconciled.dev.asked_to_launch("refresh_invoices", into("postgres"))["run"]["id"]
+    run_id = reconciled.dev.launch("refresh_invoices")
     until(lambda: asked)
     assert reconciled.dev.ask(TERMINATE, id=run_id)["__typename"] == "TerminateRunSuccess"
     assert reconciled.dev.finished(run_id) == "CANCELED"

@@ -100,12 +100,14 @@ class Machines:
         dagster: the environment that all services have.
         project: what those that run the project's code have besides.
         changes: to the sections of `deploy/dagster.yaml`, such as shorter times.
+        module: with the definitions, in place of the project's own.
     """
 
     folder: Path
     dagster: Mapping[str, str]
     project: Mapping[str, str]
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    module: str = "invoices_assets.definitions"
     running: dict[str, Process] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,7 +124,12 @@ class Machines:
         name = name or service
         described = compose()["services"][service]
         home = self._home(name)
-        replaced = {"0.0.0.0": ADDRESS, "/opt/dagster/workspace.yaml": str(home / "workspace.yaml"), **self.ports}
+        replaced = {
+            "0.0.0.0": ADDRESS,
+            "/opt/dagster/workspace.yaml": str(home / "workspace.yaml"),
+            "invoices_assets.definitions": self.module,
+            **self.ports,
+        }
         program, *arguments = [replaced.get(word, word) for word in described["command"]]
         is_project = "INVOICES_API_KEY" in described["environment"]
         log = home / "output.txt"

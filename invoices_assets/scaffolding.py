@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -11,14 +10,9 @@ import click
 import dagster as dg
 from pydantic import BaseModel, Field
 
-from invoices_assets.describe.draft.draft import draft_source
-from invoices_assets.errors import RefreshError, SourceError
-from invoices_assets.extract.api import Api
-from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.describe.draft.making import BUDGET, DraftRequest, make_draft
 from invoices_assets.source.file import DEFAULT_SOURCE
 
-_BUDGET = 5.0
-"""Requests in a second while a source file is drafted."""
 _EXAMPLE = "https://api.example.com"
 
 
@@ -38,41 +32,36 @@ class InvoicesScaffolder(dg.Scaffolder[ScaffoldParams]):
         return ScaffoldParams
 
     def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
-        """Writes `defs.yaml` and `source.yaml`; a source file that is there already stays."""
+        """Writes `defs.yaml` and `source.yaml`; a source file that is there already stays.
+
+        Raises:
+            ClickException: a draft is asked for and cannot be made, or would take the place of a file; nothing is
+                written.
+        """
         name = _name_of(request.target_path)
         base_url = request.params.base_url or _asked("The address of the API", _EXAMPLE)
         path = request.params.path or _asked("The path of its invoices", "/v1/invoices")
-        attributes = {"name": name, "base_url": base_url, "api_key_env": f"{name.upper()}_API_KEY"}
-        dg.scaffold_component(request, attributes)
+        variable = f"{name.upper()}_API_KEY"
         source = request.target_path / "source.yaml"
-        if request.params.draft:
-            source.write_text(_drafted(base_url, path, attributes["api_key_env"]), encoding="utf-8")
-        elif not source.exists():
-            source.write_text(_default(path), encoding="utf-8")
-        click.echo(f"The key belongs into {attributes['api_key_env']}; {source} says what to fetch.")
+
+        def write(text: str | None) -> None:
+            dg.scaffold_component(request, {"name": name, "base_url": base_url, "api_key_env": variable})
+            if text is not None:
+                source.write_text(text, encoding="utf-8")
+
+        if not request.params.draft:
+            write(None if source.exists() else _default(path))
+        elif source.exists():
+            raise click.ClickException(f"{source} is there already, and --draft would replace it: move it away first.")
+        else:
+            make_draft(DraftRequest(base_url, path, variable, BUDGET), write)
+        click.echo(f"The key belongs into {variable}; {source} says what to fetch.")
 
 
 def _default(path: str) -> str:
     """The default source file with another path; its first lines are about another place of address and key."""
     text = "".join(DEFAULT_SOURCE.read_text(encoding="utf-8").partition("client:")[1:])
     return re.sub("path: .*", f"path: {path}", text, count=1)
-
-
-def _drafted(base_url: str, path: str, variable: str) -> str:
-    """What `describe draft` says of the API.
-
-    Raises:
-        ClickException: nothing can be drafted.
-    """
-    redactor = Redactor([key := os.environ.get(variable, "")])
-    with redactor.installed(), redactor.guard():
-        try:
-            if not key:
-                raise SourceError(f"{variable} is not set, and a draft is made of what the API answers to the key.")
-            api = Api(base_url, key, redactor, window=1, requests_per_second=_BUDGET)
-            return draft_source(api, path, None, lambda said: click.echo(redactor.text(said)))
-        except RefreshError as error:
-            raise click.ClickException(redactor.text(str(error))) from None
 
 
 def _name_of(path: Path) -> str:

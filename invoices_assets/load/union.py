@@ -94,9 +94,9 @@ def unite(
         open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
         explained(catalog),
     ):
+        catalog.begin(connection)
         found = {member: _columns(connection, member) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
-        catalog.begin(connection)
         for table, select in (
             (ALL_INVOICES, _union(found, done)),
             (RECEIVABLES, _receivables(qualified(settings.dataset, ALL_INVOICES))),

@@ -6,9 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from invoices_assets.load.union import Member, unite
+from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.warehouses import KINDS, SharedLoader
 
@@ -24,3 +28,23 @@ def test_it_is_made_and_made_anew(loader: SharedLoader, tmp_path: Path) -> None:
     assert done.rows["all_invoices"] == 5
     rows = loader.rows(f'SELECT source, count(*), sum(total) FROM warehouse."{schema}".all_invoices GROUP BY source')
     assert rows == [(loader.dataset, 5, sum(Decimal(n) + Decimal("0.1") for n in range(5)))]
+
+
+@pytest.mark.parametrize("loader", ["lake in postgres"], indirect=True)
+def test_a_column_that_goes_before_the_transaction_begins_is_not_looked_for(
+    loader: SharedLoader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.load(invoice(n) for n in range(3))
+    settings, members = replace(loader.settings, dataset="main"), [Member(loader.dataset, "invoices")]
+    kind = type(catalog_of(settings))
+    begin = kind.begin
+
+    def late(catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> None:
+        with open_warehouse(catalog_of(loader.settings)) as other:
+            other.execute(f'ALTER TABLE "{loader.dataset}".invoices DROP COLUMN total')
+        begin(catalog, connection)
+
+    monkeypatch.setattr(kind, "begin", late)
+    done = unite(settings, members, tmp_path)
+    assert done.rows["all_invoices"] == 3
+    assert done.origins["total"] == {}

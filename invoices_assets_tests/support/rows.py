@@ -81,7 +81,7 @@ def _line_items(warehouse: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def _columns(warehouse: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    query = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'invoicing' AND table_name = ?"
+    query = "SELECT column_name FROM duckdb_columns() WHERE schema_name = current_schema() AND table_name = ?"
     return [name for (name,) in warehouse.execute(query, [table]).fetchall()]
 
 
@@ -111,7 +111,7 @@ def assert_same_as(project: HasWarehouse, book: Book) -> None:
 
 
 def assert_holds(warehouse: duckdb.DuckDBPyConnection, book: Book) -> None:
-    """The same for an open warehouse, of whatever kind, whose schema `invoicing` is in use."""
+    """The same for an open warehouse, of whatever kind, with the schema of the tables in use."""
     assert _invoices(warehouse, f"{NEUTRAL}, {_OTHERS}") == invoices(book.records)
     assert _line_items(warehouse) == lines(book.records)
 

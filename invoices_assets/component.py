@@ -24,6 +24,7 @@ from invoices_assets.names import INVOICING, SANDBOX, Names
 from invoices_assets.resources import (
     API_KEY,
     APIS,
+    BASE_URL,
     InvoicesApi,
     Warehouse,
     configured_source,
@@ -190,7 +191,14 @@ def configured_components() -> list[InvoicesComponent]:
     if not folder:
         return [InvoicesComponent.from_environment()]
     found = components_in(Path(folder))
-    return found if is_sandbox() else [InvoicesComponent.from_environment(), *found]
+    if is_sandbox():
+        return found
+    if any(component.name == INVOICING for component in found):
+        raise click.ClickException(
+            f"{folder} has a component with `name: {INVOICING}`, which is the name of the API at {BASE_URL}: give it "
+            f"another name, or unset {BASE_URL} and {API_KEY}."
+        )
+    return [InvoicesComponent.from_environment(), *found]
 
 
 def components_in(folder: Path) -> list[InvoicesComponent]:

@@ -11,12 +11,19 @@ INVOICING = "invoicing"
 """The dataset of the one API of a project that has only one."""
 
 
+class _Own:
+    """A name that stands alone for `invoicing` and the sandbox, and begins with the dataset for all others."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, names: Names, _: type) -> str:
+        return self._name if names.dataset in (INVOICING, SANDBOX) else f"{names.dataset}_{self._name}"
+
+
 @dataclass(frozen=True)
 class Names:
-    """The names of the parts of one API.
-
-    Those of `invoicing` and of the sandbox stand alone: `refresh_invoices`. Those of every other dataset begin with it:
-    `stripe_refresh_invoices`.
+    """The names of the parts of one API: `refresh_invoices`, or `stripe_refresh_invoices`.
 
     Parameters:
         dataset: the dataset in the warehouse, and the first part of the asset keys.
@@ -24,44 +31,23 @@ class Names:
 
     dataset: str
 
-    @property
-    def refresh(self) -> str:
-        """The job that loads what changed."""
-        return self._own("refresh_invoices")
-
-    @property
-    def reconcile(self) -> str:
-        """The job that reads everything, and marks deletions."""
-        return self._own("reconcile_invoices")
-
-    @property
-    def maintain(self) -> str:
-        """The job that keeps the warehouse in order."""
-        return self._own("maintain_warehouse")
-
-    @property
-    def sensor(self) -> str:
-        return self._own("invoices_changed_sensor")
-
-    @property
-    def api(self) -> str:
-        """The resource that holds address and key."""
-        return self._own("api")
-
-    @property
-    def warehouse(self) -> str:
-        """The resource that says where rows go."""
-        return self._own("warehouse")
-
-    @property
-    def dlt(self) -> str:
-        """The resource that runs pipelines."""
-        return self._own("dlt")
-
-    @property
-    def pool(self) -> str:
-        """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
-        return self._own("invoices_warehouse")
+    refresh = _Own("refresh_invoices")
+    """The job that loads what changed."""
+    reconcile = _Own("reconcile_invoices")
+    """The job that reads everything, and marks deletions."""
+    maintain = _Own("maintain_warehouse")
+    """The job that keeps the warehouse in order."""
+    upkeep_step = _Own("upkeep")
+    """The step of that job."""
+    sensor = _Own("invoices_changed_sensor")
+    api = _Own("api")
+    """The resource that holds address and key."""
+    warehouse = _Own("warehouse")
+    """The resource that says where rows go."""
+    dlt = _Own("dlt")
+    """The resource that runs pipelines."""
+    pool = _Own("invoices_warehouse")
+    """Dagster's pool of all steps that write the warehouse; with a limit of 1, runs queue in Dagster as well."""
 
     @property
     def main_step(self) -> str:
@@ -72,11 +58,3 @@ class Names:
     def other_step(self) -> str:
         """The step of those resources that have partitions where the invoices have none, or the other way round."""
         return f"{self.dataset}_other_resources"
-
-    @property
-    def upkeep_step(self) -> str:
-        """The step of the job that keeps the warehouse in order."""
-        return self._own("upkeep")
-
-    def _own(self, name: str) -> str:
-        return name if self.dataset in (INVOICING, SANDBOX) else f"{self.dataset}_{name}"

@@ -133,7 +133,7 @@ class InvoicesApi(_SetInPart):
         description="Pages in flight together (offset and page-number paging). 1: one by one.",
     )
     requests_per_second: float | None = Field(
-        default=None, gt=0, description="A budget that all pages in flight share. None: no limit."
+        default=None, gt=0, description="A budget that all pages in flight share. Left out: no limit."
     )
     answer_seconds: float = Field(default=120.0, gt=0, description="How long one answer may take as a whole.")
     answer_megabytes: float = Field(default=512.0, gt=0, description="How large one answer may be, also unpacked.")

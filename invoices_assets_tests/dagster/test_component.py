@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import dagster as dg
 import pytest
 import yaml
@@ -176,6 +177,18 @@ def test_the_api_of_the_environment_stands_beside_those_of_the_folder(location: 
     location.monkeypatch.setenv("INVOICES_API_BASE_URL", location.servers["stripe"].url)
     assert "invoicing/invoices" in names_of(project())["assets"]
     assert "refresh_invoices" in names_of(project())["jobs"]
+
+
+def test_two_apis_that_are_both_called_invoicing_are_refused_in_one_sentence(location: Location, folder: Path) -> None:
+    location.monkeypatch.setenv("INVOICES_API_BASE_URL", location.servers["stripe"].url)
+    attributes = {"name": "invoicing", "source": "../stripe.yaml", "base_url": "http://x", "api_key_env": "K"}
+    write(folder / "third.yaml", attributes)
+    with pytest.raises(click.ClickException) as refused:
+        project()
+    assert refused.value.message == (
+        f"{folder} has a component with `name: invoicing`, which is the name of the API at INVOICES_API_BASE_URL: "
+        "give it another name, or unset INVOICES_API_BASE_URL and INVOICES_API_KEY."
+    )
 
 
 @pytest.mark.parametrize(

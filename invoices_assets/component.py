@@ -14,6 +14,7 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from invoices_assets.alerts import Alerts
 from invoices_assets.all_invoices import KEYS, UnitedApi, build_all_invoices
 from invoices_assets.assets import build_assets
 from invoices_assets.checks import build_checks
@@ -115,12 +116,16 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         source, names = self.described, self.names
         assets = build_assets(source, names, owners=self.owners, tags=self.tags)
         jobs = build_jobs(assets, names, KEYS if followed else ())
+        alerts = Alerts(names, frozenset(key for each in assets for key in each.keys), jobs, self._api)
         return dg.Definitions(
             assets=assets,
             asset_checks=build_checks(source, names),
             jobs=jobs,
             schedules=build_schedules(jobs, [self.refresh, self.reconcile, UPKEEP]),
-            sensors=[build_sensor(source, names, jobs[0], self._api)] if self.sensor else [],
+            sensors=[
+                *([build_sensor(source, names, jobs[0], self._api)] if self.sensor else []),
+                *alerts.sensors(),
+            ],
             resources={names.api: self._api, names.warehouse: self._warehouse, names.dlt: InvoicesDlt()},
         )
 

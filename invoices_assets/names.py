@@ -40,6 +40,10 @@ class Names:
     upkeep_step = _Own("upkeep")
     """The step of that job."""
     sensor = _Own("invoices_changed_sensor")
+    failed_runs_alert = _Own("failed_runs_alert")
+    """The sensor that tells a chat of failed runs."""
+    failed_checks_alert = _Own("failed_checks_alert")
+    """The sensor that tells a chat of failed checks."""
     api = _Own("api")
     """The resource that holds address and key."""
     warehouse = _Own("warehouse")

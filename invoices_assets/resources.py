@@ -34,6 +34,8 @@ DESTINATION = "INVOICES_DESTINATION"
 DUCKDB_PATH = "INVOICES_DUCKDB_PATH"
 WORK_DIR = "INVOICES_WORK_DIR"
 APIS = "INVOICES_APIS"
+ALERT_WEBHOOK = "INVOICES_ALERT_WEBHOOK"
+"""The address that alerts are posted to; it is a secret."""
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")

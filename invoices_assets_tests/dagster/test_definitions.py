@@ -179,7 +179,11 @@ def test_jobs_schedules_sensor_and_checks_have_their_names(project: Project) -> 
         "reconcile_invoices_schedule",
         "maintain_warehouse_schedule",
     }
-    assert [sensor.name for sensor in repository.sensor_defs] == ["invoices_changed_sensor"]
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "invoices_changed_sensor",
+        "failed_runs_alert",
+        "failed_checks_alert",
+    }
     assert checks == {"no_rejected_records", "nothing_missed_by_incremental", "complete", "source_fits"}
 
 

@@ -118,7 +118,9 @@ class Sweeping:
             make_ready(catalog_of(settings), self.tell)
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
-            swept = self._sweep(http, replace(plan.sweep_request, folder=Path(pipeline.working_dir)), spools)
+            asked = replace(plan.sweep_request, folder=Path(pipeline.working_dir))
+            progress = Progress(self.spec.name, self.tell, pipeline.collector, in_parts=self._parent is not None)
+            swept = self._sweep(http, asked, spools, progress)
             asks_for_part = plan.start is not None or plan.request.dates is not None
             if swept.rows == 0 and swept.complete and not (asks_for_part and self._shows_some(http)):
                 swept = self._of_nothing(swept, settings, is_part=asks_for_part)
@@ -162,8 +164,7 @@ class Sweeping:
     def _parent(self) -> ResourceSpec | None:
         return self.specs[self.spec.parent] if self.spec.parent is not None else None
 
-    def _sweep(self, http: HttpClient, asked: SweepRequest, spools: Spools) -> SweepResult:
-        progress = Progress(self.spec.name, self.tell)
+    def _sweep(self, http: HttpClient, asked: SweepRequest, spools: Spools, progress: Progress) -> SweepResult:
         if self._parent is not None:
             return sweep_dependent(self.spec, self._parent, self.api, http, spools, asked, progress=progress)
         endpoint = self.api.endpoint(http, self.spec)

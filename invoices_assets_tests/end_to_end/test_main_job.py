@@ -56,7 +56,7 @@ def test_exactly_one_setting_fails_and_names_the_missing_one(
     assert not list(tmp_path.rglob("*.duckdb"))
 
 
-def test_the_command_ends_without_a_complaint_of_any_library(tmp_path: Path) -> None:
+def test_the_command_ends_without_a_bar_or_a_complaint_of_any_library(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INVOICES_")}
     job = ["-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "refresh_invoices"]
     done = subprocess.run(
@@ -70,3 +70,4 @@ def test_the_command_ends_without_a_complaint_of_any_library(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "leaked" not in done.stderr
     assert "Traceback" not in done.stderr
+    assert "%|" not in done.stderr + done.stdout  # a progress bar, where nobody looks at a terminal

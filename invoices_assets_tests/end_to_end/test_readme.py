@@ -55,5 +55,6 @@ def test_the_settings_written_about_are_those_that_exist(name: str) -> None:
         resources.DESTINATION,
         resources.DUCKDB_PATH,
         resources.WORK_DIR,
+        resources.ALERT_WEBHOOK,
         *([resources.APIS] if name == "README.md" else []),
     }

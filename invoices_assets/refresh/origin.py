@@ -49,10 +49,7 @@ class Origin:
             "params": [spec.params, spec.client_headers, spec.headers, spec.json, spec.data],
             "data_selector": spec.data_selector,
             "paginator": _paging(spec),
-            "columns": {
-                name: column.model_dump(exclude_defaults=True, exclude={"description"})
-                for name, column in spec.columns.items()
-            },
+            "columns": _columns(spec),
             "primary_key": [spec.primary_key, spec.key_fields],
             "incremental": _without_lag(spec.cursor),
             "window": _without_lag(spec.window),
@@ -81,6 +78,15 @@ class Origin:
         """The parts of the declaration that are others than those a state was made with, as far as it knows them."""
         known = state.get(STATE, {})
         return [part for part, value in self.parts.items() if known.get(part, value) != value]
+
+
+def _columns(spec: ResourceSpec) -> dict[str, Any]:
+    """What decides the values of columns; what only tells of their meaning does not."""
+    telling = {"description", "x_pii", "x_table", "x_sum_of", "x_tolerance"}
+    declared = {
+        name: column.model_dump(exclude_defaults=True, exclude=telling) for name, column in spec.columns.items()
+    }
+    return {name: hints for name, hints in declared.items() if hints.keys() != {"name"}}
 
 
 def _paging(spec: ResourceSpec) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""The declared columns of a resource: dlt's own hints and the four `x-` hints, read once and checked."""
+"""A declared column of a resource: dlt's own hints and the `x-` hints, checked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -13,10 +14,10 @@ import pyarrow as pa
 from dlt.common.data_types.typing import DATA_TYPES
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.naming import RESERVED_PREFIX, normalized
+from invoices_assets.source.naming import normalized
 from invoices_assets.source.paths import is_query
 
 EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
@@ -25,39 +26,12 @@ EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
 NUMERIC = ("decimal", "bigint", "double", "wei")
 """The data types of numbers."""
 
-_HINTS = {
-    "kind": "data_type",
-    **{hint: hint for hint in ("precision", "scale", "nullable", "timezone", "description")},
-    **{hint: hint for hint in ("hard_delete", "dedup_sort")},
-    **{f"x_{hint}": f"x-{hint}" for hint in ("from", "scale", "format", "timezone")},
-}
-_OURS = tuple(hint for hint in _HINTS.values() if hint.startswith("x-"))
-_OF_DLT = (
-    "x-annotation x-normalizer x-nested-type x-original-name x-row-version x-active-record-timestamp "
-    "x-valid- x-athena- x-bigquery- x-clickhouse- x-databricks- x-iceberg- x-lance- x-lancedb- "
-    "x-postgres- x-qdrant- x-snowflake- x-weaviate-"
-)
-_DLT_PREFIXES = tuple(_OF_DLT.split())
 _MAX_DIGITS = 38
 # Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
 _DIGITS = {"decimal": {"precision": _MAX_DIGITS, "scale": 9}, "wei": {"precision": _MAX_DIGITS, "scale": 0}}
 TIMED = ("date", "timestamp")
 _MICROSECOND_DIGITS = 6
 _ANY_DESTINATION = DestinationCapabilitiesContext.generic_capabilities()
-_WRONG = {
-    "kind": f"the unknown `data_type` {{!r}}; known are {', '.join(sorted(DATA_TYPES))}",
-    "precision": "`precision` {!r}; it must be a whole number",
-    "scale": "`scale` {!r}; it must be a whole number",
-    "nullable": "`nullable` {!r}; it must be true or false",
-    "timezone": "`timezone` {!r}; it must be true or false",
-    "description": "`description` {!r}; it must be a text",
-    "hard_delete": "`hard_delete` {!r}; it must be true or false",
-    "dedup_sort": "`dedup_sort` {!r}; it must be asc or desc",
-    "x_from": "`x-from` {!r}; it must be the name of a field, a JSONPath, or a list of such",
-    "x_scale": "`x-scale` {!r}; it must be a whole number, such as -2 for cents",
-    "x_format": "`x-format` {!r}; it must be epoch_s, epoch_ms or a strptime format with day and year",
-    "x_timezone": "the unknown `x-timezone` {!r}; it must be an IANA name, Europe/Berlin",
-}
 
 
 class Column(BaseModel):
@@ -73,6 +47,9 @@ class Column(BaseModel):
           line_items__amount: {data_type: decimal}                                 # of a child table
           changed: {data_type: timestamp, x-from: [date_updated, date_created]}    # the first that is not null
           vat: {data_type: text, x-from: "fields[?(@.name=='VAT')].value"}         # out of a list, by name
+          line_items: {x-table: true}                                              # a list, whose rows are an asset
+          gross: {data_type: decimal, x-sum-of: line_items.amount}                 # what a check adds up
+          customer__email: {x-pii: true}                                           # masked in previews
 
     Parameters:
         name: the normalized, flattened path from the root record, such as `customer__name` or, for a column
@@ -91,6 +68,10 @@ class Column(BaseModel):
         x_scale: power of ten that each number is multiplied by, -2 for integer cents.
         x_format: a strptime format, `epoch_s` or `epoch_ms`.
         x_timezone: IANA name of the zone of stamps that carry none.
+        x_pii: its values are of a person, and masked wherever rows are shown.
+        x_table: it is a list, whose rows are a table and an asset of their own.
+        x_sum_of: normalized path of the column of a child table that adds up to this one.
+        x_tolerance: by how much that sum may be off, in the unit of the column.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -108,6 +89,10 @@ class Column(BaseModel):
     x_scale: int | None = Field(default=None, ge=-_MAX_DIGITS, le=_MAX_DIGITS)
     x_format: str | None = None
     x_timezone: str | None = None
+    x_pii: bool = False
+    x_table: bool = False
+    x_sum_of: str | None = None
+    x_tolerance: Decimal = Field(default=Decimal(0), ge=0)
 
     @cached_property
     def arrow_type(self) -> pa.DataType:
@@ -144,6 +129,21 @@ class Column(BaseModel):
         if isinstance(hints.get("x_from"), list):
             hints = {**hints, "x_from": tuple(hints["x_from"])}
         return {**kind, **_DIGITS.get(str(hints.get("kind")), {}), **hints}
+
+    @field_validator("x_tolerance", mode="before")
+    @classmethod
+    def _is_an_amount(cls, tolerance: Any) -> Any:
+        # as it is written: YAML gives a float, whose shortest text is that
+        is_number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
+        return Decimal(str(tolerance)) if is_number else tolerance
+
+    @field_validator("x_sum_of")
+    @classmethod
+    def _is_in_a_child_table(cls, path: str | None) -> str | None:
+        place = None if path is None else "__".join(map(normalized, path.replace("__", ".").split(".")))
+        if place is not None and "__" not in place:
+            raise ValueError
+        return place
 
     @field_validator("kind")
     @classmethod
@@ -199,6 +199,12 @@ class Column(BaseModel):
             yield "`x-format`, which needs the data type date or timestamp"
         if "Z" in re.findall("%(.)", self.x_format or ""):
             yield f"`x-format` {self.x_format!r}; `%Z` reads only the zones of this machine: use %z or `x-timezone`"
+        if self.x_table and (self.kind is not None or self.x_from):
+            yield "`x-table`, which a list without `data_type` and `x-from` can have; its rows are a table"
+        if self.x_sum_of is not None and (self.kind not in NUMERIC or "__" in self.name):
+            yield "`x-sum-of`, which a column of the main table with the data type of a number can have"
+        if self.x_tolerance and self.x_sum_of is None:
+            yield "`x-tolerance`, which needs an `x-sum-of`"
         if self.x_timezone is not None and self.kind not in TIMED:
             yield "`x-timezone`, which needs the data type timestamp or date"
 
@@ -218,62 +224,3 @@ UNDECLARED = {
     "json": Column(name="", kind="json"),
 }
 """What an undeclared field becomes, by the shape that its values have."""
-
-
-def parse_columns(columns: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> dict[str, Column]:
-    """Reads the `columns` of a resource.
-
-    Parameters:
-        columns: column name -> hints, as `Column` shows, or dlt's other spelling, a list of hints that each
-            have a `name`.
-
-    Returns:
-        normalized flattened name -> Column, in the order of the declaration.
-
-    Raises:
-        ValueError: one sentence that names the column and what is wrong with it.
-    """
-    parsed: dict[str, Column] = {}
-    sources: dict[str, str] = {}
-    for written, hints in named_hints(columns or {}):
-        column = _column(written, hints)
-        if column.name in parsed:
-            raise ValueError(f"Column `{written}` is declared twice: both names become `{column.name}`.")
-        if column.x_from:
-            other = sources.setdefault(column.sources[0], written)
-            if other != written:
-                raise ValueError(f"Columns `{other}` and `{written}` both have `x-from` `{column.sources[0]}`.")
-        parsed[column.name] = column
-    return parsed
-
-
-def named_hints(
-    columns: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """The columns as they are written, each with its hints; it raises `ValueError` where they have another form."""
-    if isinstance(columns, Mapping):
-        pairs = [(str(name), hints or {}) for name, hints in columns.items()]
-    else:
-        pairs = [(str(hints.get("name") or ""), hints) for hints in columns if isinstance(hints, Mapping)]
-        if len(pairs) < len(columns) or not all(name for name, _ in pairs):
-            raise ValueError("Each entry of a list of `columns` must be an object with a `name`.")
-    for name, hints in pairs:
-        if not isinstance(hints, Mapping):
-            raise ValueError(f"Column `{name}` must have an object of hints, not {hints!r}.")
-    return pairs
-
-
-def _column(written: str, hints: Mapping[str, Any]) -> Column:
-    name = normalized(written)
-    if name.startswith(RESERVED_PREFIX):
-        raise ValueError(f"Column `{written}` has a name that dlt keeps for itself.")
-    for hint in map(str, hints):
-        if hint.startswith(("x-", "x_")) and hint not in _OURS and not hint.startswith(_DLT_PREFIXES):
-            raise ValueError(f"Column `{written}` has the unknown hint `{hint}`; known are {', '.join(_OURS)}.")
-    given = {field: hints[hint] for field, hint in _HINTS.items() if hints.get(hint) is not None}
-    try:
-        return Column(name=name, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        wrong = _WRONG[str(first["loc"][0])].format(first["input"]) if first["loc"] else str(first["ctx"]["error"])
-        raise ValueError(f"Column `{written}` has {wrong}.") from None

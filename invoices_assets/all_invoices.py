@@ -8,8 +8,10 @@ import dagster as dg
 
 from invoices_assets.errors import RefreshError, WarehouseUnusable
 from invoices_assets.failure import WithoutFrames, failure_of
+from invoices_assets.load.reports.amounts import AGES
+from invoices_assets.load.reports.receivables import RECEIVABLES
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.union import AGES, ALL_INVOICES, RECEIVABLES, Member, United, unite
+from invoices_assets.load.union import ALL_INVOICES, Member, United, unite
 from invoices_assets.names import INVOICING, Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse

@@ -19,7 +19,7 @@ from invoices_assets.extract.partition import DateWindow
 from invoices_assets.failure import WithoutFrames, failure_of
 from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.metadata import declared_schema, sentence_of
+from invoices_assets.metadata import declared_schema
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.refresh.plan import Mode, RefreshRequest
 from invoices_assets.refresh.refresh import refresh
@@ -27,6 +27,7 @@ from invoices_assets.resources import InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.summary import sentence_of
 
 MODE_TAG = "invoices/mode"
 """The tag of a job whose runs have a mode whatever their config says."""

@@ -14,7 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from pydantic import PrivateAttr
 
 from invoices_assets.load.destination.pipeline import destination_of
-from invoices_assets.metadata import metadata_of, schema_metadata
+from invoices_assets.metadata import metadata_of
 from invoices_assets.progress_bar import ProgressBar, progress_bar
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.naming import normalized
@@ -57,8 +57,5 @@ class InvoicesDlt(DagsterDltResource):
         """What a refresh says of itself, in place of dlt's list of jobs and files."""
         destination = destination_of(dlt_pipeline)
         done: RefreshResult = destination.results[resource.name]
-        table = normalized(resource.name)
-        metadata = metadata_of(done, destination.settings_for(dlt_pipeline.dataset_name).relation(table))
-        if done.loaded is not None:
-            metadata |= schema_metadata(done.loaded.columns.get(table, {}), done.spec.columns)
-        return metadata
+        relation = destination.settings_for(dlt_pipeline.dataset_name).relation(normalized(resource.name))
+        return metadata_of(done, relation)

@@ -1,75 +1,28 @@
-"""What a run tells Dagster of itself."""
+"""What a materialization tells: first the story, then its proof, then numbers to plot, then the ledger.
+
+Dagster shows metadata in the order in which they come, Markdown of less than 1,000 characters where it stands, and a
+plot over time for each number. What there is nothing to say of is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
+from invoices_assets.chart import large_chart, small_chart
+from invoices_assets.load.load import LoadResult
+from invoices_assets.load.reports.overview import Overview
+from invoices_assets.money import code
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.columns import Column
+from invoices_assets.source.naming import normalized
+from invoices_assets.summary import summary_of
 
-NO_CURSOR = "none"
-"""What metadata say where there is no cursor, no total or no load."""
-
-
-def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
-    """The declared columns, as Dagster shows them."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=name,
-                type=column.kind or "inferred",
-                description=column.description,
-                constraints=dg.TableColumnConstraints(nullable=column.nullable),
-            )
-            for name, column in columns.items()
-        ]
-    )
-
-
-def schema_metadata(columns: Mapping[str, str], declared: Mapping[str, Column]) -> dict[str, dg.TableSchema]:
-    """The columns of the main table as they are in the warehouse.
-
-    Parameters:
-        columns: name -> DuckDB type.
-        declared: for their descriptions.
-    """
-    described = {name: column.description for name, column in declared.items()}
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(name=name, type=kind, description=described.get(name)) for name, kind in columns.items()
-            ]
-        )
-    }
-
-
-def sentence_of(done: RefreshResult, name: str, table: str) -> str:
-    """What a refresh did, for the event log.
-
-    Parameters:
-        name: of the resource.
-        table: with its schema.
-    """
-    swept, loaded = done.swept, done.loaded
-    if loaded is None:
-        said = f"a dry run fetched {swept.rows:,} rows and loaded none"
-    else:
-        counts = {
-            "new": loaded.new,
-            "changed": loaded.changed,
-            "returned": loaded.returned,
-            "deleted": loaded.deleted,
-            "rejected": loaded.rejected,
-            "missed by incremental": loaded.missed,
-        }
-        shown = [f"{count:,} {what}" for what, count in counts.items() if count or what in ("new", "changed")]
-        said = f"{', '.join(shown)}, {loaded.table_rows:,} rows in {table}"
-    trial = "" if swept.complete else ", a trial that did not read everything"
-    return f"{name}: {said}; {_counted(swept.pages, 'page')}, {done.seconds['total']:.1f} s{trial}"
+_MOST_CURRENCIES = 10
+Told = Iterator[tuple[str, Any]]
 
 
 def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
@@ -79,53 +32,124 @@ def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
         done: the refresh.
         relation: the table's full name in the warehouse.
     """
+    overview = done.loaded.overview if done.loaded else None
+    told = [*_story(done, overview), *_proof(done), *_numbers(done, overview), *_ledger(done, relation)]
+    if overview is not None:
+        told.append(("chart_by_currency", _markdown(large_chart(overview.amounts))))
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in told if value is not None}
+
+
+def table_metadata(
+    relation: str, columns: Mapping[str, str], rows: int | None, declared: Mapping[str, Column] | None = None
+) -> dict[str, Any]:
+    """What is to be said of any table: name, columns, rows.
+
+    Parameters:
+        relation: the table's full name in the warehouse.
+        columns: name -> DuckDB type; none for a table that is not there yet.
+        rows: how many; None where something else says it.
+        declared: normalized name -> Column, for descriptions.
+    """
+    told: dict[str, Any] = {"dagster/table_name": relation, "query": _query(relation)}
+    if rows is not None:
+        told = {"dagster/row_count": rows, **told}
+    if columns:
+        hints = declared or {}
+        told["dagster/column_schema"] = dg.TableSchema(
+            [
+                dg.TableColumn(name, kind, description=hints[name].description if name in hints else None)
+                for name, kind in columns.items()
+            ]
+        )
+    return told
+
+
+def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+    """The declared columns, as Dagster shows them."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name=name,
+                type=column.kind or "inferred",
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for name, column in columns.items()
+            if not column.x_table
+        ]
+    )
+
+
+def _story(done: RefreshResult, overview: Overview | None) -> Told:
+    yield "summary", _markdown(summary_of(done))
+    yield "remarks", _markdown(_bullets(done.remarks))
+    if overview is not None:
+        yield "chart", _markdown(small_chart(overview.amounts))
+        yield "newest", _table(overview.newest)
+
+
+def _proof(done: RefreshResult) -> Told:
+    swept = done.swept
+    yield "complete", swept.complete
+    yield "end", swept.end
+    yield "end_proven", swept.proven
+    yield "api_total", swept.total
+    yield "rows_fetched", swept.rows
+    yield "passes", swept.passes
+
+
+def _numbers(done: RefreshResult, overview: Overview | None) -> Told:
+    if done.loaded is not None:
+        yield from _counts(done.loaded)
+    for each in overview.amounts[:_MOST_CURRENCIES] if overview else ():
+        # to be plotted; to the cent it is in the summary and in `receivables`
+        yield f"amount_open_{code(each.currency)}".removesuffix("_"), None if each.open is None else float(each.open)
+    yield "requests", done.stats.requests
+    yield "seconds_total", round(done.seconds["total"], 3)
+
+
+def _counts(loaded: LoadResult) -> Told:
+    yield "rows_new", loaded.new
+    yield "rows_changed", loaded.changed
+    yield "rows_deleted", loaded.deleted
+    yield "rows_rejected", loaded.rejected
+    yield "rows_returned", loaded.returned
+    yield "rows_unchanged", loaded.unchanged
+    yield "table_rows", loaded.table_rows
+    yield "missed_by_incremental", loaded.missed
+    yield "history_versions", loaded.versions
+
+
+def _ledger(done: RefreshResult, relation: str) -> Told:
     swept, stats, loaded = done.swept, done.stats, done.loaded
-    metadata: dict[str, Any] = {
-        "dagster/table_name": relation,
-        "rows_fetched": swept.rows,
-        "pages": swept.pages,
-        "passes": swept.passes,
-        "requests": stats.requests,
-        "retries": stats.retries,
-        "seconds_waited": round(stats.seconds_waited, 3),
-        "bytes": stats.bytes_received,
-        "api_total": swept.total,
-        "complete": swept.complete,
-        "end": swept.end,
-        "end_proven": swept.proven,
-        "cursor_before": done.cursor_before,
-        "cursor_after": done.cursor_after,
-        "seconds": {stage: round(value, 3) for stage, value in done.seconds.items()},
-        "remarks": done.remarks,
-        "loaded": loaded is not None,
-    }
-    if done.misfits is not None:
-        metadata["misfits"] = done.misfits
-    if loaded is not None:
-        metadata |= {
-            "dagster/row_count": loaded.table_rows,
-            "rows_new": loaded.new,
-            "rows_changed": loaded.changed,
-            "rows_unchanged": loaded.unchanged,
-            "rows_deleted": loaded.deleted,
-            "rows_returned": loaded.returned,
-            "rows_rejected": loaded.rejected,
-            "table_rows": loaded.table_rows,
-            "load_id": loaded.load_id,
-        }
-        if loaded.versions is not None:
-            metadata["history_versions"] = loaded.versions
-        if loaded.missed is not None:
-            metadata["missed_by_incremental"] = loaded.missed
-    return {key: _shown(value) for key, value in metadata.items()}
+    yield "covers", done.covers
+    yield "cursor_before", done.cursor_before
+    yield "cursor_after", done.cursor_after
+    yield "pages", swept.pages
+    yield "retries", stats.retries
+    yield "seconds_waited", round(stats.seconds_waited, 3)
+    yield "bytes", stats.bytes_received
+    yield "seconds", _table([{"stage": stage, "seconds": round(value, 3)} for stage, value in done.seconds.items()])
+    yield "misfits", _markdown(_bullets(done.misfits or []))
+    yield "loaded", loaded is not None
+    yield "load_id", loaded.load_id if loaded else None
+    columns = loaded.columns.get(normalized(done.spec.name), {}) if loaded else {}
+    yield from table_metadata(relation, columns, None, done.spec.columns).items()
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def _query(relation: str) -> dg.MetadataValue:
+    return dg.MetadataValue.md(f"```sql\nFROM {relation} LIMIT 100\n```")
 
 
-def _shown(value: Any) -> Any:
-    """A value that Dagster can keep."""
-    if value is None:
-        return NO_CURSOR
-    return str(value) if isinstance(value, Decimal) else value
+def _markdown(text: str | None) -> dg.MetadataValue | None:
+    return dg.MetadataValue.md(text) if text else None
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue | None:
+    if not rows:
+        return None
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows])

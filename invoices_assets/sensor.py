@@ -14,7 +14,6 @@ from dagster import DagsterRunStatus
 
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult, probe
-from invoices_assets.metadata import NO_CURSOR
 from invoices_assets.names import Names
 from invoices_assets.resources import InvoicesApi
 from invoices_assets.source.file import Source
@@ -164,7 +163,8 @@ def _last_load(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[str | No
         return None, None
     cursor = event.asset_materialization.metadata.get("cursor_after")
     value: Any = None if cursor is None else cursor.value
-    return event.run_id, None if value == NO_CURSOR else value
+    # what older versions of this project wrote where there was none
+    return event.run_id, None if value == "none" else value
 
 
 def _as_it_came(spec: ResourceSpec, cursor: Any) -> Any:

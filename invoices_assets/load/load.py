@@ -20,13 +20,15 @@ from invoices_assets.load.diff.order import refuse_moved, refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.inspect import known_state_in
+from invoices_assets.load.reports.overview import Overview, overview_of
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, resource_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, widen
+from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists, widen
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.write import write_rejected, write_rows, write_versions
+from invoices_assets.source.naming import history_table, rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
 
@@ -44,7 +46,9 @@ class LoadResult:
         versions: rows that the history of the main table got; None where there is no history.
         table_rows: rows of the main table afterwards; live_rows: those without `deleted_at`.
         load_id: dlt's id of the load, None when nothing differed and nothing was written.
-        columns: table -> column -> DuckDB type, afterwards.
+        columns: table -> column -> DuckDB type, afterwards; the main table is the first one.
+        rows: table -> its rows, afterwards; also those of rejected records and of the history.
+        overview: of the main table; None where there is none, or where it cannot be added up.
         remarks: what has to be told, one sentence each.
         seconds: by stage.
     """
@@ -61,6 +65,8 @@ class LoadResult:
     live_rows: int = 0
     load_id: str | None = None
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    overview: Overview | None = None
     remarks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -144,10 +150,27 @@ class Load:
             tables = stored_tables(self.connection, self.settings, root)
             for table, columns in tables.items():
                 self.result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
-            if root in tables:
-                live = f"count(*) FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables[root] else "count(*)"
-                query = f"SELECT count(*), {live} FROM {qualified(dataset, root)}"
-                [(self.result.table_rows, self.result.live_rows)] = self.connection.execute(query).fetchall()
+            beside = [name for name in (rejected_table(root), history_table(root)) if self._exists(name)]
+            for table in (*tables, *beside):
+                live = f"FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables.get(table, ()) else ""
+                query = f"SELECT count(*), count(*) {live} FROM {qualified(dataset, table)}"
+                [(self.result.rows[table], live_rows)] = self.connection.execute(query).fetchall()
+                self.result.live_rows = live_rows if table == root else self.result.live_rows
+            self.result.table_rows = self.result.rows.get(root, 0)
+
+    def look(self) -> None:
+        """Tell what the main table says, after the transaction; that nobody can add it up fails no load."""
+        root = self._delta.plan.root.name
+        columns = self.result.columns.get(root)
+        if columns is None:
+            return
+        with self.result.timed("describe"):
+            try:
+                found = overview_of(self.connection, self.settings.dataset, root, columns, self.spec)
+            except duckdb.Error as error:
+                self.result.remarks.append(f"the amounts could not be added up: {self.catalog.explain(error)}")
+            else:
+                self.result.overview = found
 
     @property
     def settings(self) -> WarehouseSettings:
@@ -183,6 +206,9 @@ class Load:
         for name in ("new", "changed", "deleted", "returned", "unchanged"):
             setattr(result, name, getattr(delta.counts, name))
         return delta
+
+    def _exists(self, table: str) -> bool:
+        return table_exists(self.connection, self.settings.dataset, table)
 
     def _cannot_tell(self, what: str, stretch: Stretch | None) -> None:
         column = stretch.column if stretch else ""

@@ -12,15 +12,19 @@ from pathlib import Path
 import duckdb
 
 from invoices_assets.errors import TableRefused
+from invoices_assets.load.reports.amounts import CUSTOMERS
+from invoices_assets.load.reports.made_table import columns_of, make_table
+from invoices_assets.load.reports.receivables import RECEIVABLES, receivables
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import DELETED_AT, qualified, table_exists
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import explained, open_warehouse
 
-ALL_INVOICES, RECEIVABLES = "all_invoices", "receivables"
+ALL_INVOICES = "all_invoices"
 _STAMP = "TIMESTAMP WITH TIME ZONE"
 _AMOUNT = "DECIMAL(38,9)"
+_BY = {"source": "source", "customer": "customer"}
 NEUTRAL = {
     "id": "VARCHAR",
     "number": "VARCHAR",
@@ -36,12 +40,6 @@ NEUTRAL = {
     "updated_at": _STAMP,
 }
 """The columns that all APIs share, as the default source file declares them; the type is that of one that none has."""
-
-_CUSTOMERS = ("customer", "customer_name", "customer__name")
-"""Where the name of a customer may be; the last one is `name` of an object `customer`."""
-
-AGES = {"not_due": None, "days_1_30": 1, "days_31_60": 31, "days_61_90": 61, "days_over_90": 91}
-"""Column -> days after the due date from which an open amount is in it; None where there is none, or it is to come."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +97,10 @@ def unite(
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
         for table, select in (
             (ALL_INVOICES, _union(found, done)),
-            (RECEIVABLES, _receivables(qualified(settings.dataset, ALL_INVOICES))),
+            (RECEIVABLES, receivables(qualified(settings.dataset, ALL_INVOICES), _BY)),
         ):
-            done.columns[table] = _fill(connection, settings.dataset, table, select)
-            (done.rows[table],) = connection.execute(
-                f"SELECT count(*) FROM {qualified(settings.dataset, table)}"
-            ).fetchall()[0]
+            made = make_table(connection, settings.dataset, table, select)
+            done.columns[table], done.rows[table] = made.columns, made.rows
         connection.commit()
     return done
 
@@ -113,11 +109,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, member: Member) -> dict[str,
     """The columns of a main table and their types; none where there is no table yet."""
     if not table_exists(connection, member.dataset, member.table):
         return {}
-    return _described(connection, f"FROM {qualified(member.dataset, member.table)}")
-
-
-def _described(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {query})").fetchall())
+    return columns_of(connection, f"FROM {qualified(member.dataset, member.table)}")
 
 
 def _union(found: Mapping[Member, Mapping[str, str]], done: United) -> str:
@@ -152,7 +144,7 @@ def _type_of(column: str, found: Mapping[Member, Mapping[str, str]], done: Unite
     types: dict[str, str] = {}
     origins = done.origins[column] = {}
     for member, columns in found.items():
-        for place in _CUSTOMERS if column == "customer" else (column,):
+        for place in CUSTOMERS if column == "customer" else (column,):
             if place in columns:
                 types[f"{member.dataset}.{member.table}.{place}"] = columns[place]
                 origins[member.dataset] = place
@@ -161,41 +153,3 @@ def _type_of(column: str, found: Mapping[Member, Mapping[str, str]], done: Unite
         told = " and ".join(f"{kind} in {place}" for place, kind in types.items())
         raise TableRefused(f"`{column}` is {told}, so they are no one column; declare it alike in the source files")
     return next(iter(types.values()), NEUTRAL[column])
-
-
-def _receivables(invoices: str) -> str:
-    """Open amounts by customer and currency, and by days since they were due."""
-    late = "current_date - due_date"
-    starts = [days for days in AGES.values() if days is not None]
-    ends = dict(zip(starts, [*starts[1:], None], strict=True))
-    buckets = []
-    for name, start in AGES.items():
-        inside = f"coalesce({late}, 0) <= 0" if start is None else f"{late} >= {start}"
-        end = ends.get(start) if start is not None else None
-        inside += f" AND {late} < {end}" if end else ""
-        buckets.append(f"coalesce(sum(amount_due) FILTER ({inside}), 0) AS {name}")
-    return (
-        f"SELECT source, customer, currency, count(*) AS invoices, sum(amount_due) AS amount_due, {', '.join(buckets)} "
-        f"FROM {invoices} WHERE amount_due <> 0 GROUP BY source, customer, currency"
-    )
-
-
-def _fill(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, select: str) -> dict[str, str]:
-    """Replaces the rows of a table, and the table itself only where its columns are others.
-
-    Raises:
-        TableRefused: the table is somebody else's.
-    """
-    name = qualified(dataset, table)
-    wanted = _described(connection, select)
-    present = _described(connection, f"FROM {name}") if table_exists(connection, dataset, table) else {}
-    if present.keys() - wanted.keys():
-        raise TableRefused(f"the table {dataset}.{table} was not made by this project; move it away")
-    if present == wanted:
-        connection.execute(f"DELETE FROM {name}")
-    else:
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
-        columns = ", ".join(f"{ident(column)} {kind}" for column, kind in wanted.items())
-        connection.execute(f"CREATE TABLE {name} ({columns})")
-    connection.execute(f"INSERT INTO {name} {select}")
-    return wanted

@@ -126,6 +126,14 @@ class RefreshPlan:
         first = self.spec.cursor.initial_value if self.spec.cursor is not None else None
         return self.request.dates is None and self.start in (None, first)
 
+    @property
+    def covers(self) -> str:
+        """What a complete sweep has: `everything`, `changes`, or the days of a partition."""
+        dates = self.request.dates
+        if dates is not None:
+            return f"{dates.start:%Y-%m-%d} to {dates.end:%Y-%m-%d}"
+        return "everything" if self.covers_everything else "changes"
+
     def cursor_after(self, swept: SweepResult) -> Any:
         """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""
         if not swept.proven or swept.cursor is None or self.request.dates is not None:

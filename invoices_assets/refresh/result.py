@@ -20,6 +20,7 @@ class RefreshResult:
         spec: the resource.
         swept: what the API gave.
         stats: how it was asked.
+        covers: what a complete sweep has: `everything`, `changes`, or the days of a partition.
         loaded: what the load did; None after a dry run.
         cursor_before, cursor_after: in the API's notation; None where there is none.
         notes: what has to be told of the sweep, one sentence each.
@@ -32,6 +33,7 @@ class RefreshResult:
     stats: HttpStats
     cursor_before: Any
     cursor_after: Any
+    covers: str
     loaded: LoadResult | None = None
     notes: list[str] = field(default_factory=list)
     misfits: list[str] | None = None

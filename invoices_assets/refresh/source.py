@@ -130,6 +130,7 @@ class Sweeping:
                 stats=self.stats + http.stats,
                 cursor_before=plan.before,
                 cursor_after=plan.before,
+                covers=plan.covers,
                 notes=[
                     *remarks_on(self.spec, swept),
                     *plan.remarks,

@@ -1,0 +1,72 @@
+"""What is open, by customer and currency, and by days since it was due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, by_age
+from invoices_assets.load.reports.made_table import MadeTable, columns_of, make_table
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load.sql import ident
+from invoices_assets.load.tables import DELETED_AT, qualified, table_exists
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import explained, open_warehouse
+
+RECEIVABLES = "receivables"
+
+
+def receivables(invoices: str, by: Mapping[str, str], where: str = "true") -> str:
+    """A SELECT of open amounts.
+
+    Parameters:
+        invoices: a table with `currency`, `amount_due` and `due_date`, as SQL.
+        by: further columns to group by: name -> SQL.
+        where: which of its rows count.
+    """
+    named = {**by, CURRENCY: ident(CURRENCY)}
+    sums = {"invoices": "count(*)", DUE: f"sum({ident(DUE)})", **by_age(ident(DUE), f"CAST({ident(DUE_DATE)} AS DATE)")}
+    selected = ", ".join(f"{value} AS {ident(name)}" for name, value in {**named, **sums}.items())
+    return f"SELECT {selected} FROM {invoices} WHERE {ident(DUE)} <> 0 AND {where} GROUP BY {', '.join(named.values())}"
+
+
+def make_receivables(
+    settings: WarehouseSettings, root: str, working_dir: Path, log: Callable[[str], None] = lambda _: None
+) -> tuple[MadeTable, str | None]:
+    """Fill the table `receivables` of a dataset anew, in one transaction, from its rows that are not deleted.
+
+    Parameters:
+        root: the main table, with the columns of `RECEIVABLE`.
+        working_dir: of this run.
+        log: told when another run has to be waited for.
+
+    Returns:
+        What was made, and the column that has the customers; None where there is none, or no main table yet.
+
+    Raises:
+        TableRefused: there is a table of this name that somebody else has made.
+        WarehouseError: the warehouse cannot be reached or written.
+    """
+    catalog, dataset = catalog_of(settings), settings.dataset
+    with (
+        catalog.turn(log),
+        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
+        explained(catalog),
+    ):
+        catalog.begin(connection)
+        table = qualified(dataset, root)
+        columns = columns_of(connection, f"FROM {table}") if table_exists(connection, dataset, root) else {}
+        customer = next((column for column in CUSTOMERS if column in columns), None)
+        by = {"customer": ident(customer) if customer else "CAST(NULL AS VARCHAR)"}
+        live = f"{ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else "true"
+        made = make_table(connection, dataset, RECEIVABLES, receivables(table, by, live) if columns else _none())
+        connection.commit()
+    return made, customer
+
+
+def _none() -> str:
+    amounts = ", ".join(f"CAST(NULL AS DECIMAL(38,9)) AS {ident(name)}" for name in (DUE, *AGES))
+    return (
+        "SELECT CAST(NULL AS VARCHAR) AS customer, CAST(NULL AS VARCHAR) AS currency, CAST(0 AS BIGINT) AS invoices, "
+        f"{amounts} WHERE false"
+    )

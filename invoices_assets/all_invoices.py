@@ -12,6 +12,7 @@ from invoices_assets.load.reports.amounts import AGES
 from invoices_assets.load.reports.receivables import RECEIVABLES
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.union import ALL_INVOICES, Member, United, unite
+from invoices_assets.metadata import remarks_metadata, table_metadata
 from invoices_assets.names import INVOICING, Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse
@@ -85,11 +86,9 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata={
-                    "dagster/table_name": settings.relation(table),
-                    "dagster/row_count": rows,
-                    "dagster/column_schema": _schema(done.columns[table]),
+                    **table_metadata(settings.relation(table), done.columns[table], rows),
                     "dagster/column_lineage": lineages[table],
-                    "remarks": done.remarks,
+                    **remarks_metadata(done.remarks),
                 },
             )
 
@@ -119,10 +118,6 @@ def _refuse_several(settings: Mapping[str, WarehouseSettings]) -> None:
     if len(set(places.values())) > 1:
         told = ", ".join(f"`{name}` into {place}" for name, place in places.items())
         raise WarehouseUnusable(f"`{ALL_INVOICES}` needs all APIs in one warehouse, and they load {told}")
-
-
-def _schema(columns: Mapping[str, str]) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
 
 
 def _lineage(done: United, apis: Sequence[UnitedApi]) -> dg.TableColumnLineage:

@@ -6,7 +6,7 @@ below 1,000 characters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
@@ -20,6 +20,7 @@ _MOST_CURRENCIES = 5
 _AGE_LABELS = ("not due", "1-30 days", "31-60", "61-90", "over 90")
 _INVOICED, _OPEN, _LATE = "#4878cf", "#8a9", "#d65f5f"
 _TEXT = "#777"
+_READABLE = " =':/,;.()-"
 
 
 def small_chart(amounts: Sequence[Amounts]) -> str | None:
@@ -34,14 +35,13 @@ def small_chart(amounts: Sequence[Amounts]) -> str | None:
     months, ages = last_months(shown.by_month, SHORT_MONTHS), list(shown.by_age.values())
     parts = []
     if months:
-        parts += [
-            _text(0, 9, f"{code(shown.currency)} invoiced to {_month(max(months))}"),
-            _bars(list(months.values()), 0, 14, _INVOICED),
-        ]
+        parts += [_text(0, 9, f"{code(shown.currency)} by month to {_month(max(months))}")]
+        parts += [_bars(list(months.values()), 0, 14, _INVOICED)]
     if ages:
-        parts += [_text(200, 9, "open: not due, 30, 60, 90, more"), _bars(ages[:1], 200, 14, _OPEN, ages)]
-        parts += [_bars(ages[1:], 214, 14, _LATE, ages)]
-    return _image("Invoiced by month, open by age", parts, 370, 66)
+        parts += [_text(200, 9, "open by days late"), _bars(ages[:1], 200, 14, _OPEN, ages)]
+        parts += [_bars(ages[1:], 223, 14, _LATE, ages, apart=23)]
+        parts += [_text(200 + 23 * place, 76, label) for place, label in enumerate(("due", "1", "31", "61", "91+"))]
+    return _image("Invoiced by month, open by age", parts, 320, 80)
 
 
 def large_chart(amounts: Sequence[Amounts]) -> str | None:
@@ -53,26 +53,24 @@ def large_chart(amounts: Sequence[Amounts]) -> str | None:
     shown = [each for each in amounts[:_MOST_CURRENCIES] if each.by_month or each.by_age]
     if not shown:
         return None
-    parts: list[str] = []
-    for row, each in enumerate(shown):
-        top = 150 * row
-        months = last_months(each.by_month, LONG_MONTHS)
-        if months:
-            highest = max(months.values())
-            parts.append(
-                _text(0, top + 12, f"{code(each.currency)}: invoiced by month, at most {money(highest, each.currency)}")
-            )
-            parts.append(_bars(list(months.values()), 0, top + 20, _INVOICED, height=90))
-            parts += [
-                _text(14 * place, top + 124, _month(month)) for place, month in enumerate(months) if place % 6 == 0
-            ]
-        for place, (label, value) in enumerate(zip(_AGE_LABELS, each.by_age.values(), strict=False)):
-            widest = max(map(abs, each.by_age.values())) or 1
-            y = top + 32 + 20 * place
-            parts += [_text(370, y, label), _text(570, y, money(value, each.currency))]
-            width = round(120 * max(value, Decimal(0)) / widest)
-            parts.append(f"<path fill='{_LATE if place else _OPEN}' d='M430 {y - 9}h{width}v11h-{width}z'/>")
+    parts = [part for row, each in enumerate(shown) for part in _row_of(each, 150 * row)]
     return _image("Invoiced by month and open by age, by currency", parts, 700, 150 * len(shown))
+
+
+def _row_of(amounts: Amounts, top: int) -> Iterator[str]:
+    months, ages, currency = last_months(amounts.by_month, LONG_MONTHS), amounts.by_age, amounts.currency
+    if months:
+        most = money(max(months.values()), currency)
+        yield _text(0, top + 12, f"{code(currency)} invoiced by month, at most {most}")
+        yield _bars(list(months.values()), 0, top + 20, _INVOICED, height=90)
+        for place, month in enumerate(months):
+            if place % 6 == 0:
+                yield _text(14 * place, top + 124, _month(month))
+    widest = max(map(abs, ages.values()), default=Decimal(0)) or Decimal(1)
+    for place, (label, value) in enumerate(zip(_AGE_LABELS, ages.values(), strict=False)):
+        y, width = top + 32 + 20 * place, round(120 * max(value, Decimal(0)) / widest)
+        yield _text(370, y, label) + _text(570, y, money(value, currency))
+        yield f"<path fill='{_LATE if place else _OPEN}' d='M430 {y - 9}h{width}v11h-{width}z'/>"
 
 
 def last_months(by_month: Mapping[date, Decimal], count: int) -> dict[date, Decimal]:
@@ -92,16 +90,24 @@ def last_months(by_month: Mapping[date, Decimal], count: int) -> dict[date, Deci
 
 
 def _bars(
-    values: Sequence[Decimal], left: int, top: int, color: str, scale: Sequence[Decimal] = (), *, height: int = 50
+    values: Sequence[Decimal],
+    left: int,
+    top: int,
+    color: str,
+    scale: Sequence[Decimal] = (),
+    *,
+    height: int = 50,
+    apart: int = 14,
 ) -> str:
-    """One path of upright bars, 14 apart; what is not above 0 has none.
+    """One path of upright bars; what is not above 0 has none.
 
     Parameters:
+        left, top, height, apart: in pixels.
         scale: further values that the highest bar is to be measured by.
     """
     highest = max([*values, *scale, Decimal(0)]) or Decimal(1)
     path = "".join(
-        f"M{left + 14 * place + 5} {top + height}v-{max(round(height * value / highest), 1)}"
+        f"M{left + apart * place + 5} {top + height}v-{max(round(height * value / highest), 1)}"
         for place, value in enumerate(values)
         if value > 0
     )
@@ -121,4 +127,5 @@ def _image(title: str, parts: Sequence[str], width: int, height: int) -> str:
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' font-family='sans-serif' "
         f"font-size='10' fill='{_TEXT}'>{''.join(parts)}</svg>"
     )
-    return f"![{title}](data:image/svg+xml,{quote(svg, safe='=:/,;')})"
+    # in angle brackets, Markdown takes blanks and quotes as they are (CommonMark 0.31, section 6.3)
+    return f"![{title}](<data:image/svg+xml,{quote(svg, safe=_READABLE)}>)"

@@ -1,123 +1,92 @@
-"""Asset checks: what a green run cannot say by itself."""
+"""Asset checks: what a green run cannot say by itself. Those of a resource are looked at together, by one query.
 
-from typing import Any
+They belong to the step that loads: one of their own that keeps back what is made of the rows would keep back the other
+tables of the same load, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
 
 import dagster as dg
 
-from invoices_assets.errors import WarehouseBusy
-from invoices_assets.load.inspect import open_rejections
+from invoices_assets.check_rules import NOTHING_MISSED, RULES, Rule, Seen, Verdict
+from invoices_assets.errors import WarehouseError
+from invoices_assets.load.reports.audit import audit
+from invoices_assets.load.settings import WarehouseSettings
+from invoices_assets.load_history import LoadHistory
 from invoices_assets.names import Names
-from invoices_assets.resources import Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
 
-NOTHING_MISSED = "nothing_missed_by_incremental"
-COMPLETE = "complete"
-SOURCE_FITS = "source_fits"
-LOOK_BACK = 100
-"""How many loads a check looks back for a sweep of everything."""
 
-
-def build_checks(source: Source, names: Names) -> list[dg.AssetChecksDefinition]:
-    """The checks of each resource of a source file."""
+def check_specs(source: Source, names: Names, resource: str) -> list[dg.AssetCheckSpec]:
+    """The checks of a resource."""
+    key = dg.AssetKey([names.dataset, resource])
     return [
-        check
-        for name in source.resource_names
-        for check in (
-            _no_rejected_records(name, names),
-            _nothing_missed(dg.AssetKey([names.dataset, name])),
-            _complete(dg.AssetKey([names.dataset, name])),
-            _source_fits(dg.AssetKey([names.dataset, name])),
-        )
+        dg.AssetCheckSpec(rule.name, asset=key, description=rule.about, blocking=rule.is_blocking)
+        for rule in _rules_of(source, resource)
     ]
 
 
-def _no_rejected_records(name: str, names: Names) -> dg.AssetChecksDefinition:
-    dataset, table = names.dataset, normalized(name)
+def rare_checks(source: Source, names: Names) -> dg.AssetSelection:
+    """The checks that say nothing new of a refresh: what the last complete sweep found stays in sight."""
+    keys = [dg.AssetKey([names.dataset, name]) for name in source.resource_names]
+    return dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NOTHING_MISSED) for key in keys))
 
-    @dg.asset_check(
-        asset=dg.AssetKey([dataset, name]),
-        name="no_rejected_records",
-        description=f"Every record that the API sent is in the table; the others are in `{table}_rejected`.",
-        required_resource_keys={names.warehouse},
+
+def check(
+    source: Source,
+    resource: str,
+    settings: WarehouseSettings,
+    instance: dg.DagsterInstance,
+    chosen: Collection[dg.AssetCheckKey],
+    log: Callable[[str], None],
+) -> Iterator[dg.AssetCheckResult]:
+    """Look at the tables of a resource, and at what its loads have told.
+
+    Parameters:
+        settings: of the warehouse.
+        instance: of Dagster, which has the history of the loads.
+        chosen: only these checks, of those of all resources.
+        log: told when another process holds the warehouse and has to be waited for.
+    """
+    key, spec = dg.AssetKey([settings.dataset, resource]), source.resources[resource]
+    rules = [rule for rule in _rules_of(source, resource) if dg.AssetCheckKey(key, rule.name) in chosen]
+    if not rules:
+        return
+    try:
+        found = audit(settings, spec, log)
+    except WarehouseError as error:
+        # the next run may be loading already, in another process
+        yield from (_unseen(rule, key, error) for rule in rules)
+        return
+    seen = Seen(spec, f"{settings.dataset}.{normalized(resource)}", found, LoadHistory(instance, key))
+    yield from (_result(rule, key, rule.judge(seen)) for rule in rules)
+
+
+def _rules_of(source: Source, resource: str) -> list[Rule]:
+    is_main = resource == source.main_resource
+    return [rule for rule in RULES if (is_main or not rule.of_invoices) and rule.applies(source.resources[resource])]
+
+
+def _result(rule: Rule, key: dg.AssetKey, verdict: Verdict) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=rule.name,
+        passed=verdict.passed,
+        severity=rule.severity,
+        description=verdict.said,
+        metadata=verdict.metadata,
     )
-    def no_rejected_records(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        warehouse: Warehouse = getattr(context.resources, names.warehouse)
-        try:
-            rejected = open_rejections(warehouse.settings(dataset), table, context.log.warning)
-        except WarehouseBusy as error:
-            # the next run may be loading already, in another process
-            return dg.AssetCheckResult(passed=False, description=f"This could not be looked at: {error}.")
-        return dg.AssetCheckResult(
-            passed=not rejected.count,
-            metadata={"rejected_records": rejected.count, "reasons": rejected.reasons},
-            description=f"{rejected.count} records cannot be stored as declared: {dataset}.{table}_rejected."
-            if rejected.count
-            else "No record is waiting there.",
-        )
-
-    return no_rejected_records
 
 
-def _nothing_missed(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=key,
-        name=NOTHING_MISSED,
-        description="The last complete sweep found nothing that the refreshes before it should have found.",
+def _unseen(rule: Rule, key: dg.AssetKey, error: Exception) -> dg.AssetCheckResult:
+    # as a warning: nothing is known to be wrong, and what follows need not wait for it
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=rule.name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"This could not be looked at: {error}.",
     )
-    def nothing_missed_by_incremental(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        missed = int(_told(context.instance, key, "missed_by_incremental") or 0)
-        return dg.AssetCheckResult(
-            passed=missed == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"missed_by_incremental": missed},
-        )
-
-    return nothing_missed_by_incremental
-
-
-def _complete(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=key,
-        name=COMPLETE,
-        description="Something that the API said proves that the last load has all that was asked for.",
-    )
-    def complete(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        loads = context.instance.fetch_materializations(key, limit=1).records
-        told = loads[0].asset_materialization if loads else None
-        end, proven = (told.metadata.get(name) if told else None for name in ("end", "end_proven"))
-        return dg.AssetCheckResult(
-            passed=proven is None or bool(proven.value),
-            severity=dg.AssetCheckSeverity.WARN,
-            description=str(end.value) if end is not None else "Nothing was loaded yet.",
-        )
-
-    return complete
-
-
-def _source_fits(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=key,
-        name=SOURCE_FITS,
-        description="The last sweep of everything has met all that the source file names: fields, stamps, pages.",
-    )
-    def source_fits(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        misfits: Any = _told(context.instance, key, "misfits") or []
-        return dg.AssetCheckResult(
-            passed=not misfits,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"misfits": misfits},
-            description="; ".join(misfits) or None,
-        )
-
-    return source_fits
-
-
-def _told(instance: dg.DagsterInstance, key: dg.AssetKey, what: str) -> Any:
-    """What the last sweep of everything among the last loads has told; those of a part tell nothing of it."""
-    for record in instance.fetch_materializations(key, limit=LOOK_BACK).records:
-        materialization = record.asset_materialization
-        told = materialization.metadata.get(what) if materialization else None
-        if told is not None:
-            return told.value
-    return None

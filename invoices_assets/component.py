@@ -16,12 +16,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from invoices_assets.alerts import Alerts
 from invoices_assets.all_invoices import KEYS, UnitedApi, build_all_invoices
+from invoices_assets.asset_specs import AssetTraits, api_spec, has_api
 from invoices_assets.assets import build_assets
-from invoices_assets.checks import build_checks
 from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.errors import SourceError
+from invoices_assets.freshness import freshness_policy
 from invoices_assets.jobs import build_jobs, build_schedules
 from invoices_assets.names import INVOICING, SANDBOX, Names
+from invoices_assets.receivables import build_receivables, has_receivables
 from invoices_assets.resources import (
     API_KEY,
     APIS,
@@ -30,7 +32,9 @@ from invoices_assets.resources import (
     Warehouse,
     configured_source,
     dataset_name,
+    fresh_within,
     is_sandbox,
+    shown_address,
 )
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
@@ -114,12 +118,15 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
             SourceError: the source file cannot be used.
         """
         source, names = self.described, self.names
-        assets = build_assets(source, names, owners=self.owners, tags=self.tags)
-        jobs = build_jobs(assets, names, KEYS if followed else ())
+        policy = freshness_policy(self.refresh, fresh_within()) if self.refresh else None
+        traits = AssetTraits(self.owners, self.tags, policy)
+        assets = build_assets(source, names, traits)
+        assets += [build_receivables(source, names, traits)] if has_receivables(source) else []
+        api = [api_spec(names, source, shown_address(self.base_url), traits)] if has_api(source) else []
+        jobs = build_jobs(source, assets, names, KEYS if followed else ())
         alerts = Alerts(names, frozenset(key for each in assets for key in each.keys), jobs, self._api)
         return dg.Definitions(
-            assets=assets,
-            asset_checks=build_checks(source, names),
+            assets=[*api, *assets],
             jobs=jobs,
             schedules=build_schedules(jobs, [self.refresh, self.reconcile, UPKEEP]),
             sensors=[

@@ -7,14 +7,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from invoices_assets.assets import MODE_TAG
-from invoices_assets.checks import NOTHING_MISSED
+from invoices_assets.checks import rare_checks
 from invoices_assets.errors import RefreshError
 from invoices_assets.failure import WithoutFrames, failure_of
 from invoices_assets.load.maintenance import maintain
 from invoices_assets.names import Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse
+from invoices_assets.run_config import MODE_TAG
+from invoices_assets.source.file import Source
 
 
 class MaintenanceConfig(dg.Config):
@@ -26,22 +27,21 @@ class MaintenanceConfig(dg.Config):
 
 
 def build_jobs(
-    assets: Sequence[dg.AssetsDefinition], names: Names, followed_by: Sequence[dg.AssetKey] = ()
+    source: Source, assets: Sequence[dg.AssetsDefinition], names: Names, followed_by: Sequence[dg.AssetKey] = ()
 ) -> list[Any]:
     """`refresh_invoices` (what changed), `reconcile_invoices` (everything, marks deletions), `maintain_warehouse`.
 
     Parameters:
-        assets: of one API.
+        source: what one API is asked for.
+        assets: of that API.
         followed_by: assets that are made anew after each load.
     """
     keys = [key for each in assets for key in each.keys]
     selection = dg.AssetSelection.assets(*keys, *followed_by)
-    # a refresh cannot tell what refreshes miss; what the last complete sweep found stays in sight
-    missed = dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NOTHING_MISSED) for key in keys))
     return [
         dg.define_asset_job(
             names.refresh,
-            selection - missed,
+            selection - rare_checks(source, names),
             description="Loads what changed since the last complete refresh.",
             executor_def=dg.in_process_executor,
         ),

@@ -64,6 +64,11 @@ def table_metadata(
     return told
 
 
+def remarks_metadata(remarks: Sequence[str]) -> dict[str, dg.MetadataValue]:
+    """What has to be told, as a list; nothing where there is nothing."""
+    return {"remarks": dg.MetadataValue.md(_bullets(remarks))} if remarks else {}
+
+
 def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
     """The declared columns, as Dagster shows them."""
     return dg.TableSchema(
@@ -82,7 +87,7 @@ def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
 
 def _story(done: RefreshResult, overview: Overview | None) -> Told:
     yield "summary", _markdown(summary_of(done))
-    yield "remarks", _markdown(_bullets(done.remarks))
+    yield from remarks_metadata(done.remarks).items()
     if overview is not None:
         yield "chart", _markdown(small_chart(overview.amounts))
         yield "newest", _table(overview.newest)

@@ -39,6 +39,8 @@ class Names:
     """The job that keeps the warehouse in order."""
     upkeep_step = _Own("upkeep")
     """The step of that job."""
+    receivables_step = _Own("receivables")
+    """The step that sums up what is open."""
     sensor = _Own("invoices_changed_sensor")
     failed_runs_alert = _Own("failed_runs_alert")
     """The sensor that tells a chat of failed runs."""

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from pydantic import Field
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
-from invoices_assets.extract.http.origins import is_address
+from invoices_assets.extract.http.origins import is_address, origin_of
 from invoices_assets.load.settings import Hints, WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.working_folder import working_folder
@@ -36,6 +37,7 @@ WORK_DIR = "INVOICES_WORK_DIR"
 APIS = "INVOICES_APIS"
 ALERT_WEBHOOK = "INVOICES_ALERT_WEBHOOK"
 """The address that alerts are posted to; it is a secret."""
+FRESH_WITHIN = "INVOICES_FRESH_WITHIN"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
@@ -62,6 +64,32 @@ def configured_source() -> Source:
         return read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
     except SourceError as error:
         raise click.ClickException(str(error)) from None
+
+
+def shown_address(base_url: str = "") -> str:
+    """The address of an API as it may be shown: scheme, host and port, for a key may stand in the rest.
+
+    Parameters:
+        base_url: of the API; empty for the one that the environment names.
+    """
+    address = base_url or os.environ.get(BASE_URL)
+    return origin_of(address) if address and is_address(address) else "the embedded sandbox"
+
+
+def fresh_within() -> timedelta:
+    """How long after a tick of its schedule an asset is to be there.
+
+    Raises:
+        ClickException: INVOICES_FRESH_WITHIN is no number of hours.
+    """
+    hours = os.environ.get(FRESH_WITHIN) or "3"
+    try:
+        within = timedelta(hours=float(hours))
+    except (ValueError, OverflowError):
+        within = timedelta()
+    if within < timedelta(minutes=1):
+        raise click.ClickException(f"{FRESH_WITHIN} must be a number of hours, such as 3 or 0.5; it is {hours!r}.")
+    return within
 
 
 def accepting_deletions(names: Names) -> str:

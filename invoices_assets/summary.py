@@ -9,7 +9,7 @@ from invoices_assets.load.reports.overview import Amounts
 from invoices_assets.money import code, money
 from invoices_assets.refresh.result import RefreshResult
 
-_MOST_CURRENCIES = 4
+_MOST_CURRENCIES = 3
 _MOST_REMARKS = 4
 _LONGEST_REMARK = 160
 

@@ -59,7 +59,7 @@ def test_an_api_that_was_never_loaded_is_told_and_has_no_rows(location: Location
     result = location.run("stripe_refresh_invoices")
     assert location.query("SELECT DISTINCT source FROM all_invoices") == [("stripe",)]
     made = result.asset_materializations_for_node("all_invoices")
-    assert made[0].metadata["remarks"].value == ["`dolibarr` has no table yet"]
+    assert made[0].metadata["remarks"].value == "- `dolibarr` has no table yet"
     assert made[0].metadata["dagster/row_count"].value == 20
 
 

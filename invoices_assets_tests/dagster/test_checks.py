@@ -65,16 +65,15 @@ def test_an_end_that_nothing_proves_is_a_remark_and_a_warning_and_marks_no_delet
     with serve(book, contract=contract) as server:
         project = Project(monkeypatch, tmp_path, server.url, source=content)
         result = project.run()
-        assert project.metadata(result)["remarks"] == [f"{said}; so the cursor stays where it was"]
+        assert project.metadata(result)["remarks"] == f"- {said}; so the cursor stays where it was"
         found = check(result, "complete")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert found.description == said
         book.delete("inv_0000003")
         result = project.run("reconcile_invoices")
         assert project.metadata(result)["rows_deleted"] == 0
-        assert project.metadata(result)["remarks"] == [
-            f"{said}; so the cursor stays where it was and no record was marked as deleted"
-        ]
+        left = "the cursor stays where it was and no record was marked as deleted"
+        assert project.metadata(result)["remarks"] == f"- {said}; so {left}"
 
 
 def test_what_proves_an_end_is_in_the_metadata_and_passes_the_check(project: Project, book: Book) -> None:
@@ -91,8 +90,8 @@ def test_a_part_of_the_source_file_that_no_record_bears_out_is_a_warning_until_a
     with serve(Book.of(40)) as server:
         project = Project(monkeypatch, tmp_path, server.url, source=content)
         result = project.run()
-        [said] = project.metadata(result)["misfits"]
-        assert said == "no record has a value for `gross` at its `x-from: total_ttc`"
+        said = "no record has a value for `gross` at its `x-from: total_ttc`"
+        assert project.metadata(result)["misfits"] == f"- {said}"
         assert said in project.metadata(result)["remarks"]
         assert "misfits" not in project.metadata(project.run())
         found = check(project.run(), "source_fits")
@@ -112,7 +111,7 @@ def test_a_first_load_that_finds_nothing_is_a_warning_until_a_record_comes(
         result = project.run()
         found = check(result, "complete")
         assert (found.passed, found.severity, found.description) == (False, dg.AssetCheckSeverity.WARN, said)
-        assert project.metadata(result)["remarks"] == [said]
+        assert project.metadata(result)["remarks"] == f"- {said}"
         book.insert(Book.of(1).records[0])
         assert check(project.run(), "complete").passed
 
@@ -189,7 +188,7 @@ def test_a_check_that_cannot_look_says_so_and_does_not_fail_the_run(
         raise WarehouseBusy("another process holds the file open and did not close it within 60 s")
 
     project, _ = small
-    monkeypatch.setattr(checks, "open_rejections", held)
+    monkeypatch.setattr(checks, "audit", held)
     result = project.run()
     assert result.success
     assert not check(result).passed

@@ -38,7 +38,6 @@ def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, serve
         "api_total": 250,
         "complete": True,
         "loaded": True,
-        "cursor_before": "none",
         "cursor_after": max(record["updated_at"] for record in book.records),
         "rows_new": 250,
         "rows_changed": 0,
@@ -47,16 +46,16 @@ def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, serve
         "rows_returned": 0,
         "rows_rejected": 0,
         "table_rows": 250,
-        "dagster/row_count": 250,
-        "remarks": [],
     }
     assert {name: shown[name] for name in expected} == expected
+    assert not {"cursor_before", "remarks", "misfits", "missed_by_incremental", "history_versions"} & shown.keys()
 
 
 def test_the_stages_take_no_longer_than_the_whole(project: Project) -> None:
-    seconds = project.metadata(project.run())["seconds"]
+    shown = project.metadata(project.run())
+    seconds = {row.data["stage"]: row.data["seconds"] for row in shown["seconds"].records}
     assert {"sweep", "compare", "commit", "total"} <= set(seconds)
-    assert 0 < seconds["sweep"] + seconds["compare"] + seconds["commit"] <= seconds["total"] + 0.01
+    assert 0 < seconds["sweep"] + seconds["compare"] + seconds["commit"] <= shown["seconds_total"] + 0.01
 
 
 def test_the_table_name_can_be_queried_as_it_stands(project: Project) -> None:
@@ -73,9 +72,10 @@ def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(project: Project,
     newest = max(record["updated_at"] for record in book.records)
     assert (shown["rows_new"], shown["rows_changed"], shown["rows_deleted"]) == (0, 0, 0)
     assert shown["rows_unchanged"] == shown["rows_fetched"] > 0
-    assert shown["dagster/row_count"] == shown["table_rows"] == 250
+    assert shown["table_rows"] == 250
     assert (shown["cursor_before"], shown["cursor_after"]) == (newest, newest)
-    assert (shown["complete"], shown["load_id"]) == (True, "none")
+    assert shown["complete"]
+    assert "load_id" not in shown
     assert shown["requests"] == len(server.requests) - asked
     assert len(shown["dagster/column_schema"].columns) > 20
 

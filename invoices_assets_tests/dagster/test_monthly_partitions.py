@@ -34,8 +34,7 @@ def content() -> dict[str, Any]:
 def test_a_date_window_gives_the_asset_monthly_partitions_from_the_initial_value_to_the_present_month(
     project: Project,
 ) -> None:
-    [assets] = list(project.definitions().assets or [])
-    assert isinstance(assets, dg.AssetsDefinition)
+    assets = loading(project)
     keys = assets.partitions_def.get_partition_keys() if assets.partitions_def else []
     assert keys[0] == "2024-01-01"
     assert keys[-1] == f"{datetime.now(UTC):%Y-%m}-01"
@@ -44,9 +43,11 @@ def test_a_date_window_gives_the_asset_monthly_partitions_from_the_initial_value
 
 def test_without_a_date_window_the_asset_has_no_partitions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = Project(monkeypatch, tmp_path, "http://127.0.0.1:9")
-    [assets] = list(project.definitions().assets or [])
-    assert isinstance(assets, dg.AssetsDefinition)
-    assert assets.partitions_def is None
+    assert loading(project).partitions_def is None
+
+
+def loading(project: Project, resource: str = "invoices") -> dg.AssetsDefinition:
+    return project.definitions().resolve_assets_def(dg.AssetKey(["invoicing", resource]))
 
 
 def test_a_partition_loads_its_window_and_nothing_else(project: Project, server: Vendor) -> None:
@@ -56,8 +57,8 @@ def test_a_partition_loads_its_window_and_nothing_else(project: Project, server:
     asked = {(call.query.get("created_from"), call.query.get("created_to")) for call in server.requests}
     assert asked == {("2024-03-01", "2024-04-01")}
     assert {call.query.get("updated_since") for call in server.requests} == {None}
-    [event] = result.asset_materializations_for_node("invoicing_resources")
-    assert event.partition == "2024-03-01"
+    events = result.asset_materializations_for_node("invoicing_resources")
+    assert {event.partition for event in events} == {"2024-03-01"}
 
 
 def test_a_backfill_of_every_month_loads_the_whole_history(project: Project, book: Book) -> None:
@@ -102,12 +103,7 @@ def test_resources_without_a_window_keep_their_own_definition_and_run_in_the_sam
     plain = config()["resources"][0]
     content["resources"].append({**plain, "name": "copies"})
     project = Project(monkeypatch, tmp_path, server.url, source=content)
-    partitions = {
-        key.path[-1]: each.partitions_def is not None
-        for each in project.definitions().assets or []
-        if isinstance(each, dg.AssetsDefinition)
-        for key in each.keys
-    }
+    partitions = {name: loading(project, name).partitions_def is not None for name in ("invoices", "copies")}
     assert partitions == {"invoices": True, "copies": False}
     assert project.run(partition="2024-04-01").success
     assert project.query("SELECT count(*) FROM invoices") == [(1,)]

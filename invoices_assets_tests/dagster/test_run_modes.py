@@ -84,7 +84,7 @@ def test_limit_is_a_trial_that_moves_no_cursor(project: Project) -> None:
     told = shown(project, limit=150)
     assert 150 <= told["rows_fetched"] <= 250
     assert told["rows_fetched"] == told["rows_new"] == told["table_rows"] < 250
-    assert (told["complete"], told["cursor_after"]) == (False, "none")
+    assert (told["complete"], told.get("cursor_after")) == (False, None)
     told = shown(project)
     assert (told["complete"], told["table_rows"]) == (True, 250)
 
@@ -119,7 +119,7 @@ def test_a_dry_run_reports_and_does_not_make_the_asset_look_fresh(project: Proje
     [event] = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
     told = {name: value.value for name, value in event.asset_observation_data.asset_observation.metadata.items()}
     assert (told["rows_fetched"], told["complete"], told["loaded"]) == (250, True, False)
-    assert told["cursor_before"] == told["cursor_after"] == "none"
+    assert not {"cursor_before", "cursor_after"} & told.keys()
 
 
 def test_too_many_deletions_are_refused_unless_they_are_allowed(loaded: Project, book: Book) -> None:

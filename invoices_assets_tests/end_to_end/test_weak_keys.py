@@ -22,7 +22,7 @@ def test_a_run_with_a_weak_key_is_like_any_other(key: str, monkeypatch: pytest.M
     assert project.query("SELECT count(*), count(DISTINCT number) FROM invoices WHERE status IS NOT NULL") == [(30, 30)]
     events = [repr(entry) + entry.to_json() for entry in project.instance.all_logs(result.run_id)]
     assert not any("***" in event.replace("api_key=***", "") for event in events)
-    assert metadata["remarks"] == ["the key is a word or a short number: it is masked only where it stands as a value"]
+    assert metadata["remarks"] == "- the key is a word or a short number: it is masked only where it stands as a value"
 
 
 def test_a_run_tells_that_the_api_repeats_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -30,5 +30,5 @@ def test_a_run_tells_that_the_api_repeats_the_key(monkeypatch: pytest.MonkeyPatc
         project = Project(monkeypatch, tmp_path, server.url)
         result = project.run()
     assert result.success, project.failure(result)
-    [remark] = project.metadata(result)["remarks"]
+    remark = project.metadata(result)["remarks"]
     assert remark.startswith("the key stood in answers of the API and was replaced by ***, in rows as well (answers: ")

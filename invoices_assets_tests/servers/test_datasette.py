@@ -78,7 +78,7 @@ def test_all_is_loaded_refreshed_and_reconciled_to_the_cent(
     project = Project(monkeypatch, tmp_path, shown.url, source=example("datasette"))
     result = project.run()
     assert result.success, project.failure(result)
-    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    assert (project.metadata(result).get("remarks"), project.metadata(result)["end_proven"]) == (None, True)
     assert (project.metadata(result)["pages"], project.metadata(result)["api_total"]) == (5, INVOICES)
     assert_same(project, shown)
 
@@ -131,7 +131,7 @@ def test_a_draft_loads_and_refreshes_without_an_edit(
     project = Project(monkeypatch, tmp_path, shown.url, source=content)
     result = project.run()
     assert result.success, project.failure(result)
-    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    assert (project.metadata(result).get("remarks"), project.metadata(result)["end_proven"]) == (None, True)
     shown.write("UPDATE invoices SET total = '0.01', updated_at = ? WHERE id = 7", (at(9 * INVOICES),))
     assert project.metadata(project.run())["rows_changed"] == 1
     stored = project.query(

@@ -95,7 +95,7 @@ def test_all_is_loaded_refreshed_and_reconciled_to_the_cent(
     project = Project(monkeypatch, tmp_path, filled.url, KEY, example("localstripe"))
     result = project.run()
     assert result.success, project.failure(result)
-    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    assert (project.metadata(result).get("remarks"), project.metadata(result)["end_proven"]) == (None, True)
     assert project.metadata(result)["pages"] == 3
     assert_same(project, filled.truth())
 
@@ -148,7 +148,7 @@ def test_a_draft_loads_everything_without_an_edit(
     project = Project(monkeypatch, tmp_path, filled.url, KEY, draft_of(filled.url, None, KEY))
     result = project.run()
     assert result.success, project.failure(result)
-    assert (project.metadata(result)["remarks"], project.metadata(result)["end_proven"]) == ([], True)
+    assert (project.metadata(result).get("remarks"), project.metadata(result)["end_proven"]) == (None, True)
     stored = project.query("SELECT id, total, tax, created, description FROM invoices ORDER BY id")
     assert stored == [
         (one["id"], one["total"], one["tax"], datetime.fromtimestamp(one["created"], UTC), one["description"])

@@ -19,6 +19,8 @@ from invoices_assets.source.resource import ResourceSpec
 NEWEST_ROWS = 10
 _MOST_COLUMNS = 14
 _LONGEST_TEXT = 60
+_FIRST = ("number", amounts.TOTAL, amounts.CURRENCY, amounts.DUE, "status", amounts.DUE_DATE)
+"""What is shown first: Dagster cuts a wide table off at the right."""
 MASK = "•••"
 """Stands for a value of a person."""
 
@@ -107,7 +109,8 @@ def _amounts(connection: duckdb.DuckDBPyConnection, live: str, columns: Mapping[
 def _newest(
     connection: duckdb.DuckDBPyConnection, live: str, columns: Mapping[str, str], spec: ResourceSpec
 ) -> list[dict[str, str | None]]:
-    shown = [name for name in spec.columns if name in columns][:_MOST_COLUMNS]
+    shown = [name for name in dict.fromkeys((*_FIRST, *spec.columns)) if name in spec.columns and name in columns]
+    shown = shown[:_MOST_COLUMNS]
     if not shown:
         return []
     stamp = spec.column_of(spec.cursor.path).name if spec.cursor else None

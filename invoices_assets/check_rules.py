@@ -124,16 +124,17 @@ def _source_fits(seen: Seen) -> Verdict:
 def _adds_up(seen: Seen) -> Verdict:
     declared = sums_of(seen.spec.columns)
     found = [(each, seen.audit.sums[each.column]) for each in declared if each.column in seen.audit.sums]
-    wrong = [(each, count) for each, count in found if count.rows]
     if not found:
         return Verdict(True, f"Not applicable: there are no rows of `{declared[0].child}` with `{declared[0].part}`.")
-    said = [
+    said = [f"`{each.child}.{each.part}` is too large to be added up." for each, count in found if count is None]
+    wrong = [(each, count) for each, count in found if count is not None and count.rows]
+    said += [
         f"{count.rows:,} rows whose `{each.child}.{each.part}` add up to something else than `{each.column}`, "
         f"for example {count.example}."
         for each, count in wrong
     ]
     rows = sum(count.rows for _, count in wrong)
-    return Verdict(not wrong, " ".join(said) or "All add up.", {"rows": rows})
+    return Verdict(not said, " ".join(said) or "All add up.", {"rows": rows})
 
 
 def _paid_within_total(seen: Seen) -> Verdict:
@@ -162,7 +163,9 @@ def _same_schema(seen: Seen) -> Verdict:
 def _usual_volume(seen: Seen) -> Verdict:
     """Rows never leave the table, so what it grew by are the new ones."""
     last = seen.history.last
-    rows = [None if last is None else last.get("table_rows")]
+    if last is not None and "table_rows" not in last:
+        return Verdict(True, "The last materialization was reported by hand, and tells nothing of its rows.")
+    rows = [None if last is None else last["table_rows"]]
     for days_ago in range(1, DAYS + 2):
         rows.append(seen.history.rows_at_midnight(days_ago))
         if rows[-1] is None:

@@ -8,8 +8,8 @@ from itertools import pairwise
 import dagster as dg
 
 _START = datetime(2024, 1, 1, tzinfo=UTC)
-_STRETCHES = (timedelta(days=8), timedelta(days=400))
-"""How far ticks are looked at: a week shows the gap of a weekend; a rarer schedule needs more."""
+_WEEKS, _YEAR = timedelta(days=22), timedelta(days=400)
+"""How far ticks are looked at: three weeks show each gap of a schedule by hour and weekday; one by date needs more."""
 
 
 def freshness_policy(schedule: str, within: timedelta) -> dg.FreshnessPolicy:
@@ -26,11 +26,9 @@ def freshness_policy(schedule: str, within: timedelta) -> dg.FreshnessPolicy:
 
 
 def _longest_gap(schedule: str) -> timedelta:
-    for stretch in _STRETCHES:
-        ticks = _ticks(schedule, _START + stretch)
-        if len(ticks) > 2:
-            return max(later - earlier for earlier, later in pairwise(ticks))
-    return _STRETCHES[-1]
+    is_weekly = schedule.split()[2:4] == ["*", "*"]
+    ticks = _ticks(schedule, _START + (_WEEKS if is_weekly else _YEAR))
+    return max((later - earlier for earlier, later in pairwise(ticks)), default=_YEAR)
 
 
 def _ticks(schedule: str, end: datetime) -> list[datetime]:

@@ -6,6 +6,7 @@ plot over time for each number. What there is nothing to say of is left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import dagster as dg
 from invoices_assets.chart import large_chart, small_chart
 from invoices_assets.load.load import LoadResult
 from invoices_assets.load.reports.overview import Overview
+from invoices_assets.markdown import bullets
 from invoices_assets.money import code
 from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.source.columns import Column
@@ -66,7 +68,7 @@ def table_metadata(
 
 def remarks_metadata(remarks: Sequence[str]) -> dict[str, dg.MetadataValue]:
     """What has to be told, as a list; nothing where there is nothing."""
-    return {"remarks": dg.MetadataValue.md(_bullets(remarks))} if remarks else {}
+    return {"remarks": dg.MetadataValue.md(bullets(remarks))} if remarks else {}
 
 
 def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
@@ -106,7 +108,11 @@ def _proof(done: RefreshResult) -> Told:
 def _numbers(done: RefreshResult, overview: Overview | None) -> Told:
     if done.loaded is not None:
         yield from _counts(done.loaded)
-    for each in overview.amounts[:_MOST_CURRENCIES] if overview else ():
+    shown = overview.amounts[:_MOST_CURRENCIES] if overview else []
+    codes = Counter(code(each.currency) for each in shown)
+    for each in shown:
+        if codes[code(each.currency)] > 1:
+            continue  # a number under a name that several currencies have would be that of none
         # to be plotted; to the cent it is in the summary and in `receivables`
         yield f"amount_open_{code(each.currency)}".removesuffix("_"), None if each.open is None else float(each.open)
     yield "requests", done.stats.requests
@@ -135,7 +141,7 @@ def _ledger(done: RefreshResult, relation: str) -> Told:
     yield "seconds_waited", round(stats.seconds_waited, 3)
     yield "bytes", stats.bytes_received
     yield "seconds", _table([{"stage": stage, "seconds": round(value, 3)} for stage, value in done.seconds.items()])
-    yield "misfits", _markdown(_bullets(done.misfits or []))
+    yield "misfits", _markdown(bullets(done.misfits or []))
     yield "loaded", loaded is not None
     yield "load_id", loaded.load_id if loaded else None
     columns = loaded.columns.get(normalized(done.spec.name), {}) if loaded else {}
@@ -148,10 +154,6 @@ def _query(relation: str) -> dg.MetadataValue:
 
 def _markdown(text: str | None) -> dg.MetadataValue | None:
     return dg.MetadataValue.md(text) if text else None
-
-
-def _bullets(sentences: Sequence[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue | None:

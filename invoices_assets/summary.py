@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from invoices_assets.load.load import LoadResult
 from invoices_assets.load.reports.overview import Amounts
+from invoices_assets.markdown import sentence
 from invoices_assets.money import code, money
 from invoices_assets.refresh.result import RefreshResult
 
 _MOST_CURRENCIES = 3
 _MOST_REMARKS = 4
 _LONGEST_REMARK = 160
+_LONGEST = 990
+"""Characters; Dagster shows Markdown in place only below 1,000."""
+_MORE = "⚠ {} more remarks, see `remarks`"
 
 
 def summary_of(done: RefreshResult) -> str:
@@ -29,10 +33,7 @@ def summary_of(done: RefreshResult) -> str:
     lines = [f"{'; '.join(part for part in parts if part)}."]
     wrong = [f"{loaded.rejected:,} rejected, see `{name}_rejected`"] if loaded.rejected else []
     wrong += [] if done.swept.proven else [done.swept.end]
-    told = [*wrong, *done.remarks]
-    lines += [f"⚠ {_short(remark)}" for remark in told[:_MOST_REMARKS]]
-    lines += [f"⚠ {len(told) - _MOST_REMARKS} more remarks, see `remarks`"] if len(told) > _MOST_REMARKS else []
-    return "\n\n".join(lines)
+    return "\n\n".join([*lines, *_remarks([*wrong, *done.remarks], _LONGEST - len(lines[0]))])
 
 
 def sentence_of(done: RefreshResult, name: str, table: str) -> str:
@@ -89,12 +90,31 @@ def _open_in(amounts: Amounts) -> str:
     if amounts.open is None:
         return ""
     late = amounts.overdue
-    share = f", {round(100 * late / amounts.open)} % overdue" if late is not None and amounts.open > 0 else ""
+    # with credit notes, what is late may be more than what is open
+    is_share = late is not None and amounts.open > 0 and 0 <= late <= amounts.open
+    share = f", {round(100 * late / amounts.open)} % overdue" if late is not None and is_share else ""
     return f"{code(amounts.currency)} {money(amounts.open, amounts.currency)} open{share}".strip()
 
 
+def _remarks(told: Sequence[str], room: int) -> list[str]:
+    """The first of what has to be told, a line each, and how many more there are.
+
+    Parameters:
+        room: for all lines, in characters.
+    """
+    lines: list[str] = []
+    for remark in told[:_MOST_REMARKS]:
+        line = f"⚠ {_short(remark)}"
+        room -= len(line) + 2
+        if room < len(_MORE) + 8:
+            break
+        lines.append(line)
+    rest = len(told) - len(lines)
+    return [*lines, _MORE.format(rest)] if rest else lines
+
+
 def _short(remark: str) -> str:
-    text = remark if len(remark) <= _LONGEST_REMARK else f"{remark[:_LONGEST_REMARK]}…"
+    text = sentence(remark if len(remark) <= _LONGEST_REMARK else f"{remark[:_LONGEST_REMARK]}…")
     return text if text.endswith((".", "…")) else f"{text}."
 
 

@@ -263,3 +263,9 @@ def test_the_json_text_of_invalid_unicode_can_still_be_stored() -> None:
 def test_binary_is_read_as_dlt_reads_it() -> None:
     assert stored(column("binary"), "0xff00", "aGk=") == [b"\xff\x00", b"hi"]
     assert "neither hexadecimal nor base64" in refusal(column("binary"), "äh")
+
+
+@pytest.mark.parametrize("kind", ["bigint", "decimal", "double", "bool", "date", "timestamp", "time", "binary"])
+def test_the_reason_of_a_value_of_a_person_does_not_repeat_it(kind: str) -> None:
+    assert "DE 4711" in refusal(column(kind), "DE 4711")
+    assert "4711" not in refusal(column(kind, x_pii=True), "DE 4711")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import duckdb
+
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
@@ -35,7 +37,7 @@ class Audit:
         overpaid: rows with more paid than their total; None where the columns are not there.
         due_too_early: rows that are due before they were issued; None likewise.
         sums: column with `x-sum-of` -> rows where the parts add up to something else; a column whose parts have no
-            table is not in it.
+            table is not in it, and None stands for parts that are too large to be added up.
     """
 
     repeated: Count = Count(0)
@@ -43,7 +45,7 @@ class Audit:
     rejected: Mapping[str, int] = field(default_factory=dict)
     overpaid: Count | None = None
     due_too_early: Count | None = None
-    sums: Mapping[str, Count] = field(default_factory=dict)
+    sums: Mapping[str, Count | None] = field(default_factory=dict)
 
 
 Tables = Mapping[str, Mapping[str, str]]
@@ -71,18 +73,28 @@ def audit(settings: WarehouseSettings, spec: ResourceSpec, log: Callable[[str], 
         if root not in tables:
             return Audit(rejected=rejected)
         questions = dict(_questions(settings.dataset, root, tables, spec))
-        answers = ", ".join(f"({question})" for question in questions.values())
-        row = connection.execute(f"SELECT {answers}").fetchone() or ()
-    found = {name: Count(rows["n"], rows["example"]) for name, rows in zip(questions, row, strict=True)}
-    orphans = [count for name, count in found.items() if name.startswith("orphans of ")]
+        found = _answers(connection, questions)
+    orphans = [count for name, count in found.items() if count and name.startswith("orphans of ")]
     return Audit(
-        found["repeated"],
+        found["repeated"] or Count(0),
         Count(sum(count.rows for count in orphans), next((each.example for each in orphans if each.rows), None)),
         rejected,
         found.get("overpaid"),
         found.get("due_too_early"),
         {each.column: found[f"sum {each.column}"] for each in sums_of(spec.columns) if f"sum {each.column}" in found},
     )
+
+
+def _answers(connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]) -> dict[str, Count | None]:
+    """What each question found; None where a sum in it is larger than any number that DuckDB has."""
+    try:
+        answers = ", ".join(f"({question})" for question in questions.values())
+        row = connection.execute(f"SELECT {answers}").fetchone() or ()
+    except duckdb.OutOfRangeException:
+        if len(questions) == 1:
+            return dict.fromkeys(questions)
+        return {name: _answers(connection, {name: question})[name] for name, question in questions.items()}
+    return {name: Count(found["n"], found["example"]) for name, found in zip(questions, row, strict=True)}
 
 
 def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> Iterator[tuple[str, str]]:
@@ -104,7 +116,8 @@ def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> I
         if name != root:
             # its parent is the table with the longest name that begins its own
             parent = qualified(dataset, max((other for other in tables if name.startswith(f"{other}__")), key=len))
-            lost = f"{ident(PARENT_ID)} NOT IN (SELECT {ident(ROW_ID)} FROM {parent})"
+            # a row that names no parent is not IN anything, and not NOT IN anything either
+            lost = f"({ident(PARENT_ID)} IN (SELECT {ident(ROW_ID)} FROM {parent})) IS NOT TRUE"
             yield f"orphans of {name}", _counted(ident(ROW_ID), qualified(dataset, name), lost)
     for each in sums_of(spec.columns):
         child = tables.get(f"{root}__{each.child}", {})

@@ -8,7 +8,7 @@ import duckdb
 
 from invoices_assets.errors import TableRefused
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import qualified, table_exists
+from invoices_assets.load.tables import CATALOG, qualified, table_exists
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def make_table(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, 
     if present == wanted:
         connection.execute(f"DELETE FROM {name}")
     else:
+        # before the first load there is none
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {ident(CATALOG)}.{ident(dataset)}")
         connection.execute(f"DROP TABLE IF EXISTS {name}")
         columns = ", ".join(f"{ident(column)} {kind}" for column, kind in wanted.items())
         connection.execute(f"CREATE TABLE {name} ({columns})")

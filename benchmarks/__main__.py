@@ -1,6 +1,6 @@
 """Measures this project against other ways to write it, side by side, and prints Markdown tables.
 
-    python -m benchmarks                       # the cases of the README; takes about an hour
+    python -m benchmarks                       # the cases of docs/benchmarks.md; takes about an hour
     python -m benchmarks --records 2000 --rounds 1 --cases load     # a quick look, also for CI
     python -m benchmarks --cases warehouses backfill                # starts a PostgreSQL server; see below
 

@@ -73,6 +73,8 @@ def arguments(call: ast.Call, function: ast.AST) -> Iterator[ast.AST]:
 
 def sentences(source: str, names: set[str]) -> list[str]:
     """What is given to the calls of these names in a module: of each the longest text, if it has a word."""
+    if not any(f"{name}(" in source for name in names):
+        return []
     found: dict[tuple[int, int], str] = {}
     for function in ast.walk(ast.parse(source)):
         if isinstance(function, ast.FunctionDef):

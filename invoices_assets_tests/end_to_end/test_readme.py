@@ -1,4 +1,4 @@
-"""The README shows what works."""
+"""The README and docs/ show what works."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from invoices_assets.source.file import read_source
 from invoices_assets_tests.conftest import PROJECT
 
 
-def _blocks(language: str) -> list[str]:
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+def _blocks(page: str, language: str) -> list[str]:
+    text = (PROJECT / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def test_the_worked_example_is_a_source_that_can_be_loaded(tmp_path: Path) -> None:
     path = tmp_path / "source.yaml"
-    (example,) = [block for block in _blocks("yaml") if block.startswith("client:")]
+    (example,) = [block for block in _blocks("docs/source-file.md", "yaml") if block.startswith("client:")]
     path.write_text(example, encoding="utf-8")
     spec = read_source(path).resources["invoices"]
     bill = {
@@ -44,7 +44,7 @@ def test_the_worked_example_is_a_source_that_can_be_loaded(tmp_path: Path) -> No
     assert not converted.rejected
 
 
-@pytest.mark.parametrize("name", ["README.md", ".env.example"])
+@pytest.mark.parametrize("name", ["docs/settings.md", ".env.example"])
 def test_the_settings_written_about_are_those_that_exist(name: str) -> None:
     text = (PROJECT / name).read_text(encoding="utf-8")
 
@@ -56,5 +56,34 @@ def test_the_settings_written_about_are_those_that_exist(name: str) -> None:
         resources.DUCKDB_PATH,
         resources.WORK_DIR,
         resources.ALERT_WEBHOOK,
-        *([resources.APIS] if name == "README.md" else []),
+        resources.FRESH_WITHIN,
+        *([resources.APIS] if name == "docs/settings.md" else []),
     }
+
+
+def test_each_address_within_the_project_leads_somewhere() -> None:
+    """Links of the README, ARCHITECTURE.md and docs/ to files and headings."""
+    pages = [PROJECT / "README.md", PROJECT / "ARCHITECTURE.md", *sorted((PROJECT / "docs").glob("*.md"))]
+    broken = [
+        f"{page.name}: {address}"
+        for page in pages
+        for address in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in address and not address.endswith(".png") and not _leads_somewhere(page, address)
+    ]
+    assert broken == []
+
+
+def _leads_somewhere(page: Path, address: str) -> bool:
+    path, _, heading = address.partition("#")
+    target = page.parent / path if path else page
+    if not heading or not target.exists():
+        return target.exists()
+    titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return heading in [re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles]
+
+
+def test_a_newcomer_finds_both_commands_first() -> None:
+    run, test = _blocks("README.md", "sh")[:2]
+
+    assert "dagster job execute" in run
+    assert "pytest" in test

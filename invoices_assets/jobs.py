@@ -14,7 +14,7 @@ from invoices_assets.load.maintenance import maintain
 from invoices_assets.names import Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse
-from invoices_assets.run_config import MODE_TAG
+from invoices_assets.run_config import MODE_TAG, RefreshConfig
 from invoices_assets.source.file import Source
 
 
@@ -38,6 +38,7 @@ def build_jobs(
     """
     keys = [key for each in assets for key in each.keys]
     selection = dg.AssetSelection.assets(*keys, *followed_by)
+    shown = RefreshConfig(mode="reconcile")
     return [
         dg.define_asset_job(
             names.refresh,
@@ -49,7 +50,8 @@ def build_jobs(
             names.reconcile,
             selection,
             description="Reads everything again; finds late changes, and marks what the API no longer has.",
-            # not as config: what somebody enters in the launchpad takes its place as a whole
+            # what the launchpad shows; what somebody enters there takes its place as a whole, hence the tag
+            config={"ops": {names.main_step: {"config": shown.model_dump(exclude_none=True)}}},
             tags={MODE_TAG: "reconcile"},
             executor_def=dg.in_process_executor,
         ),

@@ -67,9 +67,11 @@ def launchpad(request: pytest.FixtureRequest, project: Project) -> Launchpad:
     return Launchpad.of(project.definitions(), request.param)
 
 
-def test_the_defaults_are_what_a_run_may_set_and_nothing_else(launchpad: Launchpad) -> None:
-    assert launchpad.shown == {
-        "ops": {"invoicing_resources": {"config": STEP}},
+@pytest.mark.parametrize("job", JOBS)
+def test_the_defaults_are_what_a_run_may_set_and_nothing_else(project: Project, job: str) -> None:
+    mode = "reconcile" if job == "reconcile_invoices" else "incremental"
+    assert Launchpad.of(project.definitions(), job).shown == {
+        "ops": {"invoicing_resources": {"config": {**STEP, "mode": mode}}},
         "resources": {"api": {"config": API}, "warehouse": {"config": WAREHOUSE}},
     }
 

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_dlt import DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 
+from invoices_assets.load.destination.schema import REJECTED
 from invoices_assets.metadata import declared_schema
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.source.columns import Column
@@ -118,9 +119,9 @@ def side_tables(spec: ResourceSpec) -> Iterator[SideTable]:
             name.removeprefix(beginning): each for name, each in spec.columns.items() if name.startswith(beginning)
         }
         yield SideTable(spec.name, f"{root}__{place}", about or f"The list `{place}` of `{spec.name}`.", columns)
-    yield SideTable(
-        spec.name, rejected_table(root), f"Records of `{spec.name}` that cannot be stored as declared, with the reason."
-    )
+    about = f"Records of `{spec.name}` that cannot be stored as declared, with the reason."
+    columns = {name: Column(name=name, kind=kind, description=text) for name, (kind, text) in REJECTED.items()}
+    yield SideTable(spec.name, rejected_table(root), about, columns)
     if spec.history:
         yield SideTable(spec.name, history_table(root), f"Every version of the rows of `{spec.name}`.", spec.columns)
 

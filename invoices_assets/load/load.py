@@ -20,6 +20,7 @@ from invoices_assets.load.diff.order import refuse_moved, refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.inspect import known_state_in
+from invoices_assets.load.reports.made_table import columns_of
 from invoices_assets.load.reports.overview import Overview, overview_of
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, resource_state
@@ -151,6 +152,8 @@ class Load:
             for table, columns in tables.items():
                 self.result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
             beside = [name for name in (rejected_table(root), history_table(root)) if self._exists(name)]
+            for table in beside:
+                self.result.columns[table] = columns_of(self.connection, f"FROM {qualified(dataset, table)}")
             for table in (*tables, *beside):
                 live = f"FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables.get(table, ()) else ""
                 query = f"SELECT count(*), count(*) {live} FROM {qualified(dataset, table)}"

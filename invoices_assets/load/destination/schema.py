@@ -33,6 +33,15 @@ _PRECISIONS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "HUGEINT": 128}
 _PRECISIONS |= {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
 
 
+REJECTED = {
+    "key": ("text", "the record's key, as far as it has one"),
+    "raw": ("text", "the record as JSON"),
+    "reason": ("text", "why it cannot be stored as declared"),
+    "rejected_at": ("timestamp", "when it came"),
+}
+"""The columns of a table of rejected records: name -> dlt's data type, and what is in it."""
+
+
 def dlt_tables(plan: LoadPlan, spec: ResourceSpec, *, has_rejected: bool) -> list[Table]:
     """The tables of a load: the main one, its child tables, its rejected records, if any, and its history."""
     tables = [_main(plan, spec)] if plan.root.columns else []
@@ -90,14 +99,11 @@ def _history(table: TablePlan, spec: ResourceSpec) -> Table:
 
 
 def _rejected(name: str) -> Table:
-    texts = {
-        "key": "the record's key, as far as it has one",
-        "raw": "the record as JSON",
-        "reason": "why it cannot be stored as declared",
-    }
     columns: dict[str, Any] = {
-        **{column: {"name": column, "data_type": "text", "description": text} for column, text in texts.items()},
-        "rejected_at": {"name": "rejected_at", "data_type": "timestamp"},
+        **{
+            column: {"name": column, "data_type": kind, "description": text}
+            for column, (kind, text) in REJECTED.items()
+        },
         LOAD_ID: dict(_KEYS[LOAD_ID]),
         ROW_ID: {**_KEYS[ROW_ID], "primary_key": True},
     }

@@ -11,9 +11,11 @@ import pytest
 
 from invoices_assets import checks
 from invoices_assets.errors import WarehouseBusy
+from invoices_assets_tests.support.bills import write_by_hand
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.selecting import check_only, materialized
 from invoices_assets_tests.support.sweep_helpers import config
-from invoices_assets_tests.vendor import Book, Contract, Paging, Raw, Total, serve
+from invoices_assets_tests.vendor import Book, Contract, Paging, Raw, Total, Vendor, serve
 
 
 def check(result: dg.ExecuteInProcessResult, name: str = "no_rejected_records") -> dg.AssetCheckEvaluation:
@@ -193,3 +195,47 @@ def test_a_check_that_cannot_look_says_so_and_does_not_fail_the_run(
     assert result.success
     assert not check(result).passed
     assert "did not close it within 60 s" in str(check(result).description)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("unique_key", "INSERT INTO invoicing.invoices SELECT * FROM invoicing.invoices WHERE id = 'inv_0000003'"),
+        ("children_have_parents", "UPDATE invoicing.invoices__line_items SET _dlt_parent_id = 'nobody'"),
+    ],
+)
+def test_tables_that_somebody_else_has_damaged_fail_the_run_and_nothing_is_made_of_them(
+    project: Project, name: str, damage: str
+) -> None:
+    project.run()
+    write_by_hand(project.warehouse, damage)
+    result = project.run()
+    found = check(result, name)
+    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
+    assert not result.success
+    assert "invoices" in materialized(result)
+    assert "receivables" not in materialized(result)
+
+
+def test_checks_alone_need_neither_api_nor_load(
+    project: Project, server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run()
+    write_by_hand(
+        project.warehouse, "UPDATE invoicing.invoices SET due_date = DATE '1999-01-01' WHERE id = 'inv_0000003'"
+    )
+    asked = len(server.requests)
+    monkeypatch.delenv("INVOICES_API_KEY")
+    result = check_only(project, "due_after_issued", "unique_key")
+    assert {each.check_name for each in result.get_asset_check_evaluations()} == {"due_after_issued", "unique_key"}
+    assert "for example inv_0000003" in str(check(result, "due_after_issued").description)
+    assert (materialized(result), len(server.requests)) == ({}, asked)
+
+
+def test_a_new_field_of_the_vendor_is_a_warning_once(small: tuple[Project, Book]) -> None:
+    project, book = small
+    for field, passed in ({}, True), ({}, True), ({"colour": "red"}, False), ({}, True):
+        if field:
+            book.update("inv_0000003", **field)
+        found = check(project.run(), "schema_unchanged")
+        assert found.passed is passed, found.description

@@ -175,6 +175,19 @@ def test_what_says_nothing_of_rows_may_change(loader: Loader, server: Vendor) ->
     assert asked_since(server) == {stamped(-60)}
 
 
+def test_hints_that_only_tell_what_values_mean_keep_the_cursor() -> None:
+    before, now = config(), config()
+    columns = now["resources"][0]["columns"]
+    for column in before["resources"][0]["columns"].values():
+        for hint in [hint for hint in column if hint.startswith("x-")]:
+            del column[hint]
+    columns["number"] |= {"x-pii": True, "description": "As printed"}
+    columns["subtotal_lines"] = {"x-table": True}
+    columns["total"] |= {"x-sum-of": "line_items.net", "x-tolerance": 0.01}
+    state = Origin.of(spec_of(before), None).state
+    assert Origin.of(spec_of(now), None).changed_parts(state) == []
+
+
 def test_a_change_is_not_forgotten_by_a_run_that_asks_for_less(loader: Loader, server: Vendor) -> None:
     loader.refresh()
     loader.content = changed(config(params={"show_all": "1"}), total={"data_type": "decimal", "x-scale": -2})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from invoices_assets_tests.support.chromium import chromium_or_skip
 from invoices_assets_tests.support.dagster_dev import Dev, dagster_dev
 from invoices_assets_tests.vendor import Book, Vendor, serve
 
 SECRET = "s3cret-key-of-the-daemon-test"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass
@@ -89,11 +88,7 @@ def test_the_sensor_starts_a_run_for_a_change_and_the_row_changes(watched: Deplo
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    """A browser without a screen."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    return found
+    return chromium_or_skip()
 
 
 def test_the_page_of_the_asset_shows_the_load_and_its_columns(watched: Deployment, browser: str) -> None:

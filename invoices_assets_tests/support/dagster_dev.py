@@ -30,6 +30,9 @@ sensor.SENSOR_INTERVAL_SECONDS = 5
 
 from invoices_assets.definitions import defs
 """
+WITHOUT_WELCOME = "nux: {enabled: false}\n"
+"""Of Dagster's settings: no dialog for news lies over the first page."""
+
 QUICK_WORKSPACE = """
 load_from:
   - python_file: {relative_path: quick.py, location_name: quick}
@@ -145,6 +148,13 @@ def dagster_dev(folder: Path, **environment: str) -> Iterator[Dev]:
 
 
 @contextmanager
+def sandbox_dev(folder: Path) -> Iterator[Dev]:
+    """Runs `dagster dev` as the README says, without settings, in an empty folder, and ends all its processes."""
+    with _running([sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")], folder, {}) as dev:
+        yield dev
+
+
+@contextmanager
 def dg_dev(project: Path, location: str, **environment: str) -> Iterator[Dev]:
     """Runs `dg dev` in a project that was made with `create-dagster`, and ends all its processes.
 
@@ -164,6 +174,7 @@ def _running(command: Sequence[str], folder: Path, environment: Mapping[str, str
         port = free.getsockname()[1]
     home = folder / "dagster_home"
     home.mkdir()
+    (home / "dagster.yaml").write_text(WITHOUT_WELCOME)
     with (folder / "dagster_dev.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],

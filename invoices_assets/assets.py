@@ -51,7 +51,7 @@ def _assets_of(
     translator = ResourceTranslator(names, source, traits)
     dlt_source = source.dlt_source(dataset).with_resources(*members)
     specs = [
-        *build_dlt_asset_specs(dlt_source, DeferredPipeline(dataset), translator),
+        *map(_without_objects, build_dlt_asset_specs(dlt_source, DeferredPipeline(dataset), translator)),
         *(each for name in members for each in side_specs(names, source.resources[name], traits)),
     ]
 
@@ -70,6 +70,12 @@ def _assets_of(
     def resources(
         context: dg.AssetExecutionContext, config: RefreshConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        yield from LoadStep(context, config, source, names, members).results()
+        yield from LoadStep(context, config, source, names, members, translator).results()
 
     return resources
+
+
+def _without_objects(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Without dlt's source, pipeline and translator, which Dagster would list as unserializable; the step has them."""
+    kept = {name: value for name, value in spec.metadata.items() if not name.startswith("dagster_dlt/")}
+    return spec.replace_attributes(metadata=kept)

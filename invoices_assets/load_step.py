@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster_dlt import DagsterDltTranslator
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
@@ -31,6 +32,7 @@ from invoices_assets.source.naming import normalized
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.summary import sentence_of
 
+Made = dg.MaterializeResult[Any] | dg.AssetMaterialization
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
@@ -44,6 +46,7 @@ class LoadStep:
         source: what the API is asked for.
         names: of the parts of the API.
         members: the resources that belong to the step.
+        translator: which asset is whose resource's.
     """
 
     context: dg.AssetExecutionContext
@@ -51,6 +54,7 @@ class LoadStep:
     source: Source
     names: Names
     members: Sequence[str]
+    translator: DagsterDltTranslator
     loaded: list[str] = field(default_factory=list)
     failed: dict[str, RefreshError] = field(default_factory=dict)
     """Errors by resource; by an empty name what kept the whole step from running."""
@@ -89,14 +93,12 @@ class LoadStep:
                             break  # some APIs ban a client after several wrong keys
                     else:
                         self.loaded.append(name)
-                        yield from made
+                        yield from self._made_known(made)
                         yield from self._checks(name) if made else ()
         except RefreshError as error:
             self.failed = {"": error}
 
-    def _refreshed(
-        self, name: str, api: Api, settings: WarehouseSettings, working_dir: Path
-    ) -> list[dg.MaterializeResult[Any]]:
+    def _refreshed(self, name: str, api: Api, settings: WarehouseSettings, working_dir: Path) -> list[Made]:
         """Refreshes one resource; nothing is made where nothing was to be loaded, so that no asset looks fresh.
 
         Raises:
@@ -106,7 +108,7 @@ class LoadStep:
         events: list[Any] = []
 
         def run(pipeline: Pipeline, source: DltSource) -> None:
-            events[:] = dlt.run(context=self.context, dlt_source=source, dlt_pipeline=pipeline)
+            events[:] = dlt.run(self.context, source, pipeline, self.translator)
 
         request = self.config.request(self.context.run.tags.get(MODE_TAG), self._dates())
         specs, tell = api.resources(self.source), self.context.log.info
@@ -122,10 +124,10 @@ class LoadStep:
 
     def _side_tables(
         self, spec: ResourceSpec, loaded: LoadResult, settings: WarehouseSettings, redactor: Redactor
-    ) -> list[dg.MaterializeResult[Any]]:
+    ) -> list[Made]:
         """What the load wrote besides; of what nobody has declared or chosen only an event tells."""
         declared = {each.table: each.columns for each in side_tables(spec)}
-        made: list[dg.MaterializeResult[Any]] = []
+        made: list[Made] = []
         for table in dict.fromkeys((*declared, *loaded.rows)):
             if table == normalized(spec.name):
                 continue
@@ -136,9 +138,17 @@ class LoadStep:
             if key in self.context.selected_asset_keys:
                 made.append(dg.MaterializeResult(asset_key=key, metadata=metadata))
             else:
-                for partition in self.context.partition_keys if self._is_partitioned else [None]:
-                    self.context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=partition))
+                partitions = self.context.partition_keys if self._is_partitioned else [None]
+                made += [dg.AssetMaterialization(key, metadata=metadata, partition=each) for each in partitions]
         return made
+
+    def _made_known(self, made: Sequence[Made]) -> Iterator[Result]:
+        """Tells Dagster in this order: what it hears of before its upstream, it takes for out of date."""
+        for each in made:
+            if isinstance(each, dg.AssetMaterialization):
+                self.context.log_event(each)
+            else:
+                yield each
 
     def _checks(self, resource: str) -> Iterator[dg.AssetCheckResult]:
         chosen, settings = self.context.selected_asset_check_keys, self._warehouse.settings(self.names.dataset)

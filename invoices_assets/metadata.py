@@ -49,7 +49,7 @@ def table_metadata(
     Parameters:
         relation: the table's full name in the warehouse.
         columns: name -> DuckDB type; none for a table that is not there yet.
-        rows: how many; None where something else says it.
+        rows: how many; None where nothing was loaded.
         declared: normalized name -> Column, for descriptions.
     """
     told: dict[str, Any] = {"dagster/table_name": relation, "query": _query(relation)}
@@ -145,11 +145,12 @@ def _ledger(done: RefreshResult, relation: str) -> Told:
     yield "loaded", loaded is not None
     yield "load_id", loaded.load_id if loaded else None
     columns = loaded.columns.get(normalized(done.spec.name), {}) if loaded else {}
-    yield from table_metadata(relation, columns, None, done.spec.columns).items()
+    rows = loaded.table_rows if loaded else None
+    yield from table_metadata(relation, columns, rows, done.spec.columns).items()
 
 
 def _query(relation: str) -> dg.MetadataValue:
-    return dg.MetadataValue.md(f"```sql\nFROM {relation} LIMIT 100\n```")
+    return dg.MetadataValue.md(f"`FROM {relation} LIMIT 100`")
 
 
 def _markdown(text: str | None) -> dg.MetadataValue | None:

@@ -25,12 +25,14 @@ def take_all(folder: Path) -> None:
         sandbox_dev(Path(place)) as dev,
         opened(browser, dev.url) as ui,
     ):
-        ui.materialize()
+        ui.materialize_all()
         ui.open_graph()
-        ui.text("Materialized").first.wait_for()
+        ui.page.get_by_role("button", name="run_success").nth(3).wait_for()
         take(ui, folder / "graph.png")
         ui.open_asset()
-        ui.text("Row count").wait_for()
+        # what a load tells is below them
+        ui.page.get_by_role("button", name="Columns").click()
+        ui.told("chart").get_by_role("img").wait_for()
         take(ui, folder / "asset.png")
         ui.open_asset("checks")
         ui.text("Succeeded").first.wait_for()

@@ -47,9 +47,22 @@ class Ui:
         """Materializes the asset from its page, and waits on the page of the run until it has succeeded."""
         self.open_asset()
         self.page.get_by_role("button", name="Materialize").first.click()
+        self._follow()
+
+    def materialize_all(self) -> None:
+        """The same of all assets, from the graph."""
+        self.open_graph()
+        self.page.get_by_role("button", name="Materialize all").click()
+        self._follow()
+
+    def _follow(self) -> None:
         self.page.get_by_text("Launched run").wait_for()
-        self.page.get_by_text("View", exact=True).click()
+        self.text("View").click()
         self.see_success()
+
+    def told(self, key: str) -> Locator:
+        """The value of an entry of the metadata, on the page of the asset."""
+        return self.page.get_by_role("row", name=key, exact=False).filter(has=self.text(key)).get_by_role("cell").nth(2)
 
     def see_success(self) -> None:
         """Waits on the page of a run until it says that it has succeeded."""

@@ -46,9 +46,18 @@ def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, serve
         "rows_returned": 0,
         "rows_rejected": 0,
         "table_rows": 250,
+        "dagster/row_count": 250,
     }
     assert {name: shown[name] for name in expected} == expected
     assert not {"cursor_before", "remarks", "misfits", "missed_by_incremental", "history_versions"} & shown.keys()
+
+
+def test_dagster_hears_of_the_lists_after_the_records_where_only_these_were_chosen(project: Project) -> None:
+    job, chosen = project.definitions().resolve_implicit_global_asset_job_def(), dg.AssetKey(["invoicing", "invoices"])
+    result = job.execute_in_process(instance=project.instance, asset_selection=[chosen])
+    keys = [event.asset_key for event in result.all_events if event.is_step_materialization]
+    assert keys[0] == chosen
+    assert dg.AssetKey(["invoicing", "invoices__line_items"]) in keys
 
 
 def test_the_stages_take_no_longer_than_the_whole(project: Project) -> None:

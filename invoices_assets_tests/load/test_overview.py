@@ -68,6 +68,7 @@ def test_amounts_that_no_sum_can_hold_fail_no_load_and_a_remark_tells(loader: Lo
 
 
 def test_values_of_persons_are_masked_and_missing_ones_are_not(loader: Loader) -> None:
+    loader.columns = {name: COLUMNS[name] for name in ("id", "customer__name")}
     found = overview(loader, bill(1, "1"), bill(2, "1", customer={"name": None}))
     assert {row["id"]: row["customer__name"] for row in found.newest} == {"i1": MASK, "i2": None}
 
@@ -75,3 +76,9 @@ def test_values_of_persons_are_masked_and_missing_ones_are_not(loader: Loader) -
 def test_amounts_are_shown_exactly_and_without_zeros_behind_them(loader: Loader) -> None:
     found = overview(loader, bill(1, "100"), bill(2, "-0.120"), bill(3, "0"))
     assert {row["total"] for row in found.newest} == {"100", "-0.12", "0"}
+
+
+def test_the_rows_are_shown_by_four_columns_first_those_of_the_amounts(loader: Loader) -> None:
+    loader.columns = {"note": {"data_type": "text"}, "number": {"data_type": "text"}, **COLUMNS}
+    [row] = overview(loader, {**bill(1, "1"), "note": "n", "number": "A1"}).newest
+    assert list(row) == ["number", "total", "currency", "amount_due"]

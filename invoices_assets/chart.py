@@ -7,7 +7,7 @@ below 1,000 characters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -80,7 +80,7 @@ def last_months(by_month: Mapping[date, Decimal], count: int) -> dict[date, Deci
         by_month: first day of the month -> amount.
         count: how many months.
     """
-    past = [month for month in by_month if month <= date.today()]
+    past = [month for month in by_month if month <= datetime.now(UTC).date()]
     if not past:
         return {}
     last = max(past)

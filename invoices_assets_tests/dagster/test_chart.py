@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
 from xml.etree import ElementTree as Xml
@@ -15,7 +15,7 @@ from invoices_assets.load.reports.overview import Amounts
 
 HOSTILE = ["<script>alert(1)</script>", "'/><a href='x", ")](>\n\n# x", "€" * 500, "", None, "]]>"]
 HUGE = Decimal("12345678901234567890123456789.123456789")
-THIS_MONTH = date.today().replace(day=1)
+THIS_MONTH = datetime.now(UTC).date().replace(day=1)
 
 
 def months_back(count: int) -> list[date]:

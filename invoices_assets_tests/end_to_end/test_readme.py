@@ -68,7 +68,7 @@ def test_each_address_within_the_project_leads_somewhere() -> None:
         f"{page.name}: {address}"
         for page in pages
         for address in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-        if "://" not in address and not address.endswith(".png") and not _leads_somewhere(page, address)
+        if "://" not in address and not _leads_somewhere(page, address)
     ]
     assert broken == []
 

@@ -49,7 +49,7 @@ def table_metadata(
     Parameters:
         relation: the table's full name in the warehouse.
         columns: name -> DuckDB type; none for a table that is not there yet.
-        rows: how many; None where nothing was loaded.
+        rows: how many; None where `table_rows` says it.
         declared: normalized name -> Column, for descriptions.
     """
     told: dict[str, Any] = {"dagster/table_name": relation, "query": _query(relation)}
@@ -145,8 +145,7 @@ def _ledger(done: RefreshResult, relation: str) -> Told:
     yield "loaded", loaded is not None
     yield "load_id", loaded.load_id if loaded else None
     columns = loaded.columns.get(normalized(done.spec.name), {}) if loaded else {}
-    rows = loaded.table_rows if loaded else None
-    yield from table_metadata(relation, columns, rows, done.spec.columns).items()
+    yield from table_metadata(relation, columns, None, done.spec.columns).items()
 
 
 def _query(relation: str) -> dg.MetadataValue:

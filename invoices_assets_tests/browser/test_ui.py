@@ -64,9 +64,9 @@ def test_the_graph_has_each_asset(ui: Ui) -> None:
         expect(picture).to_contain_text(name)
 
 
-def test_materializing_it_shows_the_row_count(ui: Ui, loaded: Dev) -> None:
+def test_materializing_it_shows_how_many_rows_there_are(ui: Ui, loaded: Dev) -> None:
     ui.open_asset()
-    expect(ui.text("Row count")).to_be_visible()
+    expect(ui.told("table_rows")).to_be_visible()
 
 
 def test_the_summary_is_read_without_a_click(ui: Ui, loaded: Dev) -> None:

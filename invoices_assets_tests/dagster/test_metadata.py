@@ -46,7 +46,6 @@ def test_the_first_load_tells_what_it_fetched_and_loaded(project: Project, serve
         "rows_returned": 0,
         "rows_rejected": 0,
         "table_rows": 250,
-        "dagster/row_count": 250,
     }
     assert {name: shown[name] for name in expected} == expected
     assert not {"cursor_before", "remarks", "misfits", "missed_by_incremental", "history_versions"} & shown.keys()

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import dagster as dg
 import requests
 
-from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError
+from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError, RequestFailed
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.limits import AnswerLimits
+from invoices_assets.extract.http.origins import is_address
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.failure import Failure
+from invoices_assets.load_history import evaluation_before
 from invoices_assets.names import Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import ALERT_WEBHOOK, InvoicesApi
@@ -113,7 +115,9 @@ class Alerts:
         events = [record.event_log_entry.dagster_event for record in records]
         found = [event.asset_check_evaluation_data for event in events if event is not None]
         failed = [each for each in found if each.asset_key in self.keys and not each.passed]
-        return [_told(each) for each in failed if _told(each) != _told_before(context, each.asset_check_key)]
+        run_id = context.dagster_run.run_id
+        before = [evaluation_before(context.instance, each.asset_check_key, run_id) for each in failed]
+        return [_told(each) for each, then in zip(failed, before, strict=True) if not _is_known(each, then)]
 
 
 def post(address: str, text: str, end: str, key: str) -> None:
@@ -127,6 +131,8 @@ def post(address: str, text: str, end: str, key: str) -> None:
     Raises:
         ExtractError: the webhook did not take it. What the error says is not for logs.
     """
+    if not is_address(address):
+        raise RequestFailed("this is no address")
     place = urlsplit(address)
     pieces = [piece for piece in place.path.split("/") if len(piece) >= 8]
     redactor = Redactor([key, address, place._replace(scheme="", netloc="").geturl(), *pieces])
@@ -165,13 +171,6 @@ def _told(check: dg.AssetCheckEvaluation) -> str:
     return f"{check.severity.value} `{check.check_name}` of `{check.asset_key.to_user_string()}`{said}"
 
 
-def _told_before(context: dg.RunStatusSensorContext, key: dg.AssetCheckKey) -> str:
-    """What the evaluation before that of this run said; empty where it had passed, or there was none."""
-    history = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=25)
-    begun = [number for number, record in enumerate(history) if record.run_id == context.dagster_run.run_id]
-    for record in history[begun[-1] + 1 :] if begun else ():
-        event = record.event.dagster_event if record.event is not None else None
-        if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            return "" if check.passed else _told(check)
-    return ""
+def _is_known(check: dg.AssetCheckEvaluation, before: dg.AssetCheckEvaluation | None) -> bool:
+    """Whether the evaluation before had failed in the same words."""
+    return before is not None and not before.passed and _told(before) == _told(check)

@@ -8,6 +8,7 @@ from dagster_dlt import build_dlt_asset_specs
 
 from invoices_assets.asset_specs import AssetTraits, ResourceTranslator, side_specs
 from invoices_assets.checks import check_specs
+from invoices_assets.failure import WithoutFrames
 from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.load_step import LoadStep
 from invoices_assets.names import Names
@@ -70,7 +71,8 @@ def _assets_of(
     def resources(
         context: dg.AssetExecutionContext, config: RefreshConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        yield from LoadStep(context, config, source, names, members, translator).results()
+        with WithoutFrames():
+            yield from LoadStep(context, config, source, names, members, translator).results()
 
     return resources
 

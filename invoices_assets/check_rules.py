@@ -23,6 +23,9 @@ DAYS = 7
 _SPREAD = 3
 """How many times more, or less, than in any of these days is not usual."""
 
+_MOST_REASONS = 20
+"""A reason has the value in it, so that there may be as many reasons as records."""
+
 _ALWAYS_USUAL = 10
 """New rows; so many, and one for each hundred that are there, surprise nobody."""
 
@@ -89,9 +92,11 @@ def _none_rejected(seen: Seen) -> Verdict:
     count = sum(reasons.values())
     said = f"{count} records cannot be stored as declared: {rejected_table(seen.table)}." if count else ""
     told: dict[str, Any] = {"rejected_records": count}
+    shown = dict(list(reasons.items())[:_MOST_REASONS])
+    rest = {"other reasons": count - sum(shown.values())} if len(reasons) > len(shown) else {}
     if reasons:
         told["reasons"] = dg.MetadataValue.table(
-            [dg.TableRecord({"reason": reason, "records": records}) for reason, records in reasons.items()]
+            [dg.TableRecord({"reason": reason, "records": records}) for reason, records in {**shown, **rest}.items()]
         )
     return Verdict(not count, said or "No record is waiting there.", told)
 

@@ -6,7 +6,7 @@ tables of the same load, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -39,29 +39,27 @@ def check(
     source: Source,
     resource: str,
     settings: WarehouseSettings,
-    instance: dg.DagsterInstance,
-    chosen: Collection[dg.AssetCheckKey],
-    log: Callable[[str], None],
+    context: dg.AssetExecutionContext,
 ) -> Iterator[dg.AssetCheckResult]:
     """Look at the tables of a resource, and at what its loads have told.
 
     Parameters:
         settings: of the warehouse.
-        instance: of Dagster, which has the history of the loads.
-        chosen: only these checks, of those of all resources.
-        log: told when another process holds the warehouse and has to be waited for.
+        context: of the run: which checks are chosen, and the history of the loads.
     """
     key, spec = dg.AssetKey([settings.dataset, resource]), source.resources[resource]
+    chosen = context.selected_asset_check_keys
     rules = [rule for rule in _rules_of(source, resource) if dg.AssetCheckKey(key, rule.name) in chosen]
     if not rules:
         return
     try:
-        found = audit(settings, spec, log)
+        found = audit(settings, spec, context.log.warning)
     except WarehouseError as error:
         # the next run may be loading already, in another process
         yield from (_unseen(rule, key, error) for rule in rules)
         return
-    seen = Seen(spec, f"{settings.dataset}.{normalized(resource)}", found, LoadHistory(instance, key))
+    history = LoadHistory(context.instance, key, context.run_id)
+    seen = Seen(spec, f"{settings.dataset}.{normalized(resource)}", found, history)
     yield from (_result(rule, key, rule.judge(seen)) for rule in rules)
 
 

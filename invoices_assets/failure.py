@@ -36,7 +36,7 @@ class Failure(dg.Failure):
 
 
 class WithoutFrames:
-    """Lets what is raised in it out without a traceback; the frames that it passes from here on are added to it.
+    """Lets a `Failure` out without a traceback; the frames that it passes from here on are added to it.
 
     The end of a `with` raises anew, which adds no frame of the function that it stands in.
     """
@@ -45,7 +45,7 @@ class WithoutFrames:
         """Nothing was raised yet."""
 
     def __exit__(self, _: Any, error: BaseException | None, __: TracebackType | None) -> None:
-        if error is not None:
+        if isinstance(error, Failure):
             error.__traceback__ = None
 
 

@@ -20,6 +20,28 @@ Told = Mapping[str, Any]
 """The metadata of a load: name -> value."""
 
 
+_EXECUTIONS = 25
+"""Executions of a check that are looked at; those of failed runs have no verdict."""
+
+
+def evaluation_before(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, run_id: str
+) -> dg.AssetCheckEvaluation | None:
+    """The last evaluation of a check in an earlier run; None where there is none.
+
+    Parameters:
+        run_id: of the run before which; where it has no part in the check, the last evaluation of all counts.
+    """
+    # the instance's own accessor gives what a run under way has planned
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=_EXECUTIONS)
+    own = [number for number, record in enumerate(records) if record.run_id == run_id]
+    for record in records[own[-1] + 1 if own else 0 :]:
+        event = record.event.dagster_event if record.event is not None else None
+        if event is not None and isinstance(event.event_specific_data, dg.AssetCheckEvaluation):
+            return event.event_specific_data
+    return None
+
+
 @dataclass(frozen=True)
 class LoadHistory:
     """The loads of one asset. Few are read, for each takes milliseconds.
@@ -27,20 +49,22 @@ class LoadHistory:
     Parameters:
         instance: of Dagster.
         key: of the asset.
+        run_id: of the run under way.
     """
 
     instance: dg.DagsterInstance
     key: dg.AssetKey
+    run_id: str
 
-    @cached_property
+    @property
     def last(self) -> Told | None:
         """The last load; None where there was none."""
-        return next(iter(self._loads(1)), None)
+        return next(iter(self._last_two), None)
 
-    @cached_property
+    @property
     def before_last(self) -> Told | None:
         """The one before it."""
-        return next(iter(self._loads(2)[1:]), None)
+        return next(iter(self._last_two[1:]), None)
 
     def rows_at_midnight(self, days_ago: int) -> int | None:
         """How many rows the table had at the end of a day before today, in UTC; None where no load was before that."""
@@ -50,19 +74,13 @@ class LoadHistory:
 
     def last_verdict(self, check: str) -> dg.AssetCheckEvaluation | None:
         """The last evaluation of a check, before that of the run under way; None where there is none."""
-        # the instance's own accessor gives what the run under way has planned
-        records = self.instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(self.key, check), limit=_VERDICTS
-        )
-        events = [record.event.dagster_event for record in records if record.event and record.event.dagster_event]
-        data = (event.event_specific_data for event in events)
-        return next((each for each in data if isinstance(each, dg.AssetCheckEvaluation)), None)
+        return evaluation_before(self.instance, dg.AssetCheckKey(self.key, check), self.run_id)
+
+    @cached_property
+    def _last_two(self) -> list[Told]:
+        return self._loads(2)
 
     def _loads(self, limit: int, chosen: dg.AssetRecordsFilter | None = None) -> list[Told]:
         records = self.instance.fetch_materializations(chosen or self.key, limit=limit).records
         events = [record.asset_materialization for record in records if record.asset_materialization is not None]
         return [{name: each.value for name, each in event.metadata.items()} for event in events]
-
-
-_VERDICTS = 10
-"""Executions of a check that are looked at; those of failed runs have no verdict."""

@@ -18,7 +18,7 @@ from invoices_assets.dlt_resource import InvoicesDlt
 from invoices_assets.errors import KeyRefused, RefreshError, SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
-from invoices_assets.failure import WithoutFrames, failure_of
+from invoices_assets.failure import failure_of
 from invoices_assets.load.load import LoadResult
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import table_metadata
@@ -72,8 +72,7 @@ class LoadStep:
         if self.context.selected_asset_keys:
             yield from self._loads()
         if self.failed:
-            with WithoutFrames():
-                raise failure_of(self.context, [*self.failed.values()], self._told())
+            raise failure_of(self.context, [*self.failed.values()], self._told())
 
     def _loads(self) -> Iterator[Result]:
         api: InvoicesApi = getattr(self.context.resources, self.names.api)
@@ -151,8 +150,7 @@ class LoadStep:
                 yield each
 
     def _checks(self, resource: str) -> Iterator[dg.AssetCheckResult]:
-        chosen, settings = self.context.selected_asset_check_keys, self._warehouse.settings(self.names.dataset)
-        return check(self.source, resource, settings, self.context.instance, chosen, self.context.log.warning)
+        return check(self.source, resource, self._warehouse.settings(self.names.dataset), self.context)
 
     def _refuse_side_tables_alone(self) -> None:
         """Raises where a table is chosen, but not the resource whose load writes it.

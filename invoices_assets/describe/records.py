@@ -51,14 +51,14 @@ def _on_columns(seen: Evidence, records: list[dict[str, Any]], batch: Normalized
     fields = dict.fromkeys(path for record in records for path in _paths(record))
     filled = set(_filled(normalized(seen.spec.name), batch.tables))
     absent = 0
-    for column in seen.spec.columns.values():
+    declared = [column for column in seen.spec.columns.values() if column.deciding]
+    for column in declared:
         finding = _on_column(column, records, fields, is_filled=column.name in filled or bool(batch.rejected))
         if finding is not None:
             absent += 1
             yield finding
-    declared = len(seen.spec.columns) - absent
-    if declared and not batch.rejected:
-        yield ok("columns", f"{declared} of {len(seen.spec.columns)} declared columns come with a value.")
+    if len(declared) > absent and not batch.rejected:
+        yield ok("columns", f"{len(declared) - absent} of {len(declared)} declared columns come with a value.")
     known = {name for column in seen.spec.columns.values() for name in (column.name, *map(normalized, _from(column)))}
     others = [field for field in fields if normalized(field.replace(".", "__")) not in known]
     if others:

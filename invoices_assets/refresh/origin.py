@@ -82,11 +82,7 @@ class Origin:
 
 def _columns(spec: ResourceSpec) -> dict[str, Any]:
     """What decides the values of columns; what only tells of their meaning does not."""
-    telling = {"description", "x_pii", "x_table", "x_sum_of", "x_tolerance"}
-    declared = {
-        name: column.model_dump(exclude_defaults=True, exclude=telling) for name, column in spec.columns.items()
-    }
-    return {name: hints for name, hints in declared.items() if hints.keys() != {"name"}}
+    return {name: {"name": name, **column.deciding} for name, column in spec.columns.items() if column.deciding}
 
 
 def _paging(spec: ResourceSpec) -> dict[str, Any]:

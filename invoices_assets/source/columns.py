@@ -102,6 +102,12 @@ class Column(BaseModel):
         hints: Any = {"data_type": kind, "timezone": self.timezone, **size}
         return get_py_arrow_datatype(hints, _ANY_DESTINATION, "UTC")
 
+    @cached_property
+    def deciding(self) -> dict[str, Any]:
+        """What decides the values, and whether they must be there; empty where hints tell only what it means."""
+        telling = {"name", "description", "x_pii", "x_table", "x_sum_of", "x_tolerance"}
+        return self.model_dump(exclude_defaults=True, exclude=telling)
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The fields that it may come from, as the API names them."""

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from invoices_assets.source.columns import Column
 
+MASK = "•••"
+"""Stands for a value of a person."""
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -48,9 +51,11 @@ def child_tables(columns: Mapping[str, Column]) -> dict[str, str | None]:
     return {**{each.child: None for each in sums_of(columns)}, **found}
 
 
-def personal(columns: Mapping[str, Column]) -> set[str]:
-    """The columns whose values are of persons, by `x-pii`."""
-    return {name for name, column in columns.items() if column.x_pii}
+def is_personal(columns: Mapping[str, Column], name: str) -> bool:
+    """Whether the values of a column are of persons, by its `x-pii` or by that of an object around it."""
+    parts = name.split("__")
+    around = ("__".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return any(place in columns and columns[place].x_pii for place in around)
 
 
 def _declared_lists(columns: Mapping[str, Column]) -> list[str]:

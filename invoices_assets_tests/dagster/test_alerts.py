@@ -216,10 +216,13 @@ def test_a_webhook_that_refuses_is_one_warning_and_changes_nothing_of_the_run(
     assert chat.tick("failed_runs_alert") == []
 
 
-def test_a_webhook_that_is_down_is_one_warning(
-    chat: Chat, refused: dg.ExecuteInProcessResult, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/hook", "http://[bad/hook", "hooks"], ids=["down", "bad", "none"]
+)
+def test_an_address_at_which_nobody_takes_it_is_one_warning(
+    chat: Chat, refused: dg.ExecuteInProcessResult, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("INVOICES_ALERT_WEBHOOK", "http://127.0.0.1:9/hook")
+    monkeypatch.setenv("INVOICES_ALERT_WEBHOOK", address)
     assert chat.tick("failed_runs_alert") == []
     assert len(chat.warnings) == 1
 

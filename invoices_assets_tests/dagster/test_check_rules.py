@@ -38,7 +38,7 @@ def rule(name: str) -> Rule:
 
 
 def judged(name: str, instance: dg.DagsterInstance, **found: Any) -> Verdict:
-    return rule(name).judge(Seen(SPEC, "invoicing.invoices", Audit(**found), LoadHistory(instance, KEY)))
+    return rule(name).judge(Seen(SPEC, "invoicing.invoices", Audit(**found), LoadHistory(instance, KEY, "under way")))
 
 
 def test_only_what_nobody_may_build_on_keeps_back_what_is_made_of_the_rows() -> None:
@@ -50,6 +50,14 @@ def test_only_what_nobody_may_build_on_keeps_back_what_is_made_of_the_rows() -> 
 
 
 # Of the tables
+
+
+def test_of_many_reasons_of_rejected_records_the_most_frequent_are_told(instance: dg.DagsterInstance) -> None:
+    reasons = {f"reason {number}": 100 - number for number in range(30)}
+    verdict = judged("no_rejected_records", instance, rejected=reasons)
+    told = [row.data for row in verdict.metadata["reasons"].records]
+    assert told[0] == {"reason": "reason 0", "records": 100}
+    assert (len(told), sum(row["records"] for row in told)) == (21, sum(reasons.values()))
 
 
 @pytest.mark.parametrize(

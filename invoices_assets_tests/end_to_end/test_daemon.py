@@ -113,7 +113,7 @@ def test_the_page_of_the_asset_shows_the_load_and_its_columns(watched: Deploymen
         return shown if "Latest materialization" in shown and "DECIMAL(38,9)" in shown else None
 
     shown = watched.dev.wait(page)
-    assert all(text in shown for text in ("Row count", ">250<", "customer__name", "Amount including tax"))
+    assert all(text in shown for text in ("table_rows", ">250<", "customer__name", "Amount including tax"))
     assert SECRET not in shown
 
 

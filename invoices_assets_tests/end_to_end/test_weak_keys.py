@@ -31,4 +31,5 @@ def test_a_run_tells_that_the_api_repeats_the_key(monkeypatch: pytest.MonkeyPatc
         result = project.run()
     assert result.success, project.failure(result)
     remark = project.metadata(result)["remarks"]
-    assert remark.startswith("the key stood in answers of the API and was replaced by ***, in rows as well (answers: ")
+    said = "the key stood in answers of the API and was replaced by ***, in rows as well (answers: "
+    assert remark.startswith("- " + said.replace("*", "\\*"))

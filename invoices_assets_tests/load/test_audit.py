@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.load.reports.audit import Audit, Count, audit
+from invoices_assets.source.meaning import MASK
 from invoices_assets_tests.support.bills import COLUMNS, MONEY, bill, write_by_hand
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 
@@ -47,6 +48,13 @@ def test_a_repeated_key_counts_once_with_the_key(loader: Loader) -> None:
             loader.path, "INSERT INTO invoicing.invoices SELECT * FROM invoicing.invoices WHERE id = 'i2' LIMIT 1"
         )
     assert found(loader).repeated == Count(1, "i2")
+
+
+def test_a_key_that_is_of_a_person_is_no_example(loader: Loader) -> None:
+    loader.columns = {**COLUMNS, "id": {**COLUMNS["id"], "x-pii": True}}
+    loader.load([bill(1, "1")])
+    write_by_hand(loader.path, "INSERT INTO invoicing.invoices SELECT * FROM invoicing.invoices LIMIT 1")
+    assert found(loader).repeated == Count(1, MASK)
 
 
 def test_a_row_of_a_list_without_its_record_is_an_orphan(loader: Loader) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.load.reports.overview import MASK, Overview
+from invoices_assets.load.reports.overview import Overview
+from invoices_assets.source.meaning import MASK
 from invoices_assets_tests.support.bills import COLUMNS, bill
 from invoices_assets_tests.support.load_helpers import Loader
 
@@ -71,6 +72,12 @@ def test_values_of_persons_are_masked_and_missing_ones_are_not(loader: Loader) -
     loader.columns = {name: COLUMNS[name] for name in ("id", "customer__name")}
     found = overview(loader, bill(1, "1"), bill(2, "1", customer={"name": None}))
     assert {row["id"]: row["customer__name"] for row in found.newest} == {"i1": MASK, "i2": None}
+
+
+def test_a_mark_on_an_object_is_one_on_all_that_is_in_it(loader: Loader) -> None:
+    loader.columns = {"customer": {"x-pii": True}, "customer__name": {"description": "Who pays"}, "id": COLUMNS["id"]}
+    [row] = overview(loader, bill(1, "1")).newest
+    assert row["customer__name"] == MASK
 
 
 def test_amounts_are_shown_exactly_and_without_zeros_behind_them(loader: Loader) -> None:

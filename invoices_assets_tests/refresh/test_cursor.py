@@ -273,7 +273,7 @@ def test_a_refresh_of_55_of_20_000_invoices_costs_at_most_5_requests_and_loads_5
         again = project.run()
         assert again.success
         described = project.metadata(again)
-        assert (described["load_id"], described["loaded"]) == ("none", True)
+        assert ("load_id" in described, described["loaded"]) == (False, True)
         assert [described[f"rows_{kind}"] for kind in ("new", "changed", "deleted", "rejected")] == [0] * 4
         assert described["table_rows"] == 20_005
         assert described["cursor_before"] == described["cursor_after"] == refreshed["cursor_after"]

@@ -9,11 +9,11 @@ import duckdb
 
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.sql import ident
+from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import DELETED_AT, PARENT_ID, ROOT_ID, ROW_ID, qualified, stored_tables, table_exists
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import reading
-from invoices_assets.source.meaning import Sum, sums_of
+from invoices_assets.source.meaning import MASK, Sum, is_personal, sums_of
 from invoices_assets.source.naming import normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
@@ -100,7 +100,10 @@ def _answers(connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
 def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> Iterator[tuple[str, str]]:
     """Name -> SQL of a struct `{n, example}`."""
     columns, table = tables[root], qualified(dataset, root)
-    key = " || ', ' || ".join(f"CAST({ident(name)} AS VARCHAR)" for name in spec.primary_key)
+    key = " || ', ' || ".join(
+        literal(MASK) if is_personal(spec.columns, name) else f"CAST({ident(name)} AS VARCHAR)"
+        for name in spec.primary_key
+    )
     live = f"{ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else "true"
     names = ", ".join(map(ident, spec.primary_key))
     yield "repeated", _counted(key, f"(SELECT {names} FROM {table} GROUP BY {names} HAVING count(*) > 1)")

@@ -13,7 +13,7 @@ import duckdb
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, qualified
-from invoices_assets.source.meaning import personal
+from invoices_assets.source.meaning import MASK, is_personal
 from invoices_assets.source.resource import ResourceSpec
 
 NEWEST_ROWS = 10
@@ -22,8 +22,6 @@ _MOST_COLUMNS = 4
 _LONGEST_TEXT = 24
 _FIRST = ("number", amounts.TOTAL, amounts.CURRENCY, amounts.DUE)
 """What is shown first."""
-MASK = "•••"
-"""Stands for a value of a person."""
 
 
 @dataclass
@@ -116,9 +114,10 @@ def _newest(
         return []
     stamp = spec.column_of(spec.cursor.path).name if spec.cursor else None
     order = [ident(name) for name in (stamp, LOAD_ID, *spec.primary_key) if name and name in columns]
-    masked = personal(spec.columns)
     values = ", ".join(
-        f"CASE WHEN {ident(name)} IS NOT NULL THEN '{MASK}' END" if name in masked else _as_text(name, columns[name])
+        f"CASE WHEN {ident(name)} IS NOT NULL THEN '{MASK}' END"
+        if is_personal(spec.columns, name)
+        else _as_text(name, columns[name])
         for name in shown
     )
     rows = connection.execute(

@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
 import requests
 
-from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError, RequestFailed
+from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.limits import AnswerLimits
-from invoices_assets.extract.http.origins import is_address
+from invoices_assets.extract.http.origins import origin_of
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.failure import Failure
 from invoices_assets.load_history import evaluation_before
@@ -131,11 +130,9 @@ def post(address: str, text: str, end: str, key: str) -> None:
     Raises:
         ExtractError: the webhook did not take it. What the error says is not for logs.
     """
-    if not is_address(address):
-        raise RequestFailed("this is no address")
-    place = urlsplit(address)
-    pieces = [piece for piece in place.path.split("/") if len(piece) >= 8]
-    redactor = Redactor([key, address, place._replace(scheme="", netloc="").geturl(), *pieces])
+    path = address.removeprefix(origin_of(address))
+    pieces = [piece for piece in path.split("/") if len(piece) >= 8]
+    redactor = Redactor([key, address, path, *pieces])
     text = redactor.text(text)
     text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
     client = HttpClient(auth=None, redactor=redactor, policy=POLICY, limits=LIMITS, pool=1)

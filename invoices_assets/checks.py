@@ -12,7 +12,7 @@ import dagster as dg
 
 from invoices_assets.check_rules import NOTHING_MISSED, RULES, Rule, Seen, Verdict
 from invoices_assets.errors import WarehouseError
-from invoices_assets.load.reports.audit import audit
+from invoices_assets.load.reports.audit import Audit, audit
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load_history import LoadHistory
 from invoices_assets.names import Names
@@ -40,12 +40,14 @@ def check(
     resource: str,
     settings: WarehouseSettings,
     context: dg.AssetExecutionContext,
+    found: Audit | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Look at the tables of a resource, and at what its loads have told.
 
     Parameters:
         settings: of the warehouse.
         context: of the run: which checks are chosen, and the history of the loads.
+        found: what the load before has seen of the tables; without it, they are looked at.
     """
     key, spec = dg.AssetKey([settings.dataset, resource]), source.resources[resource]
     chosen = context.selected_asset_check_keys
@@ -53,7 +55,7 @@ def check(
     if not rules:
         return
     try:
-        found = audit(settings, spec, context.log.warning)
+        found = found or audit(settings, spec, context.log.warning)
     except WarehouseError as error:
         # the next run may be loading already, in another process
         yield from (_unseen(rule, key, error) for rule in rules)

@@ -20,6 +20,7 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.failure import failure_of
 from invoices_assets.load.load import LoadResult
+from invoices_assets.load.reports.audit import Audit
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata import table_metadata
 from invoices_assets.names import SANDBOX, Names
@@ -85,7 +86,7 @@ class LoadStep:
                 for name in self._chosen:
                     try:
                         with connection.redactor.guard():
-                            made = self._refreshed(name, connection, settings, working_dir)
+                            made, found = self._refreshed(name, connection, settings, working_dir)
                     except RefreshError as error:
                         self.failed[name] = error
                         if isinstance(error, KeyRefused) and error.status == 401:
@@ -93,12 +94,17 @@ class LoadStep:
                     else:
                         self.loaded.append(name)
                         yield from self._made_known(made)
-                        yield from self._checks(name) if made else ()
+                        yield from self._checks(name, found) if made else ()
         except RefreshError as error:
             self.failed = {"": error}
 
-    def _refreshed(self, name: str, api: Api, settings: WarehouseSettings, working_dir: Path) -> list[Made]:
+    def _refreshed(
+        self, name: str, api: Api, settings: WarehouseSettings, working_dir: Path
+    ) -> tuple[list[Made], Audit | None]:
         """Refreshes one resource; nothing is made where nothing was to be loaded, so that no asset looks fresh.
+
+        Returns:
+            What was made, and what was then seen of the tables.
 
         Raises:
             RefreshError: nothing of this resource was changed.
@@ -117,9 +123,9 @@ class LoadStep:
         metadata = api.redactor.value(event.metadata)
         if done.loaded is None:
             self.context.log_event(dg.AssetObservation(event.asset_key, metadata=metadata))
-            return []
+            return [], None
         beside = self._side_tables(specs[name], done.loaded, settings, api.redactor)
-        return [dg.MaterializeResult(asset_key=event.asset_key, metadata=metadata), *beside]
+        return [dg.MaterializeResult(asset_key=event.asset_key, metadata=metadata), *beside], done.loaded.audit
 
     def _side_tables(
         self, spec: ResourceSpec, loaded: LoadResult, settings: WarehouseSettings, redactor: Redactor
@@ -149,8 +155,8 @@ class LoadStep:
             else:
                 yield each
 
-    def _checks(self, resource: str) -> Iterator[dg.AssetCheckResult]:
-        return check(self.source, resource, self._warehouse.settings(self.names.dataset), self.context)
+    def _checks(self, resource: str, found: Audit | None = None) -> Iterator[dg.AssetCheckResult]:
+        return check(self.source, resource, self._warehouse.settings(self.names.dataset), self.context, found)
 
     def _refuse_side_tables_alone(self) -> None:
         """Raises where a table is chosen, but not the resource whose load writes it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from invoices_assets.load.diff.order import refuse_moved, refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.inspect import known_state_in
+from invoices_assets.load.reports.audit import Audit, audit_in
 from invoices_assets.load.reports.made_table import columns_of
 from invoices_assets.load.reports.overview import Overview, overview_of
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
@@ -50,6 +51,7 @@ class LoadResult:
         columns: table -> column -> DuckDB type, afterwards; the main table is the first one.
         rows: table -> its rows, afterwards; also those of rejected records and of the history.
         overview: of the main table; None where there is none, or where it cannot be added up.
+        audit: of the tables; None where nobody could look.
         remarks: what has to be told, one sentence each.
         seconds: by stage.
     """
@@ -68,6 +70,7 @@ class LoadResult:
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     overview: Overview | None = None
+    audit: Audit | None = None
     remarks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -162,14 +165,16 @@ class Load:
             self.result.table_rows = self.result.rows.get(root, 0)
 
     def look(self) -> None:
-        """Tell what the main table says, after the transaction; that nobody can add it up fails no load."""
-        root = self._delta.plan.root.name
+        """Tell what the tables say, after the transaction; that nobody can look at them fails no load."""
+        root, dataset = self._delta.plan.root.name, self.settings.dataset
         columns = self.result.columns.get(root)
+        with self.result.timed("describe"), suppress(duckdb.Error):
+            self.result.audit = audit_in(self.connection, dataset, self.result.columns, self.spec)
         if columns is None:
             return
         with self.result.timed("describe"):
             try:
-                found = overview_of(self.connection, self.settings.dataset, root, columns, self.spec)
+                found = overview_of(self.connection, dataset, root, columns, self.spec)
             except duckdb.Error as error:
                 self.result.remarks.append(f"the amounts could not be added up: {self.catalog.explain(error)}")
             else:

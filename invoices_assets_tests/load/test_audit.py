@@ -142,3 +142,10 @@ def test_rejected_records_are_counted_by_reason(loader: Loader) -> None:
 def test_before_the_first_load_nothing_is_wrong(loader: Loader) -> None:
     loader.load([])
     assert found(loader) == Audit()
+
+
+def test_a_load_tells_what_a_look_behind_it_finds_also_where_it_had_nothing_to_write(loader: Loader) -> None:
+    for _ in range(2):
+        done = loader.load([summing(1, "3", "1", "1"), paid(2, "1", "2")])
+        assert done.audit == found(loader)
+        assert done.audit.overpaid == Count(1, "i2")

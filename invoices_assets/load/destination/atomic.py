@@ -222,6 +222,8 @@ class AtomicClient(DuckDbClient):
             with handovers[0].result.timed("commit"):
                 connection.commit()
             self.destination.has_committed = True
+        else:
+            connection.rollback()
         for load in loads:
             load.look()
 

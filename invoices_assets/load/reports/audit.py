@@ -61,19 +61,27 @@ def audit(settings: WarehouseSettings, spec: ResourceSpec, log: Callable[[str], 
     Raises:
         WarehouseError: the warehouse cannot be read.
     """
-    root = normalized(spec.name)
     with reading(catalog_of(settings), log) as connection:
-        stored = stored_tables(connection, settings, root)
+        stored = stored_tables(connection, settings, normalized(spec.name))
         tables = {name: {column: kind for column, (kind, _) in columns.items()} for name, columns in stored.items()}
-        rejected: dict[str, int] = {}
-        if table_exists(connection, settings.dataset, rejected_table(root)):
-            waiting = qualified(settings.dataset, rejected_table(root))
-            query = f"SELECT reason, count(*) FROM {waiting} GROUP BY reason ORDER BY 2 DESC, 1"
-            rejected = dict(connection.execute(query).fetchall())
-        if root not in tables:
-            return Audit(rejected=rejected)
-        questions = dict(_questions(settings.dataset, root, tables, spec))
-        found = _answers(connection, questions)
+        return audit_in(connection, settings.dataset, tables, spec)
+
+
+def audit_in(connection: duckdb.DuckDBPyConnection, dataset: str, tables: Tables, spec: ResourceSpec) -> Audit:
+    """The same, in an open warehouse; no transaction may be under way, for one does not go on after an error.
+
+    Parameters:
+        tables: the main table and its child tables, as far as they are there.
+    """
+    root = normalized(spec.name)
+    rejected: dict[str, int] = {}
+    if table_exists(connection, dataset, rejected_table(root)):
+        waiting = qualified(dataset, rejected_table(root))
+        query = f"SELECT reason, count(*) FROM {waiting} GROUP BY reason ORDER BY 2 DESC, 1"
+        rejected = dict(connection.execute(query).fetchall())
+    if root not in tables:
+        return Audit(rejected=rejected)
+    found = _answers(connection, dict(_questions(dataset, root, tables, spec)))
     orphans = [count for name, count in found.items() if count and name.startswith("orphans of ")]
     return Audit(
         found["repeated"] or Count(0),
@@ -115,8 +123,8 @@ def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> I
     issued, due = (amounts.day(name, columns) for name in (amounts.ISSUED, amounts.DUE_DATE))
     if issued and due:
         yield "due_too_early", _counted(key, table, f"{live} AND {due} < {issued}")
-    for name in tables:
-        if name != root:
+    for name, child in tables.items():
+        if PARENT_ID in child:
             # its parent is the table with the longest name that begins its own
             parent = qualified(dataset, max((other for other in tables if name.startswith(f"{other}__")), key=len))
             # a row that names no parent is not IN anything, and not NOT IN anything either

@@ -6,16 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from invoices_assets.errors import RefreshError, WarehouseUnusable
-from invoices_assets.failure import WithoutFrames, failure_of
-from invoices_assets.load.reports.amounts import AGES
+from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.failure import WithoutFrames
 from invoices_assets.load.reports.receivables import RECEIVABLES
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.union import ALL_INVOICES, Member, United, unite
 from invoices_assets.metadata import remarks_metadata, table_metadata
 from invoices_assets.names import INVOICING, Names
-from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.receivables import receivables_lineage
 from invoices_assets.resources import Warehouse
+from invoices_assets.warehouse_step import in_warehouse
 
 KEYS = [dg.AssetKey(ALL_INVOICES), dg.AssetKey(RECEIVABLES)]
 _SOURCE = "source"
@@ -74,14 +74,16 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
         required_resource_keys={api.names.warehouse for api in apis},
     )
     def all_invoices(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        redactor = Redactor()
-        try:
-            with redactor.installed(), redactor.guard():
-                done, settings = _united(context, apis, redactor)
-        except RefreshError as error:
-            with WithoutFrames():
-                raise failure_of(context, [error]) from None
-        lineages = {ALL_INVOICES: _lineage(done, apis), RECEIVABLES: _lineage_of_receivables()}
+        warehouses: dict[str, Warehouse] = {
+            api.names.dataset: getattr(context.resources, api.names.warehouse) for api in apis
+        }
+        first = next(iter(warehouses.values()))
+        schema = "public" if first.settings(INVOICING).destination == "postgres" else "main"
+        with WithoutFrames(), in_warehouse(context, first, schema) as (settings, working_dir):
+            _refuse_several({dataset: warehouse.settings(dataset) for dataset, warehouse in warehouses.items()})
+            done = unite(settings, [api.member for api in apis], working_dir, context.log.info)
+        same = {name: name for name in (_SOURCE, "customer", "currency", "amount_due")}
+        lineages = {ALL_INVOICES: _lineage(done, apis), RECEIVABLES: receivables_lineage(KEYS[0], same)}
         for key, (table, rows) in zip(KEYS, done.rows.items(), strict=True):
             yield dg.MaterializeResult(
                 asset_key=key,
@@ -93,19 +95,6 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
             )
 
     return all_invoices
-
-
-def _united(
-    context: dg.AssetExecutionContext, apis: Sequence[UnitedApi], redactor: Redactor
-) -> tuple[United, WarehouseSettings]:
-    warehouses: dict[str, Warehouse] = {
-        api.names.dataset: getattr(context.resources, api.names.warehouse) for api in apis
-    }
-    _refuse_several({dataset: warehouse.settings(dataset) for dataset, warehouse in warehouses.items()})
-    first = next(iter(warehouses.values()))
-    schema = "public" if first.settings(INVOICING).destination == "postgres" else "main"
-    with first.run(schema, redactor) as (settings, working_dir):
-        return unite(settings, [api.member for api in apis], working_dir, context.log.info), settings
 
 
 def _refuse_several(settings: Mapping[str, WarehouseSettings]) -> None:
@@ -127,12 +116,4 @@ def _lineage(done: United, apis: Sequence[UnitedApi]) -> dg.TableColumnLineage:
             column: [dg.TableColumnDep(keys[dataset], place) for dataset, place in origins.items()]
             for column, origins in done.origins.items()
         }
-    )
-
-
-def _lineage_of_receivables() -> dg.TableColumnLineage:
-    aged = [dg.TableColumnDep(KEYS[0], "amount_due"), dg.TableColumnDep(KEYS[0], "due_date")]
-    same = (_SOURCE, "customer", "currency", "amount_due")
-    return dg.TableColumnLineage(
-        {**{name: [dg.TableColumnDep(KEYS[0], name)] for name in same}, **dict.fromkeys(AGES, aged)}
     )

@@ -8,14 +8,13 @@ import dagster as dg
 from pydantic import Field
 
 from invoices_assets.checks import rare_checks
-from invoices_assets.errors import RefreshError
-from invoices_assets.failure import WithoutFrames, failure_of
+from invoices_assets.failure import WithoutFrames
 from invoices_assets.load.maintenance import maintain
 from invoices_assets.names import Names
-from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse
 from invoices_assets.run_config import MODE_TAG, RefreshConfig
 from invoices_assets.source.file import Source
+from invoices_assets.warehouse_step import in_warehouse
 
 
 class MaintenanceConfig(dg.Config):
@@ -76,18 +75,9 @@ def _maintenance(names: Names) -> dg.JobDefinition:
     @dg.op(name=names.upkeep_step, pool=names.pool, required_resource_keys={names.warehouse})
     def upkeep(context: dg.OpExecutionContext, config: MaintenanceConfig) -> None:
         warehouse: Warehouse = getattr(context.resources, names.warehouse)
-        redactor = Redactor()
         keep = timedelta(days=config.keep_snapshots_days)
-        try:
-            with (
-                redactor.installed(),
-                redactor.guard(),
-                warehouse.run(names.dataset, redactor) as (settings, working_dir),
-            ):
-                done = maintain(settings, keep, working_dir, context.log.warning)
-        except RefreshError as error:
-            with WithoutFrames():
-                raise failure_of(context, [error]) from None
+        with WithoutFrames(), in_warehouse(context, warehouse, names.dataset) as (settings, working_dir):
+            done = maintain(settings, keep, working_dir, context.log.warning)
         context.add_output_metadata(done)
 
     @dg.job(

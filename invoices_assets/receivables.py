@@ -1,20 +1,20 @@
 """The asset `receivables` of one API: what is open, by customer and currency, and by age."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
 from invoices_assets.asset_specs import AssetTraits
-from invoices_assets.errors import RefreshError
-from invoices_assets.failure import WithoutFrames, failure_of
-from invoices_assets.load.reports.amounts import AGES, DUE, DUE_DATE, RECEIVABLE
+from invoices_assets.failure import WithoutFrames
+from invoices_assets.load.reports.amounts import AGES, CURRENCY, DUE, DUE_DATE, RECEIVABLE
 from invoices_assets.load.reports.receivables import RECEIVABLES, make_receivables
 from invoices_assets.metadata import table_metadata
 from invoices_assets.names import Names
-from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
+from invoices_assets.warehouse_step import in_warehouse
 
 
 def receivables_key(names: Names) -> dg.AssetKey:
@@ -54,40 +54,27 @@ def build_receivables(source: Source, names: Names, traits: AssetTraits) -> dg.A
     )
     def receivables(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         warehouse: Warehouse = getattr(context.resources, names.warehouse)
-        redactor = Redactor()
-        try:
-            with (
-                redactor.installed(),
-                redactor.guard(),
-                warehouse.run(names.dataset, redactor) as (settings, working_dir),
-            ):
-                made, customer = make_receivables(
-                    settings, normalized(source.main_resource), working_dir, context.log.info
-                )
-        except RefreshError as error:
-            with WithoutFrames():
-                raise failure_of(context, [error]) from None
+        root = normalized(source.main_resource)
+        with WithoutFrames(), in_warehouse(context, warehouse, names.dataset) as (settings, working_dir):
+            made, customer = make_receivables(settings, root, working_dir, context.log.info)
+        same = {CURRENCY: CURRENCY, DUE: DUE, **({"customer": customer} if customer else {})}
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(settings.relation(RECEIVABLES), made.columns, made.rows),
-                "dagster/column_lineage": _lineage(invoices, customer),
+                "dagster/column_lineage": receivables_lineage(invoices, same),
             }
         )
 
     return receivables
 
 
-def _lineage(invoices: dg.AssetKey, customer: str | None) -> dg.TableColumnLineage:
-    """Where each column comes from.
+def receivables_lineage(upstream: dg.AssetKey, same: Mapping[str, str]) -> dg.TableColumnLineage:
+    """Where each column of `receivables` comes from.
 
     Parameters:
-        customer: the column that has the customers; None where there is none.
+        upstream: the asset with the invoices.
+        same: columns that are taken over, or summed up -> the column of the invoices.
     """
-    aged = [dg.TableColumnDep(invoices, name) for name in (DUE, DUE_DATE)]
-    same = {"customer": customer, "currency": "currency", DUE: DUE}
-    return dg.TableColumnLineage(
-        {
-            **{name: [dg.TableColumnDep(invoices, place)] for name, place in same.items() if place},
-            **dict.fromkeys(AGES, aged),
-        }
-    )
+    aged = [dg.TableColumnDep(upstream, name) for name in (DUE, DUE_DATE)]
+    taken = {name: [dg.TableColumnDep(upstream, place)] for name, place in same.items()}
+    return dg.TableColumnLineage({**taken, **dict.fromkeys(AGES, aged)})

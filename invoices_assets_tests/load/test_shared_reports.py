@@ -13,12 +13,18 @@ from invoices_assets_tests.support.bills import COLUMNS, MONEY, bill
 from invoices_assets_tests.support.warehouses import SharedLoader
 
 
-def test_open_amounts_are_told_by_currency_and_persons_are_masked(loader: SharedLoader) -> None:
+def test_open_amounts_are_told_by_currency(loader: SharedLoader) -> None:
     loader.columns = dict(COLUMNS)
     found = loader.load([bill(1, "1.10"), bill(2, "2"), bill(3, "5", "USD")]).overview
     assert found is not None
     assert [(each.currency, each.open) for each in found.amounts] == [("EUR", Decimal("3.1")), ("USD", 5)]
-    assert {row["customer__name"] for row in found.newest} == {MASK}
+
+
+def test_values_of_persons_are_masked(loader: SharedLoader) -> None:
+    loader.columns = {name: COLUMNS[name] for name in ("id", "customer__name")}
+    found = loader.load([bill(1, "1.10")]).overview
+    assert found is not None
+    assert [row["customer__name"] for row in found.newest] == [MASK]
 
 
 def test_checks_count_what_is_wrong(loader: SharedLoader) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import dagster as dg
 import requests
 
+from invoices_assets.checks.load_history import evaluation_before
 from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.origins import origin_of
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.failure import Failure
-from invoices_assets.load_history import evaluation_before
 from invoices_assets.names import Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.resources import ALERT_WEBHOOK, InvoicesApi

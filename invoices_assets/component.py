@@ -15,15 +15,15 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from invoices_assets.alerts import Alerts
-from invoices_assets.all_invoices import KEYS, UnitedApi, build_all_invoices
-from invoices_assets.asset_specs import AssetTraits, api_spec, has_api
-from invoices_assets.assets import build_assets
-from invoices_assets.dlt_resource import InvoicesDlt
+from invoices_assets.assets.all_invoices import KEYS, UnitedApi, build_all_invoices
+from invoices_assets.assets.dlt_resource import InvoicesDlt
+from invoices_assets.assets.freshness import freshness_policy
+from invoices_assets.assets.load_assets import build_assets
+from invoices_assets.assets.receivables import build_receivables, has_receivables
+from invoices_assets.assets.specs import AssetTraits, api_spec, has_api
 from invoices_assets.errors import SourceError
-from invoices_assets.freshness import freshness_policy
 from invoices_assets.jobs import build_jobs, build_schedules
 from invoices_assets.names import INVOICING, SANDBOX, Names
-from invoices_assets.receivables import build_receivables, has_receivables
 from invoices_assets.resources import (
     API_KEY,
     APIS,

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from invoices_assets import errors
-from invoices_assets.check_rules import RULES
+from invoices_assets.checks.rules import RULES
 from invoices_assets.errors import RefreshError
 from invoices_assets_tests.conftest import PROJECT
 

@@ -13,7 +13,7 @@ from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.claims import Claims
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.sweep import page_size
-from invoices_assets.source.paths import MISSING, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, reader_of, spelled
 
 STABLE = "Give a stable sort in `params`, if the API has one."
 _PLACES = ("next_url_path", "cursor_path", "has_more_path")

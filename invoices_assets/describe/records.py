@@ -15,8 +15,8 @@ from invoices_assets.describe.finding import Finding, ok, unproven, wrong
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.tables import NormalizedBatch
 from invoices_assets.refresh.remarks import TOMBSTONES, unmarked_tombstones
-from invoices_assets.source.columns import Column
-from invoices_assets.source.fields import has_field
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.fields import has_field
 from invoices_assets.source.naming import normalized
 
 _MOST_NAMED = 8

@@ -25,9 +25,9 @@ from invoices_assets.extract.http.retry import Attempts
 from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.extract.projection import Projection
-from invoices_assets.source.paths import plain_keys
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.sending import as_sent
+from invoices_assets.source.values.paths import plain_keys
 
 Contradiction = Callable[[Page | ApiStatusError], str | None]
 """Says why a page, or a status that is final by itself, cannot be what it seems; None where it can.

@@ -10,8 +10,8 @@ from typing import Any, Literal, cast
 from invoices_assets.errors import BadAnswer, UnreadableBody
 from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
 from invoices_assets.extract.projection import Projection
-from invoices_assets.source import exact_json
-from invoices_assets.source.paths import MISSING, at_keys, plain_keys, reader_of, spelled
+from invoices_assets.source.values import exact_json
+from invoices_assets.source.values.paths import MISSING, at_keys, plain_keys, reader_of, spelled
 
 Shape = Literal["unmodified", "list", "object", "null"]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoices_assets.extract.watermark import stamp_reader_of
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import Unreadable
-from invoices_assets.source.fields import field_reader
-from invoices_assets.source.numbers import flag
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import stamp_reader
+from invoices_assets.source.values.exact_json import Unreadable
+from invoices_assets.source.values.numbers import flag
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from invoices_assets.source.fields import field_reader
-from invoices_assets.source.paths import select
+from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.sending import moment_sent
 from invoices_assets.source.timestamps import TimestampFormat, is_later
+from invoices_assets.source.values.paths import select
 
 
 class Watermark:

@@ -23,7 +23,7 @@ from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.required import Required
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.record_key import key_values
 from invoices_assets.source.resource import ResourceSpec

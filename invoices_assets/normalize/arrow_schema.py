@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from invoices_assets.normalize.flatten import Move
 from invoices_assets.normalize.inference import SHAPES, FieldTypes
-from invoices_assets.source.columns import UNDECLARED, Column
+from invoices_assets.source.columns.column import UNDECLARED, Column
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 
 MAX_DEPTH = 20

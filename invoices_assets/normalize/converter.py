@@ -19,11 +19,11 @@ from invoices_assets.normalize.required import Required
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch, RejectedRecord
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import MAX_DEPTH, json_text, storable
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.record_key import key_values, keys_of, written
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.values.exact_json import MAX_DEPTH, json_text, storable
 
 
 class Converter:

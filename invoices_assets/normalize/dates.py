@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from invoices_assets.source.columns import EPOCHS, Column
-from invoices_assets.source.exact_json import Unreadable
-from invoices_assets.source.numbers import shown
+from invoices_assets.source.columns.column import EPOCHS, Column
 from invoices_assets.source.timestamps import instant, moved, stamp_reader
+from invoices_assets.source.values.exact_json import Unreadable
+from invoices_assets.source.values.numbers import shown
 
 _CLOCK = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?", re.ASCII)
 _FIRST = datetime.min.replace(tzinfo=UTC)

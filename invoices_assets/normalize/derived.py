@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import Unread, Unreadable, json_text
-from invoices_assets.source.fields import looked_up
-from invoices_assets.source.paths import at_keys, is_query
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.fields import looked_up
+from invoices_assets.source.values.exact_json import Unread, Unreadable, json_text
+from invoices_assets.source.values.paths import at_keys, is_query
 
 
 class Derived:

@@ -14,10 +14,10 @@ from operator import itemgetter
 from typing import Any
 
 from invoices_assets.normalize.inference import FieldTypes
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import TOO_DEEP, Unread
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
-from invoices_assets.source.paths import is_query
+from invoices_assets.source.values.exact_json import TOO_DEEP, Unread
+from invoices_assets.source.values.paths import is_query
 
 _NONE = type(None)
 _SCALARS = {str, int, Decimal, bool, _NONE}
@@ -116,7 +116,7 @@ def flatten(table: Table, declared: Mapping[str, Column], shapes: FieldTypes, re
         declared: normalized path from the root record -> Column; the kind `json` keeps an object as it is.
         shapes: told the shape of each field.
         reject: told the rows that hold one of dlt's own columns, or a value beyond the limits of
-            `invoices_assets.source.exact_json`.
+            `invoices_assets.source.values.exact_json`.
 
     Raises:
         TypeError: a value that exact JSON does not have, such as a float.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from invoices_assets.source.columns import UNDECLARED, Column
+from invoices_assets.source.columns.column import UNDECLARED, Column
 
 SHAPES = {
     str: "text",

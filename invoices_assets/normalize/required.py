@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.resource import ResourceSpec
 
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none

@@ -13,7 +13,7 @@ from typing import Any
 
 from dlt.common.json import json as dlt_json
 
-from invoices_assets.source.exact_json import json_text
+from invoices_assets.source.values.exact_json import json_text
 
 ID_BYTES = 10
 """dlt's default; a variable of dlt may make its ids shorter, and then two rows may have one."""

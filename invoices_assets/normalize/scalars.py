@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute
 
 from invoices_assets.normalize import dates
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import NOT_UNICODE, Unreadable, is_encodable, limited_json_text
-from invoices_assets.source.numbers import exact_number, flag, scaled, shown
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.values.exact_json import NOT_UNICODE, Unreadable, is_encodable, limited_json_text
+from invoices_assets.source.values.numbers import exact_number, flag, scaled, shown
 
 _NONE = type(None)
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none

@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec
-from invoices_assets.source.paths import spelled
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.values.paths import spelled
 
 STATE = "loaded_from"
 ADDRESS = "address"

@@ -9,7 +9,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.load.spool import Spool, SpooledSweep
 from invoices_assets.normalize.batches import Batches
 from invoices_assets.normalize.converter import Converter
-from invoices_assets.source.fields import has_field
+from invoices_assets.source.columns.fields import has_field
 from invoices_assets.source.resource import ResourceSpec
 
 MOST_LOOKED_AT = 1000

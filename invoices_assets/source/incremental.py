@@ -12,7 +12,7 @@ from dlt.sources.rest_api.config_setup import setup_incremental_object
 from pydantic import ValidationError
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.dlt_format import FORMAT, incremental_of_dlt, is_incremental
 
 _ISO_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")

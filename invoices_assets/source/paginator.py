@@ -15,7 +15,7 @@ from dlt.sources.rest_api.config_setup import create_paginator
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.dlt_format import LINK, paginator_of_dlt
-from invoices_assets.source.paths import checked_path, spelled
+from invoices_assets.source.values.paths import checked_path, spelled
 
 
 class HeaderAddressPaginator(HeaderCursorPaginator):

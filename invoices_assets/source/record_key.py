@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from invoices_assets.source.columns import NUMERIC, Column
-from invoices_assets.source.exact_json import Unreadable
-from invoices_assets.source.fields import field_reader
-from invoices_assets.source.numbers import exact_number
+from invoices_assets.source.columns.column import NUMERIC, Column
+from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.values.exact_json import Unreadable
+from invoices_assets.source.values.numbers import exact_number
 
 _MOST_DIGITS = 100
 """Numbers with more digits before or after the point keep their exponent; no column holds them as a number."""

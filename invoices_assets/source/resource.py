@@ -12,14 +12,14 @@ from dlt.sources.rest_api.typing import ResolvedParam
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.auth import read_auth, with_secret
-from invoices_assets.source.columns import Column
-from invoices_assets.source.declaration import parse_columns
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.declaration import parse_columns
+from invoices_assets.source.columns.marks import NO_MARKS, Marks, read_marks
 from invoices_assets.source.incremental import CursorSpec, DateWindowSpec, read_cursor, read_window
-from invoices_assets.source.marks import NO_MARKS, Marks, read_marks
 from invoices_assets.source.naming import NAMING, normalized
 from invoices_assets.source.paginator import read_paginator
-from invoices_assets.source.paths import checked_path
 from invoices_assets.source.unfollowed import refuse_unfollowed
+from invoices_assets.source.values.paths import checked_path
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.columns import EPOCHS
+from invoices_assets.source.columns.column import EPOCHS
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.timestamps import CursorText, TimestampFormat
 

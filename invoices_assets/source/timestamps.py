@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.columns import EPOCHS, Column
-from invoices_assets.source.exact_json import Unreadable
-from invoices_assets.source.fields import NO_DATE
-from invoices_assets.source.numbers import exact_number, scaled, shown
+from invoices_assets.source.columns.column import EPOCHS, Column
+from invoices_assets.source.columns.fields import NO_DATE
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.values.exact_json import Unreadable
+from invoices_assets.source.values.numbers import exact_number, scaled, shown
 
 _MIDNIGHT = "1970-01-01T00:00:00Z"
 _EPOCH = datetime.fromisoformat(_MIDNIGHT)

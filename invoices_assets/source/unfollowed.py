@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from invoices_assets.errors import SourceError
-from invoices_assets.source.declaration import named_hints
+from invoices_assets.source.columns.declaration import named_hints
 from invoices_assets.source.dlt_format import is_incremental
 from invoices_assets.source.naming import normalized
 

@@ -19,8 +19,8 @@ from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBu
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from invoices_assets.dlt_resource import InvoicesDlt
-from invoices_assets.progress_bar import progress_bar
+from invoices_assets.assets.dlt_resource import InvoicesDlt
+from invoices_assets.assets.progress_bar import progress_bar
 from invoices_assets.refresh.progress import SWEPT
 from invoices_assets_tests.support.processes import Deployment
 from invoices_assets_tests.vendor import Book, faults, serve
@@ -88,7 +88,7 @@ def test_the_command_draws_a_bar_on_a_terminal_and_in_no_file(tmp_path: Path, te
 def test_a_bar_goes_back_where_records_are_read_anew_and_away_at_the_end(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("invoices_assets.progress_bar.DELAY_SECONDS", 0.0)
+    monkeypatch.setattr("invoices_assets.assets.progress_bar.DELAY_SECONDS", 0.0)
     with stderr_on(terminal), progress_bar() as bar:
         assert bar is not None
         with bar("Extract"):

@@ -12,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 
 from invoices_assets.errors import BadAnswer, UnreadableBody
 from invoices_assets.extract.page import Page, read_page
-from invoices_assets.source.paths import spelled
+from invoices_assets.source.values.paths import spelled
 
 
 def page(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> Page:

@@ -9,7 +9,7 @@ import pytest
 from invoices_assets.errors import BadAnswer
 from invoices_assets.extract.page import Page, read_page
 from invoices_assets.extract.projection import Projection
-from invoices_assets.source.paths import plain_keys
+from invoices_assets.source.values.paths import plain_keys
 from invoices_assets_tests.support.sweep_helpers import config, swept_from
 from invoices_assets_tests.vendor import Book, Contract, Total, serve
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.load.reports.audit import Audit, Count, audit
-from invoices_assets.source.meaning import MASK
+from invoices_assets.source.columns.meaning import MASK
 from invoices_assets_tests.support.bills import COLUMNS, MONEY, bill, write_by_hand
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 

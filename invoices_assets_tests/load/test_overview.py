@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.load.reports.overview import Overview
-from invoices_assets.source.meaning import MASK
+from invoices_assets.source.columns.meaning import MASK
 from invoices_assets_tests.support.bills import COLUMNS, bill
 from invoices_assets_tests.support.load_helpers import Loader
 

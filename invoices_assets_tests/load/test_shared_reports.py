@@ -8,7 +8,7 @@ from pathlib import Path
 
 from invoices_assets.load.reports.audit import Count, audit
 from invoices_assets.load.reports.receivables import make_receivables
-from invoices_assets.source.meaning import MASK
+from invoices_assets.source.columns.meaning import MASK
 from invoices_assets_tests.support.bills import COLUMNS, MONEY, bill
 from invoices_assets_tests.support.warehouses import SharedLoader
 

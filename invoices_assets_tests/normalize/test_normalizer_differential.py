@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.normalize.converter import Converter
-from invoices_assets.source.exact_json import json_text
 from invoices_assets.source.naming import normalized
+from invoices_assets.source.values.exact_json import json_text
 from invoices_assets_tests.support.column_helpers import declared
 
 Row = dict[str, Any]

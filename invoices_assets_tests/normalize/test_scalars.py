@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from invoices_assets.normalize.scalars import reader, to_arrow
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import Unreadable, json_text
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.values.exact_json import Unreadable, json_text
 from invoices_assets_tests.support.column_helpers import column, refusal, stored
 
 UTC = UTC

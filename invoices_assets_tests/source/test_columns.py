@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from invoices_assets.source.declaration import parse_columns
+from invoices_assets.source.columns.declaration import parse_columns
 
 
 def parsed(**hints: Any) -> Any:

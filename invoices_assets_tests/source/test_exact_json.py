@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoices_assets.source.exact_json import (
+from invoices_assets.source.values.exact_json import (
     MAX_DEPTH,
     Unread,
     Unreadable,

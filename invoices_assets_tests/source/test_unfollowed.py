@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.asset_specs import AssetTraits
-from invoices_assets.assets import build_assets
+from invoices_assets.assets.load_assets import build_assets
+from invoices_assets.assets.specs import AssetTraits
 from invoices_assets.errors import SourceError
 from invoices_assets.names import Names
 from invoices_assets_tests.support.sweep_helpers import config, source_file

@@ -9,8 +9,8 @@ import pyarrow as pa
 from invoices_assets.normalize.converter import Converter
 from invoices_assets.normalize.scalars import to_arrow
 from invoices_assets.normalize.tables import NormalizedBatch
-from invoices_assets.source.columns import Column
-from invoices_assets.source.declaration import parse_columns
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.declaration import parse_columns
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DECIMAL = {"data_type": "decimal", "precision": 38, "scale": 9}

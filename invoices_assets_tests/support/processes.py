@@ -28,9 +28,9 @@ from invoices_assets_tests.vendor import SANDBOX_KEY
 _PRELOADED = [
     "dagster._cli",
     "dagster._core.storage.sqlite_storage",
-    "invoices_assets.assets",
+    "invoices_assets.assets.load_assets",
     "invoices_assets.sensor",
-    "invoices_assets.checks",
+    "invoices_assets.checks.evaluation",
     "invoices_assets.load.destination.pipeline",
     "invoices_assets.load.destination.session",
     "invoices_assets_tests.support.processes",

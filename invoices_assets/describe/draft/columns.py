@@ -11,11 +11,11 @@ from typing import Any
 from invoices_assets.describe.draft import moments
 from invoices_assets.describe.draft.names import snake
 from invoices_assets.normalize.scalars import reader
-from invoices_assets.source.columns import Column
-from invoices_assets.source.declaration import parse_columns
-from invoices_assets.source.exact_json import Unreadable, is_encodable
+from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.declaration import parse_columns
 from invoices_assets.source.naming import normalized
-from invoices_assets.source.numbers import exact_number
+from invoices_assets.source.values.exact_json import Unreadable, is_encodable
+from invoices_assets.source.values.numbers import exact_number
 
 MONEY = {"data_type": "decimal", "precision": 38, "scale": 9}
 _MONEY = (

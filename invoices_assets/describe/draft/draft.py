@@ -10,10 +10,10 @@ from invoices_assets.describe.draft.asking import Auth
 from invoices_assets.describe.draft.columns import Drafted, columns_of, fields_of
 from invoices_assets.describe.draft.filters import Changes, changes_of
 from invoices_assets.describe.draft.names import KEYS, by_name
-from invoices_assets.describe.draft.order import in_order
-from invoices_assets.describe.draft.pages import Paging, paging_of
+from invoices_assets.describe.draft.paging.order import in_order
+from invoices_assets.describe.draft.paging.paging import Paging, paging_of
+from invoices_assets.describe.draft.paging.sample import sample_of
 from invoices_assets.describe.draft.records import identities, path_of
-from invoices_assets.describe.draft.sample import sample_of
 from invoices_assets.describe.draft.totals import with_proven_total
 from invoices_assets.describe.draft.trial import Ground, Trial, read_some
 from invoices_assets.describe.draft.write import Draft, text_of

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from invoices_assets.source.columns import Column
-from invoices_assets.source.exact_json import Unreadable
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.timestamps import from_iso, stamp_reader
+from invoices_assets.source.values.exact_json import Unreadable
 
 _NAMES = (
     "at on date time timestamp created updated modified changed issued start end since until expires expiry datetime "

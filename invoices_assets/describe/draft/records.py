@@ -8,7 +8,7 @@ from typing import Any
 
 from invoices_assets.describe.draft.names import LISTS, NO_LISTS
 from invoices_assets.extract.claims import Claims, claims_of
-from invoices_assets.source.paths import MISSING, at_keys, reader_of
+from invoices_assets.source.values.paths import MISSING, at_keys, reader_of
 
 _DEPTH = 4
 Keys = tuple[str, ...]

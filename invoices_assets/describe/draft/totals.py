@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from invoices_assets.describe.draft.asking import Listing
-from invoices_assets.describe.draft.counting import Counting
-from invoices_assets.describe.draft.pages import Paging
+from invoices_assets.describe.draft.paging.counting import Counting
+from invoices_assets.describe.draft.paging.paging import Paging
 from invoices_assets.describe.draft.trial import Trial
 
 

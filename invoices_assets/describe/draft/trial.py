@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invoices_assets.describe.draft.asking import TooManyRequests, keep_budget
-from invoices_assets.describe.draft.pages import Paging
+from invoices_assets.describe.draft.paging.paging import Paging
 from invoices_assets.describe.evidence import Kept
 from invoices_assets.errors import PASSING_STATUSES, ApiStatusError, ExtractError
 from invoices_assets.extract.api import Api

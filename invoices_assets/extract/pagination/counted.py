@@ -17,7 +17,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.prefetch import Prefetch
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.extract.pass_count import PassCount, RecordsMoved
-from invoices_assets.source.paths import spelled
+from invoices_assets.source.values.paths import spelled
 
 PAST_END = (400, 416, 422)
 """What some APIs answer, instead of an empty page, to an offset that is not below their total."""

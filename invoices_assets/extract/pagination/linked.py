@@ -25,7 +25,7 @@ from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.extract.pass_count import PassCount
 from invoices_assets.source.paginator import HeaderAddressPaginator
-from invoices_assets.source.paths import MISSING, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, reader_of, spelled
 
 _POSITIONS = frozenset(
     ("offset", "skip", "$skip", "start", "startindex", "startat", "page", "pageno", "page_number", "pagenumber")

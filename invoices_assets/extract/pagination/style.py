@@ -16,7 +16,7 @@ from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import Endpoint, PageRequest
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pass_count import PassCount
-from invoices_assets.source.paths import select, spelled
+from invoices_assets.source.values.paths import select, spelled
 
 IGNORED = End("the API answered with a status that the source file says to ignore", proven=None)
 

@@ -11,7 +11,7 @@ from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 from invoices_assets.load.diff.history import RECORD_KEY, VALID_FROM, VALID_TO
 from invoices_assets.load.tables import DELETED_AT, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, LoadPlan, TablePlan
 from invoices_assets.load.types import DECIMAL
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 

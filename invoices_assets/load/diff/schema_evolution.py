@@ -25,7 +25,7 @@ from invoices_assets.load.tables import (
     stored_tables,
 )
 from invoices_assets.load.types import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
-from invoices_assets.source.columns import Column
+from invoices_assets.source.columns.column import Column
 from invoices_assets.source.resource import ResourceSpec
 
 JSON = "JSON"

@@ -13,7 +13,7 @@ from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import DELETED_AT, PARENT_ID, ROOT_ID, ROW_ID, qualified, stored_tables, table_exists
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import reading
-from invoices_assets.source.meaning import MASK, Sum, is_personal, sums_of
+from invoices_assets.source.columns.meaning import MASK, Sum, is_personal, sums_of
 from invoices_assets.source.naming import normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec
 

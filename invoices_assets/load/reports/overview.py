@@ -13,7 +13,7 @@ import duckdb
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, qualified
-from invoices_assets.source.meaning import MASK, is_personal
+from invoices_assets.source.columns.meaning import MASK, is_personal
 from invoices_assets.source.resource import ResourceSpec
 
 NEWEST_ROWS = 10

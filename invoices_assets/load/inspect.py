@@ -8,7 +8,6 @@ refresh asks for everything, which makes the tables right again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import duckdb
 
@@ -16,36 +15,10 @@ from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids, resource_state, stored_schema
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists
+from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables
 from invoices_assets.load.warehouses.catalogs import catalog_of
-from invoices_assets.load.warehouses.connection import open_warehouse, reading
-from invoices_assets.source.naming import normalized, rejected_table
-
-
-@dataclass(frozen=True)
-class Rejections:
-    """How many records wait in the table of rejected ones, and why: reason to count."""
-
-    count: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-
-
-def open_rejections(settings: WarehouseSettings, root: str, log: Callable[[str], None] = lambda _: None) -> Rejections:
-    """The rejected records of a main table that no later load has settled.
-
-    Parameters:
-        log: told when another process holds the file and has to be waited for.
-
-    Raises:
-        WarehouseError: the warehouse cannot be read.
-    """
-    table = rejected_table(root)
-    with open_warehouse(catalog_of(settings), read_only=True, log=log) as connection:
-        if not table_exists(connection, settings.dataset, table):
-            return Rejections()
-        name = qualified(settings.dataset, table)
-        rows = connection.execute(f"SELECT reason, count(*) FROM {name} GROUP BY reason ORDER BY 2 DESC, 1").fetchall()
-    return Rejections(sum(count for _, count in rows), dict(rows))
+from invoices_assets.load.warehouses.connection import reading
+from invoices_assets.source.naming import normalized
 
 
 def known_state(settings: WarehouseSettings, resource: str, log: Callable[[str], None] = lambda _: None) -> KnownState:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
-import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 from dlt.common.storages.load_package import create_load_id
+from dlt.common.utils import compressed_b64decode
 from dlt.common.versioned_state import decompress_state
 
 from invoices_assets.load.tables import qualified, table_exists
@@ -54,9 +52,9 @@ def stored_schema(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[s
     if row is None:
         return None
     text = row[0]
-    with contextlib.suppress(binascii.Error):
-        # as SqlJobClientBase._row_to_schema_info reads what dlt has compressed
-        text = zlib.decompress(base64.b64decode(text, validate=True)).decode()
+    with contextlib.suppress(ValueError):
+        # no base64: dlt compresses only what a destination has no room for (SqlJobClientBase._row_to_schema_info)
+        text = compressed_b64decode(text).decode()
     schema: dict[str, Any] = json.loads(text)
     return schema
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -84,6 +84,11 @@ Stored = Mapping[str, tuple[str, bool]]
 def qualified(dataset: str, table: str) -> str:
     """The table with catalog and schema, as SQL."""
     return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"
+
+
+def parent_of(table: str, tables: Iterable[str]) -> str:
+    """The table whose lists became a child table: of those whose name begins its own, the one with the longest."""
+    return max((other for other in tables if table.startswith(f"{other}__")), key=len)
 
 
 def stored_tables(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from invoices_assets.errors import SourceError
 from invoices_assets_tests.support.drafting import draft_of, endpoint_of
+from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 KEY = "a-key-that-is-long-enough"
@@ -100,6 +102,16 @@ def test_the_path_is_found_where_every_path_refuses_a_request_without_a_key(api:
 def test_a_path_that_is_hidden_without_a_key_is_found(api: FakeApi) -> None:
     api.route("/bills")(keyed("authorization", f"Bearer {KEY}", Reply(404)))
     assert endpoint_of(draft_of(api.url, "/bills", KEY))["path"] == "/bills"
+
+
+def test_a_parameter_that_a_path_gives_twice_is_sent_twice(api: FakeApi, tmp_path: Path) -> None:
+    @api.route("/bills")
+    def chosen(asked: Asked) -> Reply:
+        return rows(ROWS if asked.query.get("status") == ["open", "paid"] else ROWS[:5])
+
+    content = draft_of(api.url, "/bills?status=open&status=paid", KEY)
+    loader = Loader(tmp_path, api.url, content, key=KEY)
+    assert loaded(loader.refresh()).table_rows == len(ROWS)
 
 
 @pytest.mark.parametrize("shown", [{"data": [], "total": 0}, []])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from invoices_assets.errors import NothingStored
 from invoices_assets.load.request import Scope
+from invoices_assets.source.naming import normalized
 from invoices_assets_tests.support.load_helpers import NOW, Loader, invoice
 from invoices_assets_tests.support.rows import fingerprint
 
@@ -65,6 +67,18 @@ def test_child_rows_of_a_changed_record_are_replaced_as_a_whole(loader: Loader, 
         ("i1", ["s0", "s1", "s2"]),
         ("i2", ["s0", "s1", "s2", "s3"]),
     ]
+
+
+@pytest.mark.parametrize("key", ["_links", "2024", "__typename"])
+def test_a_list_may_have_a_key_that_begins_like_no_word(loader: Loader, key: str) -> None:
+    lists = {key: [{"href": "a", key: [{"b": 1}]}]}
+    loader.load([invoice(1, **lists), invoice(2, **lists)])
+    assert loader.load([invoice(1, **lists), invoice(2)]).changed == 1
+    child = f"invoices__{normalized(key)}"
+    assert loader.rows(f'SELECT href FROM {{d}}."{child}"') == [("a",)]
+    assert loader.rows(f'SELECT b FROM {{d}}."{child}__{normalized(key)}"') == [(1,)]
+    stored = json.loads(loader.column("SELECT schema FROM {d}._dlt_version")[0])["tables"]
+    assert stored[f"{child}__{normalized(key)}"]["parent"] == child
 
 
 def test_a_record_that_loses_all_child_rows_has_none(loader: Loader) -> None:

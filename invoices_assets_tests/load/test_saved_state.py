@@ -9,6 +9,8 @@ import duckdb
 import pytest
 from dlt.common.pipeline import TPipelineState
 
+from invoices_assets.load.inspect import known_state
+from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state, next_load_id
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 from invoices_assets_tests.support.state import read_state
@@ -24,6 +26,13 @@ def test_what_was_set_comes_back(loader: Loader) -> None:
     loader.load([invoice(1)], state=state)
     assert read_state(loader.settings, "invoices") == state
     assert read_state(loader.settings, "customers") == {}
+
+
+def test_what_is_said_of_a_column_may_be_in_any_language(loader: Loader) -> None:
+    loader.columns["total"] = {**loader.columns["total"], "description": "Betrag für alles – 合計"}
+    for number in (1, 2):
+        assert loader.load([invoice(number)], scope=Scope.PART).new == 1
+    assert known_state(loader.settings, "invoices").doubt is None
 
 
 def test_no_file_is_no_state_and_stays_no_file(loader: Loader) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from invoices_assets.load.inspect import open_rejections
 from invoices_assets_tests.support.invoices import invoice, stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.sweep_helpers import config
@@ -57,7 +56,7 @@ def test_what_lay_behind_it_comes_once_the_source_file_is_right(loader: Loader) 
 def test_a_rejected_record_waits_that_may_lie_behind_it(loader: Loader, api: FakeApi) -> None:
     api.route(PATH)(links([*RECORDS[:24], RECORDS[24] | {"total": "a lot"}]))
     loader.refresh()
-    assert open_rejections(loader.settings, "invoices").count == 1
+    assert loader.query("SELECT count(*) FROM invoices_rejected") == [(1,)]
     api.route(PATH)(links(RECORDS[:10], led_on=False))
     assert not loader.refresh("full").swept.proven
-    assert open_rejections(loader.settings, "invoices").count == 1
+    assert loader.query("SELECT count(*) FROM invoices_rejected") == [(1,)]

@@ -65,8 +65,8 @@ def running(package: str, command: Sequence[str], folder: Path, ready: str) -> I
         _wait(url + ready, process, folder / "server.log")
         yield url
     finally:
-        process.terminate()
-        process.wait(30)
+        process.kill()
+        process.wait()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

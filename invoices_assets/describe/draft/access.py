@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from invoices_assets.describe.draft.asking import Answer, Asker, Auth, Listing, TooManyRequests
 from invoices_assets.describe.draft.names import PATHS
@@ -69,10 +69,8 @@ def find_access(api: Api, path: str | None, auth: Auth) -> Access:
 
 def _split(path: str) -> tuple[str, dict[str, Any]]:
     parts = urlsplit(path)
-    params: dict[str, Any] = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        params[name] = [*params[name], value] if isinstance(params.get(name), list) else value
-    return parts.path, params
+    found = parse_qs(parts.query, keep_blank_values=True)
+    return parts.path, {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def _as_objects(access: Access) -> Access:

@@ -9,7 +9,17 @@ from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 
 from invoices_assets.load.diff.history import RECORD_KEY, VALID_FROM, VALID_TO
-from invoices_assets.load.tables import DELETED_AT, LIST_INDEX, LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID, LoadPlan, TablePlan
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    LIST_INDEX,
+    LOAD_ID,
+    PARENT_ID,
+    ROOT_ID,
+    ROW_ID,
+    LoadPlan,
+    TablePlan,
+    parent_of,
+)
 from invoices_assets.load.types import DECIMAL
 from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import rejected_table
@@ -78,10 +88,12 @@ def _main(plan: LoadPlan, spec: ResourceSpec) -> Table:
 def _child(plan: LoadPlan, table: TablePlan, spec: ResourceSpec) -> Table:
     beginning = f"{table.name[len(plan.root.name) + 2 :]}__"
     hints = {name[len(beginning) :]: hint for name, hint in spec.columns.items() if name.startswith(beginning)}
-    parent = table.name.rpartition("__")[0]
-    while parent not in plan.tables:
-        parent = parent.rpartition("__")[0]
-    return {"name": table.name, "parent": parent, **_SEEN, "columns": _columns(table, hints)}
+    return {
+        "name": table.name,
+        "parent": parent_of(table.name, plan.tables),
+        **_SEEN,
+        "columns": _columns(table, hints),
+    }
 
 
 def _history(table: TablePlan, spec: ResourceSpec) -> Table:

@@ -10,7 +10,16 @@ import duckdb
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import DELETED_AT, PARENT_ID, ROOT_ID, ROW_ID, qualified, stored_tables, table_exists
+from invoices_assets.load.tables import (
+    DELETED_AT,
+    PARENT_ID,
+    ROOT_ID,
+    ROW_ID,
+    parent_of,
+    qualified,
+    stored_tables,
+    table_exists,
+)
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import reading
 from invoices_assets.source.columns.meaning import MASK, Sum, is_personal, sums_of
@@ -125,8 +134,7 @@ def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> I
         yield "due_too_early", _counted(key, table, f"{live} AND {due} < {issued}")
     for name, child in tables.items():
         if PARENT_ID in child:
-            # its parent is the table with the longest name that begins its own
-            parent = qualified(dataset, max((other for other in tables if name.startswith(f"{other}__")), key=len))
+            parent = qualified(dataset, parent_of(name, tables))
             # a row that names no parent is not IN anything, and not NOT IN anything either
             lost = f"({ident(PARENT_ID)} IN (SELECT {ident(ROW_ID)} FROM {parent})) IS NOT TRUE"
             yield f"orphans of {name}", _counted(ident(ROW_ID), qualified(dataset, name), lost)

@@ -20,6 +20,7 @@ from invoices_assets.errors import (
     WarehouseUnusable,
 )
 from invoices_assets.load.inspect import known_state
+from invoices_assets.load.reports.audit import audit
 from invoices_assets.load.request import LoadRequest, Scope
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets.load.warehouses.catalogs import catalog_of
@@ -48,12 +49,12 @@ def second(loader: SharedLoader) -> None:
 
 
 def summary(loader: SharedLoader) -> tuple[Any, ...]:
-    """Rows of every table and the cursor."""
+    """Rows of every table, what is rejected, and the cursor."""
     tables = ("invoices", "invoices__line_items", "_dlt_loads", "_dlt_pipeline_state")
     counts = [loader.rows(f"SELECT count(*) FROM {{d}}.{name}")[0][0] for name in tables]
     sums = loader.rows("SELECT sum(total), count(deleted_at) FROM {d}.invoices")
     cursor = read_state(loader.settings, "invoices")["incremental"]["updated_at"]["last_value"]
-    return *counts, sums(loader.settings, "invoices").count, cursor
+    return *counts, sums, audit(loader.settings, loader.resource).rejected, cursor
 
 
 @pytest.mark.parametrize("loader", SHARED, indirect=True)

@@ -7,15 +7,14 @@ refresh asks for everything, which makes the tables right again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import duckdb
 
 from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids, resource_state, stored_schema
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables
+from invoices_assets.load.tables import DELETED_AT, Stored, is_live, qualified, stored_tables
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import reading
 from invoices_assets.source.naming import normalized
@@ -40,9 +39,10 @@ def known_state_in(connection: duckdb.DuckDBPyConnection, settings: WarehouseSet
     state = resource_state(connection, settings.dataset, resource)
     if not state:
         return KnownState(loads=loads)
-    if root not in stored_tables(connection, settings, root) or not _has_rows(connection, settings.dataset, root):
+    tables = stored_tables(connection, settings, root)
+    if root not in tables or not _has_rows(connection, settings.dataset, root):
         return KnownState({}, f"the table {settings.dataset}.{root} is missing or empty", loads)
-    return KnownState(state, _doubt(connection, settings, root), loads)
+    return KnownState(state, _doubt(connection, settings.dataset, root, tables), loads)
 
 
 def has_rows(settings: WarehouseSettings, resource: str, *, live: bool) -> bool:
@@ -57,13 +57,11 @@ def has_rows(settings: WarehouseSettings, resource: str, *, live: bool) -> bool:
     root = normalized(resource)
     with reading(catalog_of(settings)) as connection:
         columns = stored_tables(connection, settings, root).get(root, {})
-        where = f" WHERE {ident(DELETED_AT)} IS NULL" if live and DELETED_AT in columns else ""
-        return bool(columns) and _has_rows(connection, settings.dataset, root, where)
+        which = is_live(columns) if live else "true"
+        return bool(columns) and _has_rows(connection, settings.dataset, root, which)
 
 
-def _doubt(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, root: str) -> str | None:
-    dataset = settings.dataset
-    tables = stored_tables(connection, settings, root)
+def _doubt(connection: duckdb.DuckDBPyConnection, dataset: str, root: str, tables: Mapping[str, Stored]) -> str | None:
     if DELETED_AT not in tables[root]:
         return f"the table {dataset}.{root} was written by plain dlt"
     for name, columns in _known_columns(connection, dataset, root).items():
@@ -74,8 +72,8 @@ def _doubt(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, r
     return None
 
 
-def _has_rows(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, where: str = "") -> bool:
-    query = f"SELECT 1 FROM {qualified(dataset, table)}{where} LIMIT 1"
+def _has_rows(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, which: str = "true") -> bool:
+    query = f"SELECT 1 FROM {qualified(dataset, table)} WHERE {which} LIMIT 1"
     return connection.execute(query).fetchone() is not None
 
 

@@ -21,13 +21,13 @@ from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_
 from invoices_assets.load.diff.schema_evolution import plan_tables
 from invoices_assets.load.inspect import known_state_in
 from invoices_assets.load.reports.audit import Audit, audit_in
-from invoices_assets.load.reports.made_table import columns_of
+from invoices_assets.load.reports.made_table import table_columns
 from invoices_assets.load.reports.overview import Overview, overview_of
 from invoices_assets.load.request import LoadRequest, Scope, Stretch
 from invoices_assets.load.saved_state import merged_state, resource_state
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
-from invoices_assets.load.tables import DELETED_AT, qualified, stored_tables, table_exists, widen
+from invoices_assets.load.tables import is_live, qualified, stored_tables, widen
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.write import write_rejected, write_rows, write_versions
 from invoices_assets.source.naming import history_table, rejected_table
@@ -151,14 +151,13 @@ class Load:
         """Tell what is in the tables now."""
         with self.result.timed("describe"):
             root, dataset = self._delta.plan.root.name, self.settings.dataset
-            tables = stored_tables(self.connection, self.settings, root)
-            for table, columns in tables.items():
-                self.result.columns[table] = {column: kind for column, (kind, _) in columns.items()}
-            beside = [name for name in (rejected_table(root), history_table(root)) if self._exists(name)]
-            for table in beside:
-                self.result.columns[table] = columns_of(self.connection, f"FROM {qualified(dataset, table)}")
-            for table in (*tables, *beside):
-                live = f"FILTER (WHERE {DELETED_AT} IS NULL)" if DELETED_AT in tables.get(table, ()) else ""
+            for table, stored in stored_tables(self.connection, self.settings, root).items():
+                self.result.columns[table] = {column: kind for column, (kind, _) in stored.items()}
+            for table in (rejected_table(root), history_table(root)):
+                if columns := table_columns(self.connection, dataset, table):
+                    self.result.columns[table] = columns
+            for table, columns in self.result.columns.items():
+                live = f"FILTER (WHERE {is_live(columns)})" if table == root else ""
                 query = f"SELECT count(*), count(*) {live} FROM {qualified(dataset, table)}"
                 [(self.result.rows[table], live_rows)] = self.connection.execute(query).fetchall()
                 self.result.live_rows = live_rows if table == root else self.result.live_rows
@@ -214,9 +213,6 @@ class Load:
         for name in ("new", "changed", "deleted", "returned", "unchanged"):
             setattr(result, name, getattr(delta.counts, name))
         return delta
-
-    def _exists(self, table: str) -> bool:
-        return table_exists(self.connection, self.settings.dataset, table)
 
     def _cannot_tell(self, what: str, stretch: Stretch | None) -> None:
         column = stretch.column if stretch else ""

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from invoices_assets.load.sql import literal
+from invoices_assets.load.types import TIMESTAMPTZ
 
 
 class Scope(Enum):
@@ -100,7 +101,7 @@ def bound(value: Moment, kind: str) -> str | None:
     """A moment or number as SQL that compares with a column of the DuckDB type `kind`; None where none does."""
     if not isinstance(value, datetime):
         return str(value) if kind.startswith("DECIMAL") or kind.endswith("INT") or kind == "INTEGER" else None
-    if kind == "TIMESTAMP WITH TIME ZONE":
+    if kind == TIMESTAMPTZ:
         return f"CAST({literal(value.isoformat())} AS {kind})"
     if kind.startswith("TIMESTAMP"):
         return f"CAST({literal(value.astimezone(UTC).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -20,7 +20,6 @@ LIST_INDEX = "_dlt_list_idx"
 VARIANT = "__v_"
 COLUMNS_VIEW = "temp.main._warehouse_columns"
 """Made by each kind of catalog; shows the columns of the dataset's tables."""
-TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass
@@ -84,6 +83,16 @@ Stored = Mapping[str, tuple[str, bool]]
 def qualified(dataset: str, table: str) -> str:
     """The table with catalog and schema, as SQL."""
     return f"{ident(CATALOG)}.{ident(dataset)}.{ident(table)}"
+
+
+def is_live(columns: Container[str], row: str = "") -> str:
+    """SQL that tells whether a row of a main table is not marked as deleted; true of all where none can be.
+
+    Parameters:
+        columns: of the table.
+        row: its alias in the query, with the dot.
+    """
+    return f"{row}{ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else "true"
 
 
 def parent_of(table: str, tables: Iterable[str]) -> str:

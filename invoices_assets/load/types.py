@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 VARCHAR = "VARCHAR"
+TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 # digits before the point that any value of these types can need
 _INTEGER_DIGITS = {
@@ -42,7 +43,7 @@ def duckdb_type(arrow: pa.DataType) -> str:
     if pa.types.is_time(arrow):
         return "TIME"
     if pa.types.is_timestamp(arrow):
-        return "TIMESTAMP WITH TIME ZONE" if arrow.tz else _STAMPS.get(arrow.unit, "TIMESTAMP")
+        return TIMESTAMPTZ if arrow.tz else _STAMPS.get(arrow.unit, "TIMESTAMP")
     if pa.types.is_floating(arrow):
         return "DOUBLE"
     if pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow):
@@ -77,7 +78,7 @@ def widens(old: str, new: str) -> bool:
 
 def can_become_text(old: str) -> bool:
     """Whether the values of `old` have one exact text. Not so DOUBLE: its digits are not those of the API."""
-    return old in ("BOOLEAN", "JSON", "DATE", "TIMESTAMP WITH TIME ZONE", VARCHAR, "HUGEINT") or (
+    return old in ("BOOLEAN", "JSON", "DATE", TIMESTAMPTZ, VARCHAR, "HUGEINT") or (
         old in _INTEGER_DIGITS or DECIMAL.fullmatch(old) is not None
     )
 
@@ -87,6 +88,6 @@ def text_of(column: str, old: str) -> str:
     match = DECIMAL.fullmatch(old)
     if match and int(match[2]) > 0:
         return f"rtrim(rtrim(CAST({column} AS VARCHAR), '0'), '.')"
-    if old == "TIMESTAMP WITH TIME ZONE":
+    if old == TIMESTAMPTZ:
         return f"strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
     return f"CAST({column} AS VARCHAR)"

@@ -9,20 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
-
 from invoices_assets.errors import TableRefused
 from invoices_assets.load.reports.amounts import CUSTOMERS
-from invoices_assets.load.reports.made_table import columns_of, make_table
+from invoices_assets.load.reports.made_table import make_table, table_columns
 from invoices_assets.load.reports.receivables import RECEIVABLES, receivables
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import DELETED_AT, qualified, table_exists
+from invoices_assets.load.tables import is_live, qualified
+from invoices_assets.load.types import TIMESTAMPTZ
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import explained, open_warehouse
 
 ALL_INVOICES = "all_invoices"
-_STAMP = "TIMESTAMP WITH TIME ZONE"
 _AMOUNT = "DECIMAL(38,9)"
 _BY = {"source": "source", "customer": "customer"}
 NEUTRAL = {
@@ -36,8 +34,8 @@ NEUTRAL = {
     "amount_paid": _AMOUNT,
     "amount_due": _AMOUNT,
     "customer": "VARCHAR",
-    "created_at": _STAMP,
-    "updated_at": _STAMP,
+    "created_at": TIMESTAMPTZ,
+    "updated_at": TIMESTAMPTZ,
 }
 """The columns that all APIs share, as the default source file declares them; the type is that of one that none has."""
 
@@ -93,7 +91,7 @@ def unite(
         explained(catalog),
     ):
         catalog.begin(connection)
-        found = {member: _columns(connection, member) for member in members}
+        found = {member: table_columns(connection, member.dataset, member.table) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
         for table, select in (
             (ALL_INVOICES, _union(found, done)),
@@ -103,13 +101,6 @@ def unite(
             done.columns[table], done.rows[table] = made.columns, made.rows
         connection.commit()
     return done
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, member: Member) -> dict[str, str]:
-    """The columns of a main table and their types; none where there is no table yet."""
-    if not table_exists(connection, member.dataset, member.table):
-        return {}
-    return columns_of(connection, f"FROM {qualified(member.dataset, member.table)}")
 
 
 def _union(found: Mapping[Member, Mapping[str, str]], done: United) -> str:
@@ -122,9 +113,8 @@ def _union(found: Mapping[Member, Mapping[str, str]], done: United) -> str:
             f"CAST({_value(done.origins[column].get(member.dataset))} AS {kind}) AS {ident(column)}"
             for column, kind in types.items()
         )
-        live = f" WHERE {ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
-        table = qualified(member.dataset, member.table)
-        selects.append(f"SELECT {literal(member.dataset)} AS source, {values} FROM {table}{live}")
+        live = f"{qualified(member.dataset, member.table)} WHERE {is_live(columns)}"
+        selects.append(f"SELECT {literal(member.dataset)} AS source, {values} FROM {live}")
     if not selects:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {ident(column)}" for column, kind in types.items())
         return f"SELECT CAST(NULL AS VARCHAR) AS source, {nothing} WHERE false"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from invoices_assets.load.diff.changes import CHANGED, GONE, IDS, REJECTED, RETURNED, UNCHANGED, Delta, spool_view
+from invoices_assets.load.diff.changes import GONE, IDS, REJECTED, UNCHANGED, Delta, spool_view
 from invoices_assets.load.diff.history import RECORD_KEY, VALID_FROM, VALID_TO, versions_to_load
 from invoices_assets.load.sql import ident, literal
-from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROOT_ID, ROW_ID, TIMESTAMPTZ, TablePlan, qualified
+from invoices_assets.load.tables import DELETED_AT, LOAD_ID, ROOT_ID, ROW_ID, TablePlan, qualified
+from invoices_assets.load.types import TIMESTAMPTZ
 from invoices_assets.source.naming import rejected_table
 
 REPLACED = "temp.main._delta_replaced"
@@ -67,12 +68,9 @@ def write_versions(delta: Delta, load_id: str, *, behind: bool) -> int:
 
 
 def _delete_replaced(delta: Delta) -> None:
-    root, row_id = delta.plan.root, ident(ROW_ID)
-    same = " AND ".join(f"s.{ident(key)} = e.{ident(key)}" for key in delta.key)
+    root = delta.plan.root
     delta.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {REPLACED} AS SELECT DISTINCT e.{row_id} AS id "
-        f"FROM {IDS} i JOIN {spool_view(root)} s ON s.{row_id} = i.id JOIN {delta.table(root)} e ON {same} "
-        f"WHERE i.kind IN ({CHANGED}, {RETURNED})"
+        f"CREATE OR REPLACE TEMP TABLE {REPLACED} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id FROM {delta.replaced}"
     )
     for table in reversed(delta.plan.tables.values()):
         if table.exists:

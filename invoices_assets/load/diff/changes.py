@@ -7,12 +7,12 @@ time in `deleted_at`.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
+from invoices_assets.load.diff.comparable import comparable, differs
 from invoices_assets.load.diff.schema_evolution import spooled_select
 from invoices_assets.load.spool import SEQ, SpooledSweep
 from invoices_assets.load.sql import ident, literal, parquet
@@ -20,12 +20,13 @@ from invoices_assets.load.tables import (
     DELETED_AT,
     ROOT_ID,
     ROW_ID,
-    TIMESTAMPTZ,
     LoadPlan,
     TablePlan,
+    is_live,
     qualified,
     table_exists,
 )
+from invoices_assets.load.types import TIMESTAMPTZ
 from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
@@ -39,9 +40,6 @@ SWEPT = "temp.main._delta_swept"
 REJECTED = "temp.main._delta_rejected"
 # below this share of a table, child rows are looked up by their record instead of read as a whole
 LOOKUP_SHARE = 0.1
-LONG_TYPES = ("VARCHAR", "JSON", "BLOB")
-MOST_EXACT = 32
-DIGEST = ident("_dlt_digest")
 
 
 @dataclass
@@ -164,26 +162,23 @@ class Delta:
 
     def _find_buried(self) -> None:
         """Put the live rows that a tombstone names into GONE."""
-        buried, deleted_at = self._is_tombstone("s"), ident(DELETED_AT)
-        live = f"e.{deleted_at} IS NULL" if DELETED_AT in self.plan.root.existing else "true"
-        same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self.key)
+        buried = self._is_tombstone("s") or "false"
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
-            f"FROM {self.table(self.plan.root)} e JOIN {SWEPT} s ON {same} WHERE {live} AND {buried or 'false'}"
+            f"FROM {self.table(self.plan.root)} e JOIN {SWEPT} s ON {self.same} WHERE {self.live} AND {buried}"
         )
         self.counts.deleted = self.count(f"SELECT count(*) FROM {GONE}")
 
     def _compare_root(self) -> None:
         root = self.plan.root
         row_id = ident(ROW_ID)
-        on = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in self.key)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {IDS} AS SELECT s.{row_id} AS id, "
             f"CASE WHEN e.{row_id} IS NULL THEN {NEW} WHEN e.{ident(DELETED_AT)} IS NOT NULL THEN {RETURNED} "
-            f"WHEN s.{row_id} <> e.{row_id} OR {_differs(root)} THEN {CHANGED} ELSE {UNCHANGED} END AS kind, "
+            f"WHEN s.{row_id} <> e.{row_id} OR {differs(root)} THEN {CHANGED} ELSE {UNCHANGED} END AS kind, "
             f"s.{row_id} <> e.{row_id} AS rekeyed "
             f"FROM ({self._spooled(root, *self.key)}) s "
-            f"LEFT JOIN ({self._stored(root, *self.key, DELETED_AT)}) e ON {on}"
+            f"LEFT JOIN ({self._stored(root, *self.key, DELETED_AT)}) e ON {self.same}"
         )
         # a table that plain dlt appended to may hold an id more than once; one row is to remain
         if self.count(f"SELECT count(*) > count(DISTINCT id) FROM {IDS}"):
@@ -205,17 +200,17 @@ class Delta:
                 f"SELECT coalesce(s.{root_id}, e.{root_id}) AS id "
                 f"FROM ({self._spooled(child, ROOT_ID)}{restricted}) s "
                 f"FULL JOIN ({self._stored(child, ROOT_ID)}{restricted}) e ON s.{row_id} = e.{row_id} "
-                f"WHERE s.{row_id} IS NULL OR e.{row_id} IS NULL OR {_differs(child)}"
+                f"WHERE s.{row_id} IS NULL OR e.{row_id} IS NULL OR {differs(child)}"
             )
         else:
             differing = f"SELECT {root_id} AS id FROM {spool_view(child)}"
         self.connection.execute(f"UPDATE {IDS} SET kind = {CHANGED} WHERE kind = {UNCHANGED} AND id IN ({differing})")
 
     def _spooled(self, table: TablePlan, *keys: str) -> str:
-        return _comparable(table, spool_view(table), table.columns, keys)
+        return comparable(table, spool_view(table), table.columns, keys)
 
     def _stored(self, table: TablePlan, *keys: str) -> str:
-        return _comparable(table, self.table(table), table.existing, keys)
+        return comparable(table, self.table(table), table.existing, keys)
 
     def _drop_orphans(self) -> None:
         """Child rows of new records are left over from main rows that somebody has removed by hand."""
@@ -249,6 +244,22 @@ class Delta:
         )
         return self.count(f"SELECT count(*) FROM {REJECTED}")
 
+    @property
+    def same(self) -> str:
+        """SQL that tells whether a row `s` of the sweep and a stored row `e` are of one record."""
+        return " AND ".join(f"s.{ident(name)} = e.{ident(name)}" for name in self.key)
+
+    @property
+    def live(self) -> str:
+        """SQL that tells whether a stored row `e` is not marked as deleted."""
+        return is_live(self.plan.root.existing, "e.")
+
+    @property
+    def replaced(self) -> str:
+        """What follows FROM where the stored rows `e` are read that others take the place of."""
+        swept = f"{IDS} i JOIN {spool_view(self.plan.root)} s ON s.{ident(ROW_ID)} = i.id"
+        return f"{swept} JOIN {self.table(self.plan.root)} e ON {self.same} WHERE i.kind IN ({CHANGED}, {RETURNED})"
+
     def count(self, query: str) -> int:
         """The number that a query gives."""
         # a result that is not read to its end would keep the connection busy
@@ -257,36 +268,6 @@ class Delta:
     def table(self, table: TablePlan) -> str:
         """A table in the warehouse, as SQL."""
         return qualified(self.dataset, table.name)
-
-
-def _compared(table: TablePlan) -> tuple[list[str], list[str]]:
-    """The columns of the API that are compared value by value, and those of which only a hash is.
-
-    A join in which whole rows meet takes more memory than any limit where rows are wide, or their texts long.
-    Numbers, dates and the like are compared as they are. Of texts it is DuckDB's hash of 64 bits: two rows
-    that differ in a text look equal once in 18,446,744,073,709,551,616 times.
-    """
-    exact = [c for c in table.data_columns if table.columns[c] not in LONG_TYPES][:MOST_EXACT]
-    return exact, [c for c in table.data_columns if c not in exact]
-
-
-def _comparable(table: TablePlan, source: str, there: Container[str], keys: Sequence[str]) -> str:
-    """SQL that reads what is compared of the rows of `source`; a column that is not `there` is null."""
-    exact, hashed = _compared(table)
-
-    def value(column: str) -> str:
-        return ident(column) if column in there else f"CAST(NULL AS {table.columns[column]})"
-
-    columns = [f"{value(c)} AS {ident(c)}" for c in dict.fromkeys((ROW_ID, *keys, *exact))]
-    digest = f"hash({', '.join(map(value, hashed))})" if hashed else "0"
-    return f"SELECT {', '.join(columns)}, {digest} AS {DIGEST} FROM {source}"
-
-
-def _differs(table: TablePlan) -> str:
-    """SQL that is true when the spooled row `s` and the stored row `e` differ in a column of the API."""
-    exact, _ = _compared(table)
-    parts = [f"s.{ident(c)} IS DISTINCT FROM e.{ident(c)}" for c in exact]
-    return f"({' OR '.join([*parts, f's.{DIGEST} <> e.{DIGEST}'])})"
 
 
 def _raw(table: TablePlan) -> str:

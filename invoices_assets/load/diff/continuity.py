@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from invoices_assets.errors import NotContinuous
 from invoices_assets.load.diff.changes import Delta
-from invoices_assets.load.diff.deletions import in_sweep, live
+from invoices_assets.load.diff.deletions import in_sweep
 from invoices_assets.load.request import Stretch, bound
 from invoices_assets.load.sql import ident
 
@@ -31,7 +31,7 @@ def prove_continuity(delta: Delta, overlap: Stretch) -> None:
     stamp = f"e.{ident(overlap.column)}"
     [(known, is_there)] = delta.connection.execute(
         f"SELECT count(*), coalesce(bool_or(found), true) FROM (SELECT {in_sweep(delta)} AS found "
-        f"FROM {delta.table(root)} e WHERE {live(delta)} AND {stamp} > {start} AND {stamp} <= {end})"
+        f"FROM {delta.table(root)} e WHERE {delta.live} AND {stamp} > {start} AND {stamp} <= {end})"
     ).fetchall()
     if not is_there:
         raise NotContinuous(known)

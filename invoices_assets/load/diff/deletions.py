@@ -13,7 +13,7 @@ from invoices_assets.load.diff.changes import GONE, SWEPT, Delta
 from invoices_assets.load.request import Stretch, bound
 from invoices_assets.load.settings import Hints
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, ROW_ID
+from invoices_assets.load.tables import ROW_ID
 from invoices_assets.source.record_key import parts_of
 
 _MISSING = "temp.main._delta_missing"
@@ -27,7 +27,7 @@ def refuse_empty_sweep(delta: Delta) -> None:
     """
     if delta.sweep.rows or delta.sweep.rejected or not delta.plan.root.exists:
         return
-    total = delta.count(f"SELECT count(*) FROM {delta.table(delta.plan.root)} e WHERE {live(delta)}")
+    total = delta.count(f"SELECT count(*) FROM {delta.table(delta.plan.root)} e WHERE {delta.live}")
     if total:
         raise DeletionRefused(
             f"the API shows no records though the warehouse has {total:,} in {_name(delta)}; "
@@ -53,7 +53,7 @@ def find_missing(delta: Delta, limit: float, asked: Stretch | None, hints: Hints
     within = _in_stretch(delta, asked) if asked is not None else "true"
     if delta.all_new or within is None:
         return 0 if delta.all_new else None
-    judged = f"{delta.table(delta.plan.root)} e WHERE {live(delta)} AND {within}"
+    judged = f"{delta.table(delta.plan.root)} e WHERE {delta.live} AND {within}"
     delta.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_MISSING} AS SELECT DISTINCT e.{ident(ROW_ID)} AS id "
         f"FROM {judged} AND NOT {in_sweep(delta)}"
@@ -89,12 +89,11 @@ def _in_stretch(delta: Delta, asked: Stretch) -> str | None:
 
 def in_sweep(delta: Delta) -> str:
     """SQL that tells whether a stored row `e` is in the sweep: also as a tombstone, or as a rejected record."""
-    same = " AND ".join(f"s.{ident(k)} = e.{ident(k)}" for k in delta.key)
-    found = f"EXISTS (SELECT 1 FROM {SWEPT} s WHERE {same})"
+    found = f"EXISTS (SELECT 1 FROM {SWEPT} s WHERE {delta.same})"
     files = delta.sweep.rejected_files
     keys = chain.from_iterable(pq.read_table(file, columns=["key"])["key"].to_pylist() for file in files)
     rejected = key_table(delta, keys)
-    return found if rejected is None else f"({found} OR EXISTS (SELECT 1 FROM {rejected} s WHERE {same}))"
+    return found if rejected is None else f"({found} OR EXISTS (SELECT 1 FROM {rejected} s WHERE {delta.same}))"
 
 
 def key_table(delta: Delta, keys: Iterable[str | None]) -> str | None:
@@ -119,11 +118,6 @@ def key_table(delta: Delta, keys: Iterable[str | None]) -> str | None:
     )
     delta.connection.unregister("_delta_keys_arrow")
     return "temp.main._delta_keys"
-
-
-def live(delta: Delta) -> str:
-    """SQL that tells whether a stored row `e` is not marked as deleted."""
-    return f"e.{ident(DELETED_AT)} IS NULL" if DELETED_AT in delta.plan.root.existing else "true"
 
 
 def _name(delta: Delta) -> str:

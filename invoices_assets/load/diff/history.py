@@ -24,13 +24,12 @@ from invoices_assets.load.tables import (
     DELETED_AT,
     LOAD_ID,
     ROW_ID,
-    TIMESTAMPTZ,
     LoadPlan,
     TablePlan,
     qualified,
     stored_tables,
 )
-from invoices_assets.load.types import VARCHAR, text_of
+from invoices_assets.load.types import TIMESTAMPTZ, VARCHAR, text_of
 from invoices_assets.source.naming import history_table
 from invoices_assets.source.resource import ResourceSpec
 
@@ -120,7 +119,7 @@ def _changed_rows(delta: Delta) -> str:
         stored = [ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns]
         select += (
             f" UNION ALL SELECT {', '.join(stored)}, {delta.now} AS {ident(DELETED_AT)} "
-            f"FROM {qualified(delta.dataset, root.name)} WHERE {row_id} IN (SELECT id FROM {GONE})"
+            f"FROM {delta.table(root)} WHERE {row_id} IN (SELECT id FROM {GONE})"
         )
     return select
 
@@ -129,10 +128,9 @@ def _other_rows(delta: Delta, columns: Sequence[str], fed: Sequence[str]) -> str
     """The stored rows that the load does not touch; one of each id, for plain dlt may append several."""
     root = delta.plan.root
     stored = [ident(c) if c in root.existing else f"CAST(NULL AS {root.columns[c]}) AS {ident(c)}" for c in columns]
-    same = " AND ".join(f"f.{ident(k)} = e.{ident(k)}" for k in delta.key)
-    untouched = "".join(f" WHERE NOT EXISTS (SELECT 1 FROM ({select}) f WHERE {same})" for select in fed)
+    untouched = "".join(f" WHERE NOT EXISTS (SELECT 1 FROM ({select}) s WHERE {delta.same})" for select in fed)
     return (
-        f"SELECT {', '.join(stored)} FROM {qualified(delta.dataset, root.name)} e{untouched} "
+        f"SELECT {', '.join(stored)} FROM {delta.table(root)} e{untouched} "
         f"QUALIFY row_number() OVER (PARTITION BY {_list(delta.key)} ORDER BY {ident(LOAD_ID)} DESC) = 1"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from invoices_assets.errors import SweepOutdated
-from invoices_assets.load.diff.changes import CHANGED, GONE, IDS, RETURNED, Delta, spool_view
+from invoices_assets.load.diff.changes import GONE, Delta
 from invoices_assets.load.diff.history import STATE as HISTORY
 from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids
@@ -40,16 +40,12 @@ def refuse_outdated(delta: Delta, seen: KnownState) -> None:
     since = load_ids(delta.connection, delta.dataset) - seen.loads
     if not since:
         return
-    row_id, stored = ident(ROW_ID), delta.table(delta.plan.root)
     touched = []
     if not delta.all_new:
-        same = " AND ".join(f"s.{ident(key)} = e.{ident(key)}" for key in delta.key)
-        touched.append(
-            f"SELECT e.{ident(LOAD_ID)} FROM {IDS} i JOIN {spool_view(delta.plan.root)} s ON s.{row_id} = i.id "
-            f"JOIN {stored} e ON {same} WHERE i.kind IN ({CHANGED}, {RETURNED})"
-        )
+        touched.append(f"SELECT e.{ident(LOAD_ID)} FROM {delta.replaced}")
     if delta.counts.deleted:
-        touched.append(f"SELECT {ident(LOAD_ID)} FROM {stored} WHERE {row_id} IN (SELECT id FROM {GONE})")
+        stored = delta.table(delta.plan.root)
+        touched.append(f"SELECT {ident(LOAD_ID)} FROM {stored} WHERE {ident(ROW_ID)} IN (SELECT id FROM {GONE})")
     rejected = rejected_table(delta.sweep.root)
     if table_exists(delta.connection, delta.dataset, rejected):
         # a record that was rejected there may be an older version here, whichever key it has

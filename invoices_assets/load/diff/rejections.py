@@ -58,5 +58,4 @@ def _swept_keys(delta: Delta, rejections: str) -> str:
     waiting = key_table(delta, (text for (text,) in known))
     if waiting is None:
         return "SELECT NULL WHERE false"
-    same = " AND ".join(f"w.{ident(name)} = s.{ident(name)}" for name in delta.key)
-    return f"SELECT w.key FROM {waiting} w JOIN {SWEPT} s ON {same}"
+    return f"SELECT e.key FROM {waiting} e JOIN {SWEPT} s ON {delta.same}"

@@ -15,16 +15,8 @@ from invoices_assets.errors import TableRefused
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.spool import SpooledSweep
 from invoices_assets.load.sql import ident, parquet
-from invoices_assets.load.tables import (
-    DELETED_AT,
-    LOAD_ID,
-    TIMESTAMPTZ,
-    LoadPlan,
-    Stored,
-    TablePlan,
-    stored_tables,
-)
-from invoices_assets.load.types import VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
+from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, TablePlan, stored_tables
+from invoices_assets.load.types import TIMESTAMPTZ, VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
 from invoices_assets.source.columns.column import Column
 from invoices_assets.source.resource import ResourceSpec
 

@@ -11,10 +11,10 @@ from invoices_assets.load.reports import amounts
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import (
-    DELETED_AT,
     PARENT_ID,
     ROOT_ID,
     ROW_ID,
+    is_live,
     parent_of,
     qualified,
     stored_tables,
@@ -121,7 +121,7 @@ def _questions(dataset: str, root: str, tables: Tables, spec: ResourceSpec) -> I
         literal(MASK) if is_personal(spec.columns, name) else f"CAST({ident(name)} AS VARCHAR)"
         for name in spec.primary_key
     )
-    live = f"{ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else "true"
+    live = is_live(columns)
     names = ", ".join(map(ident, spec.primary_key))
     yield "repeated", _counted(key, f"(SELECT {names} FROM {table} GROUP BY {names} HAVING count(*) > 1)")
     total, paid = (amounts.amount(name, columns) for name in (amounts.TOTAL, amounts.PAID))

@@ -29,6 +29,13 @@ def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, s
     return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {query})").fetchall())
 
 
+def table_columns(connection: duckdb.DuckDBPyConnection, dataset: str, table: str) -> dict[str, str]:
+    """The columns of a table and their DuckDB types; none where there is no such table."""
+    if not table_exists(connection, dataset, table):
+        return {}
+    return columns_of(connection, f"FROM {qualified(dataset, table)}")
+
+
 def make_table(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, select: str) -> MadeTable:
     """Replace the rows of a table, and the table itself only where its columns are others.
 
@@ -39,8 +46,7 @@ def make_table(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, 
         TableRefused: the table is somebody else's.
     """
     name = qualified(dataset, table)
-    wanted = columns_of(connection, select)
-    present = columns_of(connection, f"FROM {name}") if table_exists(connection, dataset, table) else {}
+    wanted, present = columns_of(connection, select), table_columns(connection, dataset, table)
     if present.keys() - wanted.keys():
         raise TableRefused(f"the table {dataset}.{table} was not made by this project; move it away")
     if present == wanted:

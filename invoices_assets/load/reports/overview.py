@@ -12,7 +12,7 @@ import duckdb
 
 from invoices_assets.load.reports import amounts
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, LOAD_ID, qualified
+from invoices_assets.load.tables import LOAD_ID, is_live, qualified
 from invoices_assets.source.columns.meaning import MASK, is_personal
 from invoices_assets.source.resource import ResourceSpec
 
@@ -72,7 +72,7 @@ def overview_of(
     Raises:
         duckdb.Error: the amounts cannot be added up.
     """
-    live = f"FROM {qualified(dataset, root)}" + (f" WHERE {DELETED_AT} IS NULL" if DELETED_AT in columns else "")
+    live = f"FROM {qualified(dataset, root)} WHERE {is_live(columns)}"
     return Overview(_amounts(connection, live, columns), _newest(connection, live, columns, spec))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, by_age
-from invoices_assets.load.reports.made_table import MadeTable, columns_of, make_table
+from invoices_assets.load.reports.made_table import MadeTable, make_table, table_columns
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
-from invoices_assets.load.tables import DELETED_AT, qualified, table_exists
+from invoices_assets.load.tables import is_live, qualified
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import explained, open_warehouse
 
@@ -54,12 +54,11 @@ def make_receivables(
         explained(catalog),
     ):
         catalog.begin(connection)
-        table = qualified(dataset, root)
-        columns = columns_of(connection, f"FROM {table}") if table_exists(connection, dataset, root) else {}
+        columns = table_columns(connection, dataset, root)
         customer = next((column for column in CUSTOMERS if column in columns), None)
         by = {"customer": ident(customer) if customer else "CAST(NULL AS VARCHAR)"}
-        live = f"{ident(DELETED_AT)} IS NULL" if DELETED_AT in columns else "true"
-        made = make_table(connection, dataset, RECEIVABLES, receivables(table, by, live) if columns else _none())
+        select = receivables(qualified(dataset, root), by, is_live(columns)) if columns else _none()
+        made = make_table(connection, dataset, RECEIVABLES, select)
         connection.commit()
     return made, customer
 

@@ -60,6 +60,23 @@ def test_a_field_that_one_record_has_fits(loader: Loader, api: FakeApi) -> None:
     assert loader.refresh().misfits == []
 
 
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ("Total TTC", {"Total TTC": 1}),
+        ("sums.Total TTC", {"sums": {"Total TTC": 1}}),
+        ("$.sums.gross", {"sums": {"gross": 1}}),
+    ],
+)
+def test_a_field_is_found_and_loaded_by_one_reading_of_its_place(
+    loader: Loader, api: FakeApi, source: str, field: dict[str, Any]
+) -> None:
+    loader.content = with_columns({"total_due": {"data_type": "bigint", "x-from": source}})
+    shows(api, [*RECORDS[:-1], RECORDS[-1] | field], total=7)
+    assert loader.refresh().misfits == []
+    assert loader.query("SELECT id FROM invoices WHERE total_due = 1") == [(RECORDS[-1]["id"],)]
+
+
 def test_a_refresh_of_what_changed_judges_no_field(loader: Loader, api: FakeApi) -> None:
     loader.content = with_columns({"gross": {"data_type": "decimal", "x-from": "total_ttc"}})
     shows(api, [one | {"total_ttc": 1} for one in RECORDS], total=7)

@@ -181,7 +181,9 @@ class Column(BaseModel):
         sources = x_from if isinstance(x_from, tuple) else (x_from or "",)
         if not sources or not all(map(_is_readable, sources)):
             raise ValueError
-        return x_from[0] if isinstance(x_from, tuple) and len(x_from) == 1 else x_from
+        # dlt also takes a dotted path with the root of a JSONPath in front
+        sources = tuple(each if is_query(each) else each.removeprefix("$.") for each in sources)
+        return sources if len(sources) > 1 else sources[0]
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Column:

@@ -9,7 +9,7 @@ from typing import Any
 from invoices_assets.source.columns.column import TIMED, Column
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.values.exact_json import Unreadable
-from invoices_assets.source.values.paths import MISSING, at_keys, found_by, is_query, reader_of
+from invoices_assets.source.values.paths import MISSING, at_keys, found_by, is_query
 
 # Written by servers that store "no date" as a zero date, as MySQL does, or as an empty text (Dolibarr).
 NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
@@ -22,7 +22,10 @@ def looked_up(column: Column, record: Any) -> Any:
         Unreadable: a JSONPath finds several values, and which one is meant is not said.
     """
     for source in column.sources:
-        value = _at(source, record)
+        found = _found(source, record)
+        if len(found) > 1:
+            raise Unreadable(f"finds {len(found)} values, and which one is meant is not said")
+        value = found[0] if found else None
         no_date = column.kind in TIMED and isinstance(value, str) and NO_DATE.fullmatch(value.strip())
         if value is not None and not no_date:
             return value
@@ -68,22 +71,21 @@ def has_field(value: Any, path: str) -> bool:
         return any(has_field(item, path) for item in value)
     if not isinstance(value, dict):
         return False
-    if reader_of(path)(value) not in (MISSING, []):
+    if _found(path, value) not in ([], [[]]):
         return True
     key, _, rest = path.partition(".")
     found = next((inner for name, inner in value.items() if key in (name, normalized(str(name)))), MISSING)
     return found is not MISSING and (not rest or has_field(found, rest))
 
 
-def _at(source: str, record: Any) -> Any:
-    value = record[source] if isinstance(record, dict) and source in record else MISSING
-    if value is MISSING and is_query(source):
-        found = found_by(source, record)
-        if len(found) > 1:
-            raise Unreadable(f"finds {len(found)} values, and which one is meant is not said")
-        return found[0] if found else None
-    value = at_keys(record, source.split(".")) if value is MISSING else value
-    return None if value is MISSING else value
+def _found(source: str, record: Any) -> list[Any]:
+    """What stands where an `x-from` leads: at a key, at a dotted path, or all that a JSONPath finds."""
+    if isinstance(record, dict) and source in record:
+        return [record[source]]
+    if is_query(source):
+        return found_by(source, record)
+    value = at_keys(record, source.split("."))
+    return [] if value is MISSING else [value]
 
 
 def _spelled_otherwise(record: Mapping[str, Any], name: str) -> Iterator[tuple[tuple[str, ...], Any]]:

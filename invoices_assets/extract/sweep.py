@@ -225,9 +225,9 @@ class _Pass:
             result.remarks.append(
                 f"no answer has a total at `total_path: {self._spec.total_path}`; write null if there is none"
             )
-        if not walk.is_held and not self._asked.confirm:
+        if not walk.sees_moves and not self._asked.confirm:
             result.remarks.append(UNSEEN_MOVES)
-        elif not walk.is_held and not (before and count.has_same_records(before[-1])):
+        elif not walk.sees_moves and not (before and count.has_same_records(before[-1])):
             raise RecordsMoved("its pages cannot overlap, and only a second pass that agrees shows which are gone")
         return result
 

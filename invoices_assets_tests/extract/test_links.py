@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +14,8 @@ from invoices_assets_tests.extract.test_end import PATH, number, read, rows
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 HEADER_CURSOR = {"type": "header_cursor", "cursor_key": "NextPageToken", "cursor_param": "after"}
+LINK = {"type": "json_link", "next_url_path": "next"}
+CURSOR = {"type": "cursor", "cursor_path": "next"}
 TWO = "/v1/invoices?page=2"
 
 
@@ -118,15 +122,44 @@ def test_a_next_link_that_is_no_text_is_refused(api: FakeApi, value: Any) -> Non
         read(api, {"type": "json_link", "next_url_path": "next"})
 
 
-def test_links_that_count_cannot_show_every_move_and_say_so(api: FakeApi) -> None:
+def led_on_by(api: FakeApi, name: str, place: str, paginator: dict[str, Any]) -> list[str]:
+    """The remarks of a sweep over three pages.
+
+    Parameters:
+        name: the parameter that leads on.
+        place: what an answer has at `next`, with `{}` for where the next page begins.
+    """
+
     def answer(asked: Asked) -> Reply:
-        start = number(asked, "offset")
-        more = f"{PATH}?offset={start + 10}" if start < 20 else None
-        return Reply(body={"data": rows(10, start), "next": more})
+        start = int(re.sub(r"\D", "", asked.query.get(name, ["0"])[0]))
+        return Reply(body={"data": rows(10, start), "next": place.format(start + 10) if start < 20 else None})
 
     api.route(PATH)(answer)
-    found, _ = read(api, {"type": "json_link", "next_url_path": "next"})
-    assert ["keeps the total cannot be seen" in remark for remark in found.remarks] == [True]
+    found, records = read(api, paginator)
+    assert records.ids == list(range(30))
+    return found.remarks
+
+
+@pytest.mark.parametrize("name", ["offset", "page[number]", "page[offset]", "$skip", "pageIndex", "p"])
+def test_links_that_count_cannot_show_every_move_and_say_so(api: FakeApi, name: str) -> None:
+    [remark] = led_on_by(api, name, f"{PATH}?{quote(name)}={{}}", LINK)
+    assert "keeps the total cannot be seen" in remark
+
+
+@pytest.mark.parametrize("name", ["page", "skip"])
+def test_cursors_that_count_cannot_either(api: FakeApi, name: str) -> None:
+    [remark] = led_on_by(api, name, "{}", CURSOR | {"cursor_param": name})
+    assert "keeps the total cannot be seen" in remark
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "paginator"),
+    [("after", f"{PATH}?after={{}}", LINK), ("offset", f"{PATH}?offset=itr{{}}", LINK), ("page", "x{}", CURSOR)],
+)
+def test_what_leads_on_without_counting_shows_every_move(
+    api: FakeApi, name: str, place: str, paginator: dict[str, Any]
+) -> None:
+    assert led_on_by(api, name, place, paginator | ({"cursor_param": name} if paginator is CURSOR else {})) == []
 
 
 @pytest.mark.parametrize("declared", ["previous", "links.prev"])

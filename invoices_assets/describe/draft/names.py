@@ -22,14 +22,6 @@ SIZES = (
     *("max_results", "maxResults", "pagesize", "rows", "take", "first", "results_per_page", "items_per_page"),
     *("pagination[limit]", "pagination[pageSize]", "page[size]", "page[limit]"),
 )
-OFFSETS = (
-    *("offset", "skip", "$skip", "start", "_start", "_offset", "from", "startIndex", "start_index", "startAt"),
-    *("pagination[start]", "page[offset]", "first_result"),
-)
-PAGES = (
-    *("page", "page_number", "pageNumber", "_page", "p", "pageNo", "page_no", "pageIndex", "page_index", "currentPage"),
-    *("pagination[page]", "page[number]"),
-)
 CURSORS = (
     *("cursor", "after", "page_token", "pageToken", "next_token", "nextToken", "token", "next", "starting_after"),
     *(

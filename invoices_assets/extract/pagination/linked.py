@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.paginators import (
@@ -22,15 +22,11 @@ from invoices_assets.extract.endpoint import PageRequest
 from invoices_assets.extract.http.link_header import links_of
 from invoices_assets.extract.http.origins import linked
 from invoices_assets.extract.page import Page
+from invoices_assets.extract.pagination.positions import counting_parameter, counts
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.extract.pass_count import PassCount
 from invoices_assets.source.paginator import HeaderAddressPaginator
 from invoices_assets.source.values.paths import MISSING, reader_of, spelled
-
-_POSITIONS = frozenset(
-    ("offset", "skip", "$skip", "start", "startindex", "startat", "page", "pageno", "page_number", "pagenumber")
-)
-"""Parameters of a link that count: such a link is an offset or a page number in disguise."""
 
 
 class Linked(Style):
@@ -121,8 +117,11 @@ class Linked(Style):
         request.url = _stay_with(origin, linked(self._at or request.url, link))
         request.params = {}
         self._at = request.url
-        names = {name.lower() for name, _ in parse_qsl(urlsplit(request.url).query)}
-        self.is_held = self.is_held and not names & _POSITIONS
+        self.sees_moves = self.sees_moves and counting_parameter(request.url) is None
+
+    def _send_back(self, request: Any, parameter: str, cursor: Any) -> None:
+        request.params[parameter] = cursor
+        self.sees_moves = self.sees_moves and not counts(parameter, cursor)
 
     _at: str | None = None
     """The address of the page before, which relative links start at."""
@@ -196,8 +195,9 @@ class Cursor(Linked):
         if self.paginator.cursor_body_path:
             request.json = request.json or {}
             jsonpath.set_value_at_path(request.json, self.paginator.cursor_body_path, reference)
+            self.sees_moves = self.sees_moves and not counts(self.parameter.rpartition(".")[2], reference)
         else:
-            request.params[self.paginator.cursor_param] = reference
+            self._send_back(request, self.parameter, reference)
 
 
 class HeaderCursor(Linked):
@@ -226,7 +226,7 @@ class HeaderCursor(Linked):
                 "it holds as a parameter; with `x-link: true` it follows the address, and `header_link` follows a "
                 "`Link` header"
             )
-        request.params[self.paginator.cursor_param] = reference
+        self._send_back(request, self.parameter, reference)
 
 
 def _spelled(request: Any) -> str:

@@ -28,7 +28,7 @@ class Offset(Counted):
     def pages(self, count: PassCount, window: int) -> Iterator[Page]:
         self._can_overlap = self.paginator.maximum_value is None
         yield from super().pages(count, window)
-        self.is_held = self._can_overlap or count.pages < 2
+        self.sees_moves = self._can_overlap or count.pages < 2
 
     def position(self, count: PassCount) -> int:
         return int(self.paginator.initial_value) + count.rows - self._overlaps(count)

@@ -20,7 +20,7 @@ class PageNumber(Counted):
 
     def pages(self, count: PassCount, window: int) -> Iterator[Page]:
         yield from super().pages(count, window)
-        self.is_held = count.pages < 2
+        self.sees_moves = count.pages < 2
         if count.pages and count.total is None:
             self._check_that_nothing_is_before(count)
 

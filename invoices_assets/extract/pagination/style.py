@@ -34,7 +34,7 @@ class Style(ABC):
     is_one_page = False
     shows_changes_again = False
     """Whether a record that changes meanwhile may rightly come a second time."""
-    is_held = True
+    sees_moves = True
     """Whether a move of records that keeps the total would have been seen."""
 
     def __init__(self, endpoint: Endpoint, paginator: Any, request: requests.Request) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from invoices_assets.describe.draft.names import OFFSETS, PAGES, alike, snake
+from invoices_assets.describe.draft.names import alike, snake
 from invoices_assets.describe.draft.paging.sample import Sample, query_of_links
 from invoices_assets.describe.draft.parameters import FIRST
 from invoices_assets.describe.draft.records import Listed
+from invoices_assets.extract.pagination.positions import OFFSETS, PAGES
 
 _OFFSET_WORDS = frozenset(map(snake, OFFSETS))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from invoices_assets.describe.draft.names import AFTER_RECORD, CURSOR_PLACES, CURSORS, OFFSETS, PAGES, snake
+from invoices_assets.describe.draft.names import AFTER_RECORD, CURSOR_PLACES, CURSORS, snake
 from invoices_assets.describe.draft.paging.sample import Sample
 from invoices_assets.describe.draft.parameters import find_parameter
 from invoices_assets.describe.draft.records import Keys, path_of
@@ -16,7 +15,6 @@ from invoices_assets.source.values.paths import MISSING, reader_of
 
 Paginator = dict[str, Any]
 _HREFS = ("href", "url")
-_POSITIONS = frozenset(snake(name) for name in (*OFFSETS, *PAGES))
 
 
 def by_link(sample: Sample) -> tuple[Paginator, str] | None:
@@ -55,11 +53,6 @@ def by_last_record(sample: Sample, key: str) -> Paginator | None:
         return None
     place = path_of(more, sample.small.document)
     return {"type": "cursor", "cursor_path": path, "cursor_param": found, "has_more_path": place}
-
-
-def counting_parameter(link: str) -> str | None:
-    """The parameter of a link that counts, so that the link is an offset or a page number in disguise."""
-    return next((name for name, _ in parse_qsl(urlsplit(link).query) if snake(name) in _POSITIONS), None)
 
 
 def is_address(value: Any) -> bool:

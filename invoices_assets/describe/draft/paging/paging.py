@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from invoices_assets.describe.draft.names import OFFSETS, PAGES
 from invoices_assets.describe.draft.paging.counting import Counting, by_counting, counting_by
-from invoices_assets.describe.draft.paging.links import by_cursor, by_last_record, by_link, counting_parameter
+from invoices_assets.describe.draft.paging.links import by_cursor, by_last_record, by_link
 from invoices_assets.describe.draft.paging.sample import Sample
 from invoices_assets.describe.draft.records import Keys, path_of
 from invoices_assets.extract.claims import count_of
+from invoices_assets.extract.pagination.positions import OFFSETS, PAGES, counting_parameter
 from invoices_assets.source.values.paths import MISSING, at_keys
 
 USUAL_SIZES = (100, 50, 25, 10)

@@ -12,7 +12,7 @@ from invoices_assets.describe.finding import Finding, ok, unproven, wrong
 from invoices_assets.describe.records import on_tombstones
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.partition import DateReader, DateWindow
+from invoices_assets.extract.partition import DateWindow, OutsideCount
 from invoices_assets.extract.watermark import stamp_reader_of
 from invoices_assets.source.incremental import CursorSpec
 from invoices_assets.source.timestamps import TimestampFormat, is_later
@@ -201,7 +201,7 @@ def _on_window(seen: Evidence, path: str) -> Iterator[Finding]:
     except ExtractError as error:
         yield wrong(WINDOW, f"Asked for {month.start:%Y-%m}, the API does not answer: {error}")
         return
-    reader = DateReader(seen.spec, month)
+    reader = OutsideCount(seen.spec, month)
     reader.read(page.records)
     if reader.outside or before.outline:
         count = reader.outside or len(before.outline)

@@ -94,15 +94,12 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
         totals: False where the source file says that the API's totals are none.
     """
     around = list(_around(document, keys))
-    pages = _first(around, _PAGES, count_of)
-    if pages is None:
-        told = ((name, count_of(headers[name])) for name in PAGES_HEADERS if name in headers)
-        pages = next(((name, count) for name, count in told if count is not None), None)
-    following = _first(around, _NEXT, lambda value: True if value and isinstance(value, (str, dict, int)) else None)
-    if following is None and "next" in links_of(headers.get("Link", "")):
-        following = ("Link", True)
-    if following is None:
-        following = next(((name, True) for name in NEXT_HEADERS if headers.get(name)), None)
+    pages = _first(around, _PAGES, count_of) or _first([headers], PAGES_HEADERS, count_of)
+    following = (
+        _first(around, _NEXT, lambda value: True if value and isinstance(value, (str, dict, int)) else None)
+        or (("Link", True) if "next" in links_of(headers.get("Link", "")) else None)
+        or _first([headers], NEXT_HEADERS, lambda value: True if value else None)
+    )
     last = _first(around, _LAST, lambda value: not value if isinstance(value, bool) else None)
     failed = _first(around, _ERROR, is_error) or _first(around, _OK, lambda value: True if value is False else None)
     return Claims(

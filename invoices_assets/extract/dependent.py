@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import compress
 from typing import Any
@@ -54,7 +55,7 @@ class _Passed:
     def add(self, page: Page) -> None:
         if self._inherited:
             records = [{**record, **self._inherited} if isinstance(record, dict) else record for record in page.records]
-            page = Page(records, page.total, page.size)
+            page = Page(records)
         self.pages.append(page)
 
 
@@ -67,13 +68,13 @@ class _Distinct:
 
     def __init__(self, spec: ResourceSpec, ids: IdCount) -> None:
         self._spec = spec
-        self._identities = keys_of(spec)
+        self._keys = keys_of(spec)
         self._ids = ids
         self._added = 0
 
     def add(self, pages: Sequence[Page]) -> None:
         """Takes the records of one parent."""
-        keys = {key for page in pages for key in self._identities(page.outline) if key is not None}
+        keys = {key for page in pages for key in self._keys(page.outline) if key is not None}
         self._ids.add(keys)
         self._added += len(keys)
 
@@ -97,7 +98,7 @@ class _Distinct:
 def sweep_dependent(
     spec: ResourceSpec,
     parent: ResourceSpec,
-    connection: Api,
+    api: Api,
     http: HttpClient,
     sink: Sink,
     asked: SweepRequest = EVERYTHING,
@@ -110,16 +111,16 @@ def sweep_dependent(
     """
     began = time.monotonic()
     parents = ParentValues(spec)
-    swept = _sweep_parents(parent, connection, parents, asked)
+    swept = _sweep_parents(parent, api, parents, asked)
     alone = without_parent(spec)
-    endpoint = connection.endpoint(http, alone)
+    endpoint = api.endpoint(http, alone)
     sink.start_over()
     with IdCount(asked.folder) as ids:
         distinct = _Distinct(spec, ids)
         for values, inherited in parents.values:
             passed = _Passed(inherited)
             one = replace(asked, limit=None, parent_values=values)
-            part = sweep(alone, endpoint, passed, one, window=connection.window, progress=progress)
+            part = sweep(alone, endpoint, passed, one, window=api.window, progress=progress)
             distinct.add(passed.pages)
             for page in passed.pages:
                 sink.add(page)
@@ -132,16 +133,11 @@ def sweep_dependent(
     return swept
 
 
-def _sweep_parents(parent: ResourceSpec, connection: Api, sink: Sink, asked: SweepRequest) -> SweepResult:
+def _sweep_parents(parent: ResourceSpec, api: Api, sink: Sink, asked: SweepRequest) -> SweepResult:
     """Reads the parents; what is known of their end is where that of the dependent resource begins."""
-    http = connection.client(parent)
-    try:
-        endpoint = connection.endpoint(http, parent)
-        swept = sweep(
-            parent, endpoint, sink, SweepRequest(confirm=asked.confirm, folder=asked.folder), window=connection.window
-        )
-    finally:
-        http.close()
+    one = SweepRequest(confirm=asked.confirm, folder=asked.folder)
+    with closing(api.client(parent)) as http:
+        swept = sweep(parent, api.endpoint(http, parent), sink, one, window=api.window)
     return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)
 
 

@@ -98,7 +98,7 @@ class Endpoint:
         self._http = http
         self._spec = spec
         self._base_url = base_url
-        self._outline = _outline_of(spec)
+        self._projection = _projection_of(spec)
 
     def request(
         self, start: Any, parent_values: Mapping[str, Any] | None = None, dates: DateWindow | None = None
@@ -162,18 +162,15 @@ class Endpoint:
                 data_selector=self._spec.data_selector,
                 total_path=self._spec.total_path,
                 totals=self._spec.has_totals,
-                outline=self._outline,
+                projection=self._projection,
             )
         except UnreadableBody:
             raise
         except BadAnswer as error:
-            raise BadAnswer(f"{self._name()}: {error}.") from None
-
-    def _name(self) -> str:
-        return f"{self._spec.method} {self._spec.path}"
+            raise BadAnswer(f"{self._spec.method} {self._spec.path}: {error}.") from None
 
 
-def _outline_of(spec: ResourceSpec) -> Projection | None:
+def _projection_of(spec: ResourceSpec) -> Projection | None:
     """What a walk looks at in each answer; None where it must look at everything."""
     stamps = list(spec.fields_of(spec.cursor.path)) if spec.cursor is not None else []
     stamps += spec.fields_of(spec.window.path) if spec.window is not None else []

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from os import SEEK_END
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from invoices_assets.errors import WarehouseUnusable
@@ -50,9 +49,7 @@ class IdCount:
     def __enter__(self) -> IdCount:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
 

@@ -11,7 +11,7 @@ from invoices_assets.errors import BadAnswer, UnreadableBody
 from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source.values import exact_json
-from invoices_assets.source.values.paths import MISSING, at_keys, plain_keys, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, at_keys, plain_keys, reader_of
 
 Shape = Literal["unmodified", "list", "object", "null"]
 
@@ -39,7 +39,6 @@ class Page:
         outline: the records, at least with the fields that a walk looks at; numbers are `int` or `Decimal`,
             never `float`.
         total: the number that the API gives as its total, where the source file names the place or in a header.
-        size: bytes of the body.
         raw: where the records stand in the bytes; None where they are not one list there, or where the bytes hold
             what other parsers cannot read.
         document: the JSON document; None where only the outline was read.
@@ -51,7 +50,6 @@ class Page:
 
     outline: list[Any]
     total: int | None = None
-    size: int = 0
     raw: Raw | None = None
     document: Any = None
     claims: Claims = NOTHING
@@ -109,7 +107,7 @@ def read_page(
     data_selector: str | None,
     total_path: Any = None,
     totals: bool = True,
-    outline: Projection | None = None,
+    projection: Projection | None = None,
 ) -> Page:
     """Reads an answer.
 
@@ -119,14 +117,14 @@ def read_page(
         data_selector: where the records are: a key, a JSONPath, or `$` for a bare array.
         total_path: where the total is: a key or a JSONPath, compiled or not; None where there is none.
         totals: False where no total of this API is one, neither in the body nor in a header.
-        outline: what is enough to read of it at first; None for everything.
+        projection: what is enough to read of it at first; None for everything.
 
     Raises:
         UnreadableBody: the body is not JSON.
         BadAnswer: the selected data is not there, or the answer says that it failed; the message has the keys that
             are there, never their values.
     """
-    document, found = _read_outline(body, data_selector, outline)
+    document, found = _read_outline(body, data_selector, projection)
     is_whole, is_plain = found is None, True
     if found is None:
         document, is_plain = read_json(body, headers.get("Content-Type", ""))
@@ -139,7 +137,6 @@ def read_page(
     return Page(
         records,
         total=_total(document, total_path, headers) if totals else None,
-        size=len(body),
         raw=Raw(body, keys or (), headers.get("Content-Type", "")) if has_raw else None,
         document=document if is_whole else None,
         claims=claims,
@@ -152,16 +149,16 @@ _Found = tuple[list[Any], Shape, tuple[str, ...] | None]
 """The records, what stands in their place, and the keys that lead there; None where a JSONPath does."""
 
 
-def _read_outline(body: bytes, selector: str | None, outline: Projection | None) -> tuple[Any, _Found | None]:
+def _read_outline(body: bytes, selector: str | None, projection: Projection | None) -> tuple[Any, _Found | None]:
     """The document in outline and what was found there; None where only the whole document tells."""
-    if outline is None:
+    if projection is None:
         return None, None
-    document = outline.read(body)
+    document = projection.read(body)
     try:
         records, shape, keys = _records(document, selector)
     except BadAnswer:
         return None, None
-    is_enough = shape == "list" and keys is not None and outline.is_enough(records)
+    is_enough = shape == "list" and keys is not None and projection.is_enough(records)
     return (document, (records, shape, keys)) if is_enough else (None, None)
 
 
@@ -196,8 +193,8 @@ def _shape(document: Any) -> str:
     return {list: "a list", str: "a text", type(None): "null"}.get(type(document), "a single value")
 
 
-def _total(document: Any, path: Any, headers: Mapping[str, str]) -> int | None:
-    value = MISSING if path is None else reader_of(spelled(path))(document)
+def _total(document: Any, path: str | None, headers: Mapping[str, str]) -> int | None:
+    value = MISSING if path is None else reader_of(path)(document)
     total = None if value is MISSING else count_of(value)
     if total is None:
         total = next((count_of(headers[name]) for name in TOTAL_HEADERS if name in headers), None)

@@ -37,7 +37,7 @@ class DateWindow:
         return {window.start_param: start, window.end_param: timestamp_format.write(self.end, like=window.first)}
 
 
-class DateReader:
+class OutsideCount:
     """Counts the records of a pass that lie outside of the window that was asked for."""
 
     def __init__(self, spec: ResourceSpec, dates: DateWindow | None) -> None:

@@ -9,7 +9,7 @@ from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.claims import NOTHING, Claims
 from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.reading import Reading
+from invoices_assets.extract.reading import RecordReaders
 
 USUAL_SIZES = frozenset((10, 20, 25, 30, 40, 50))
 """Page sizes that servers have, besides multiples of 100 and 250; such a page may be a full one."""
@@ -39,7 +39,7 @@ class PassCount:
 
     def __init__(
         self,
-        reading: Reading,
+        reading: RecordReaders,
         position: str,
         ids: IdCount,
         tombstones: IdCount,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from invoices_assets.errors import ApiStatusError, SourceError
+from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.retry import RetryPolicy
@@ -39,7 +40,7 @@ class ProbeResult:
     newer: bool
 
 
-def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
+def probe(api: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
     """Asks once, without retries, for the first page of what changed since the cursor.
 
     Without a filter by change it is the first page of everything; its records and total still tell.
@@ -53,33 +54,19 @@ def probe(connection: Api, spec: ResourceSpec, cursor: Any) -> ProbeResult:
     """
     if spec.parent is not None:
         raise SourceError(f"`{spec.name}` is asked for once for each of `{spec.parent}`; one request cannot tell.")
-    start = None
-    if spec.cursor is not None and spec.cursor.filters:
-        start = spec.cursor.initial_value if cursor is None else cursor
-    page = _first_page(connection, spec, start)
+    start = cursor if spec.cursor is not None and spec.cursor.filters else None
+    with closing(replace(api, window=1, limits=LIMITS).client(spec, RetryPolicy(retries=0))) as http:
+        endpoint = api.endpoint(http, spec)
+        page = first_page(endpoint, spec.paginator, endpoint.request(start))
     stamp = stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None else lambda _: None
     stamps = list(map(stamp, page.outline))
-    names = keys_of(spec)(page.outline)
-    shown = repr((page.total, sorted(map(repr, zip(names, stamps, strict=True)))))
+    keys = keys_of(spec)(page.outline)
+    shown = repr((page.total, sorted(map(repr, zip(keys, stamps, strict=True)))))
     return ProbeResult(
-        question=EVERYTHING if start is None or cursor is None else f"since {start}",
+        question=EVERYTHING if start is None else f"since {start}",
         answer=hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         newer=_would_move(spec, cursor, page),
     )
-
-
-def _first_page(connection: Api, spec: ResourceSpec, start: Any) -> Page:
-    http = replace(connection, window=1, limits=LIMITS).client(spec, RetryPolicy(retries=0))
-    try:
-        endpoint = connection.endpoint(http, spec)
-        try:
-            return first_page(endpoint, spec.paginator, endpoint.request(TimestampFormat(spec).as_text(start)))
-        except ApiStatusError as error:
-            if endpoint.is_ignored(error):
-                return Page([])
-            raise
-    finally:
-        http.close()
 
 
 def _would_move(spec: ResourceSpec, cursor: Any, page: Page) -> bool:

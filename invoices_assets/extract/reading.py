@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoices_assets.extract.watermark import stamp_reader_of
-from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.column import TIMED, Column
 from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
@@ -17,7 +17,7 @@ from invoices_assets.source.values.numbers import flag
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecordReaders:
     """Reads records.
 
     Parameters:
@@ -33,14 +33,14 @@ class Reading:
     version: Callable[[Any], Any] | None = None
 
 
-def reading_of(spec: ResourceSpec, *, changes_come_again: bool) -> Reading:
+def reading_of(spec: ResourceSpec, *, changes_come_again: bool) -> RecordReaders:
     """The reading of a resource.
 
     Parameters:
         changes_come_again: a record that changes meanwhile may rightly come a second time.
     """
     tombstone, version = spec.marks.tombstone, spec.marks.version
-    return Reading(
+    return RecordReaders(
         keys_of(spec),
         stamp_reader_of(spec, spec.cursor.path) if spec.cursor is not None and changes_come_again else None,
         None if tombstone is None else _tombstones(spec, tombstone),
@@ -50,7 +50,7 @@ def reading_of(spec: ResourceSpec, *, changes_come_again: bool) -> Reading:
 
 def _tombstones(spec: ResourceSpec, column: Column) -> Callable[[Any], bool]:
     find = field_reader(spec.columns, column, column.sources[0])
-    read: Callable[[Any], Any] = stamp_reader(column, exact=False) if column.kind in ("timestamp", "date") else str
+    read: Callable[[Any], Any] = stamp_reader(column, exact=False) if column.kind in TIMED else str
     read = flag if column.kind == "bool" else read
 
     def is_tombstone(record: Any) -> bool:

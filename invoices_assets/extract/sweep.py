@@ -20,7 +20,7 @@ from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.style import Style
 from invoices_assets.extract.pagination.walk import walk_of
-from invoices_assets.extract.partition import DateReader, DateWindow
+from invoices_assets.extract.partition import DateWindow, OutsideCount
 from invoices_assets.extract.pass_count import EndInDoubt, PassCount, RecordsMoved
 from invoices_assets.extract.reading import reading_of
 from invoices_assets.extract.watermark import Watermark
@@ -169,7 +169,7 @@ class _Pass:
         self, spec: ResourceSpec, asked: SweepRequest, walk: Style, request: requests.Request, ids: Sequence[IdCount]
     ) -> None:
         self._spec, self._asked, self._walk = spec, asked, walk
-        self._cursor, self._moments = Watermark(spec, asked.start), DateReader(spec, asked.dates)
+        self._cursor, self._moments = Watermark(spec, asked.start), OutsideCount(spec, asked.dates)
         reading = reading_of(spec, changes_come_again=walk.shows_changes_again)
         records, tombstones = ids
         size, of_pages = page_size(spec, request), names_pages(spec.total_path)

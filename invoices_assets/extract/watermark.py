@@ -12,7 +12,7 @@ from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.sending import moment_sent
 from invoices_assets.source.timestamps import TimestampFormat, is_later
-from invoices_assets.source.values.paths import select
+from invoices_assets.source.values.paths import reader_of
 
 
 class Watermark:
@@ -77,15 +77,7 @@ def stamp_reader_of(spec: ResourceSpec, path: str) -> Callable[[Any], Any]:
 
 def stamp_of(record: Any, path: str) -> Any:
     """The stamp at a place of a record as it came; None where it has none."""
-    if not isinstance(record, dict):
-        return None
-    value = record.get(path)
-    if value is None and path not in record:
-        try:
-            value = select(record, path)
-        except KeyError:
-            return None
-    return _as_stamp(value)
+    return _as_stamp(reader_of(path)(record)) if isinstance(record, dict) else None
 
 
 def _as_stamp(value: Any) -> Any:

@@ -23,7 +23,7 @@ from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.required import Required
 from invoices_assets.normalize.row_ids import key_ids, nested_ids
 from invoices_assets.normalize.scalars import to_arrow
-from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.column import DECIMAL_DIGITS, Column
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.record_key import key_values
 from invoices_assets.source.resource import ResourceSpec
@@ -34,7 +34,6 @@ _EXPONENT = r'[\s:,\["][-+]?[0-9.]+[eE][-+]?[0-9]'
 _QUOTED = r'[\s:,\[]"[-+]?[0-9.]+"'
 # A few thousand levels of nesting crash the process, too, and Python 3.12 and later let msgspec pass them.
 _DEEP = r"(?:[\[{][^\[\]{}]*){100}"
-DECIMAL_DIGITS = 38
 PATIENCE = 5
 """After so many batches in a row that could not be read, no further one is tried."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,6 @@ from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 MAX_DEPTH = 20
 """Records nested deeper than this are left to the reader of single values."""
 
-_NONE = type(None)
 _SCALARS = {str, int, Decimal, bool}
 
 
@@ -59,7 +59,7 @@ class Node:
             elif kind is list:
                 self.items = self.items or Node()
                 self.items.learn(value, depth - 1)
-            if kind is not _NONE:
+            if kind is not NoneType:
                 self.types.add(kind)
 
 

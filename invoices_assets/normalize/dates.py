@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,6 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 _INSTANT = pa.timestamp("us", "UTC")
 _NAIVE = pa.timestamp("us")
-_NONE = type(None)
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
 
 
@@ -28,10 +28,10 @@ def timestamps(column: Column, values: Sequence[Any], types: set[type]) -> pa.Ar
     """A whole column of timestamps at once; raises `pa.ArrowInvalid` where one value needs a closer look."""
     if column.second_digits != 6:
         raise pa.ArrowInvalid("not whole microseconds")
-    if column.x_format in EPOCHS and types <= {int, _NONE}:
+    if column.x_format in EPOCHS and types <= {int, NoneType}:
         unit = "s" if column.x_format == "epoch_s" else "ms"
         instants = pa.array(values, pa.int64()).cast(pa.timestamp(unit, "UTC")).cast(_INSTANT)
-    elif column.x_format is None and types <= {str, _NONE}:
+    elif column.x_format is None and types <= {str, NoneType}:
         instants = _instants(column, pa.array(values, pa.string()))
     else:
         raise pa.ArrowInvalid("no column of one kind")
@@ -41,7 +41,7 @@ def timestamps(column: Column, values: Sequence[Any], types: set[type]) -> pa.Ar
 
 def dates(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
     """A whole column of ISO dates at once; raises `pa.ArrowInvalid` where one value needs a closer look."""
-    if column.x_format is not None or not types <= {str, _NONE}:
+    if column.x_format is not None or not types <= {str, NoneType}:
         raise pa.ArrowInvalid("no column of ISO dates")
     days = pa.array(values, pa.string()).cast(pa.date32())
     _within_the_calendar(days, date.min, date.max)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
+from types import NoneType
 from typing import Any
 
 from invoices_assets.normalize.inference import FieldTypes
@@ -19,8 +20,7 @@ from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 from invoices_assets.source.values.exact_json import TOO_DEEP, Unread
 from invoices_assets.source.values.paths import is_query
 
-_NONE = type(None)
-_SCALARS = {str, int, Decimal, bool, _NONE}
+_SCALARS = {str, int, Decimal, bool, NoneType}
 _LONGEST_PATH = 100
 _NOTHING: dict[str, Any] = {}
 
@@ -146,7 +146,7 @@ def flatten(table: Table, declared: Mapping[str, Column], shapes: FieldTypes, re
                     groups.append((_only(dict, found, _NOTHING), name, level - 1))
                 if list in found.types:
                     flat.lists.setdefault(name, []).append(_only(list, found, None))
-                if not found.types & _SCALARS - {_NONE}:
+                if not found.types & _SCALARS - {NoneType}:
                     continue
                 found = _scalars(found)
             flat.columns.setdefault(name, []).append(found)
@@ -210,7 +210,7 @@ def _only(kind: type, found: Field, otherwise: Any) -> Field:
 
 def _scalars(found: Field) -> Field:
     values = [None if type(value) in (dict, list) else value for value in found.values]
-    return Field(found.path, values, found.types & _SCALARS | {_NONE}, found.move)
+    return Field(found.path, values, found.types & _SCALARS | {NoneType}, found.move)
 
 
 def _within_limits(found: Field, reject: Reject, *, may_nest: bool) -> Field:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 from invoices_assets.source.columns.column import UNDECLARED, Column
@@ -17,7 +18,6 @@ SHAPES = {
     dict: "an object",
     list: "a list",
 }
-_NONE = type(None)
 _NESTED = {dict, list}
 
 
@@ -60,7 +60,7 @@ class FieldTypes:
         if dict in types:
             self.objects.add(place)
         try:
-            shapes = {SHAPES[kind] for kind in types if kind is not _NONE}
+            shapes = {SHAPES[kind] for kind in types if kind is not NoneType}
         except KeyError as unknown:
             raise TypeError(f"Field `{path}` holds {unknown}; numbers must be int or Decimal.") from None
         if hint and hint.kind:
@@ -84,7 +84,7 @@ class FieldTypes:
         """What an undeclared column becomes, which no earlier batch contradicts."""
         if types & _NESTED:
             return UNDECLARED["json"]
-        met = frozenset(SHAPES[kind] for kind in types if kind is not _NONE)
+        met = frozenset(SHAPES[kind] for kind in types if kind is not NoneType)
         met |= self.scalars.get(place, frozenset())
         self.scalars[place] = met
         return UNDECLARED[next(iter(met)) if len(met) == 1 else "text"]

@@ -11,21 +11,21 @@ from collections.abc import Callable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 from itertools import repeat
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 
 from invoices_assets.normalize import dates
-from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.column import DECIMAL_DIGITS, Column
 from invoices_assets.source.values.exact_json import NOT_UNICODE, Unreadable, is_encodable, limited_json_text
 from invoices_assets.source.values.numbers import exact_number, flag, scaled, shown
 
-_NONE = type(None)
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
-_NUMBERS = {int, Decimal, _NONE}
-_INTEGERS = {int, _NONE}
-_TEXTS = {str, _NONE}
+_NUMBERS = {int, Decimal, NoneType}
+_INTEGERS = {int, NoneType}
+_TEXTS = {str, NoneType}
 # Arrow 26 casts a text of very many digits to a wrong number without an error, and crashes on 0E-9999999; at
 # most 28 digits without an exponent can do neither.
 _PLAIN_NUMBER = r"^[+-]?[0-9]{1,19}(\.[0-9]{0,9})?$"
@@ -87,7 +87,7 @@ def _decimals(column: Column, values: Sequence[Any], types: set[type]) -> pa.Arr
         except (pa.ArrowInvalid, OverflowError):
             pass  # more than 64 bits, or a column too narrow for Arrow to cast to
     if types <= _NUMBERS:
-        return pa.array(_quantized(column, values, _NONE in types), column.arrow_type)
+        return pa.array(_quantized(column, values, NoneType in types), column.arrow_type)
     if types <= _TEXTS and column.x_scale is None and (column.scale or 0) <= _LARGEST_SCALE:
         texts = pa.array(values, pa.string())
         if _compute.all(_compute.match_substring_regex(texts, _PLAIN_NUMBER)).as_py() is not False:
@@ -100,7 +100,7 @@ def _quantized(column: Column, values: Sequence[Any], with_nulls: bool) -> list[
 
     This also keeps from Arrow what it misreads, see `_PLAIN_NUMBER`.
     """
-    fit, unit = _fitting(column.precision or 38), Decimal((0, (1,), -(column.scale or 0)))
+    fit, unit = _fitting(column.precision or DECIMAL_DIGITS), Decimal((0, (1,), -(column.scale or 0)))
     if column.x_scale is not None:
         values = [None if value is None else scaled(value, column.x_scale) for value in values]
     if with_nulls:
@@ -127,7 +127,7 @@ def _texts(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
 
 
 def _flags(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
-    if types <= {bool, _NONE}:
+    if types <= {bool, NoneType}:
         return pa.array(values, pa.bool_())
     raise pa.ArrowInvalid("no column of booleans")
 
@@ -138,9 +138,9 @@ def _number(column: Column) -> Callable[[Any], Decimal]:
 
 
 def _decimal_reader(column: Column) -> Reader:
-    number, fit = _number(column), _fitting(column.precision or 38)
+    number, fit = _number(column), _fitting(column.precision or DECIMAL_DIGITS)
     scale = column.scale or 0
-    whole = (column.precision or 38) - scale
+    whole = (column.precision or DECIMAL_DIGITS) - scale
     unit = Decimal((0, (1,), -scale))
 
     def read(value: Any) -> Decimal:

@@ -18,7 +18,7 @@ DEEPEST = 4
 
 
 @dataclass(frozen=True)
-class Reading:
+class DecodedText:
     """What a text says after some decoding.
 
     Parameters:
@@ -31,7 +31,7 @@ class Reading:
     ends: Sequence[int]
 
     @classmethod
-    def of(cls, text: str, start: int, end: int) -> Reading:
+    def of(cls, text: str, start: int, end: int) -> DecodedText:
         """A stretch of a text as it is written."""
         text = text[start:end]
         return cls(text, range(start, start + len(text)), range(start + 1, start + len(text) + 1))
@@ -41,16 +41,16 @@ class Reading:
         return self.starts[start], self.ends[end - 1]
 
 
-Decoder = Callable[[Reading], Iterator[Reading]]
+Decoder = Callable[[DecodedText], Iterator[DecodedText]]
 
 
-def readings(reading: Reading) -> Iterator[Reading]:
+def readings(reading: DecodedText) -> Iterator[DecodedText]:
     """The text as it is, then everything that it may mean, the likely first; each once."""
     yield reading
     seen = {reading.text}
     level = [reading]
     for _ in range(DEEPEST):
-        deeper: list[Reading] = []
+        deeper: list[DecodedText] = []
         for meant in (meant for shallow in level for decode in DECODERS for meant in decode(shallow)):
             if meant.text not in seen:
                 seen.add(meant.text)
@@ -63,7 +63,7 @@ def _replacing(pattern: str, meaning: Callable[[str], str]) -> Decoder:
     """A decoder that puts in place of each match of a pattern what it means."""
     compiled = re.compile(pattern, re.DOTALL)
 
-    def decode(reading: Reading) -> Iterator[Reading]:
+    def decode(reading: DecodedText) -> Iterator[DecodedText]:
         texts: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -78,7 +78,7 @@ def _replacing(pattern: str, meaning: Callable[[str], str]) -> Decoder:
             at = end
         if at:
             texts.append(reading.text[at:])
-            yield Reading("".join(texts), [*starts, *reading.starts[at:]], [*ends, *reading.ends[at:]])
+            yield DecodedText("".join(texts), [*starts, *reading.starts[at:]], [*ends, *reading.ends[at:]])
 
     return decode
 
@@ -92,7 +92,7 @@ def _backslash(escape: str) -> str:
     return chr(int(escape[2:], 16)) if len(escape) > 2 else _CONTROLS.get(escape[1], escape[1])
 
 
-def _base64(reading: Reading) -> Iterator[Reading]:
+def _base64(reading: DecodedText) -> Iterator[DecodedText]:
     """Each run read from each of its first four characters: what stands before may be of the alphabet as well."""
     runs = list(_BASE64.finditer(reading.text))
     for skip in range(4) if runs else ():
@@ -108,7 +108,7 @@ def _base64(reading: Reading) -> Iterator[Reading]:
             ends += [reading.ends[at + (8 * index + 7) // 6] for index in range(len(decoded))]
             starts.append(reading.ends[run.end() - 1])
             ends.append(reading.ends[run.end() - 1])
-        yield Reading(text, starts, ends)
+        yield DecodedText(text, starts, ends)
 
 
 DECODERS: tuple[Decoder, ...] = (

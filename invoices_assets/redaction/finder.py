@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from invoices_assets.redaction.encodings import Reading, readings
+from invoices_assets.redaction.encodings import DecodedText, readings
 from invoices_assets.redaction.values import folded, patterns_of, probes_of
 
 _MOST_WRITTEN_PER_CHARACTER = 20
@@ -51,7 +51,7 @@ class SecretFinder:
         """Where secrets stand, in order and apart from each other."""
         found: list[tuple[int, int]] = []
         for start, end, places in self._windows(self._places(text)):
-            for span in sorted(self._look(Reading.of(text, start, end), places)):
+            for span in sorted(self._look(DecodedText.of(text, start, end), places)):
                 if found and span[0] < found[-1][1]:
                     found[-1] = (found[-1][0], max(found[-1][1], span[1]))
                 else:
@@ -88,7 +88,7 @@ class SecretFinder:
         if inside:
             yield start, end, inside
 
-    def _look(self, reading: Reading, places: list[tuple[int, int]]) -> set[tuple[int, int]]:
+    def _look(self, reading: DecodedText, places: list[tuple[int, int]]) -> set[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
         for meant in readings(reading):
             for match in self._pattern.finditer(folded(meant.text)):

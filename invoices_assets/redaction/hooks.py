@@ -67,14 +67,6 @@ def _clean(text: str) -> str:
     return text
 
 
-def _clean_bytes(data: Any) -> Any:
-    if not _active:
-        return data
-    text = bytes(data).decode("utf-8", "surrogateescape")
-    cleaned = _clean(text)
-    return data if cleaned == text else cleaned.encode("utf-8", "surrogateescape")
-
-
 def _clean_value(value: Any) -> Any:
     for cleaner in _active:
         value = cleaner.value(value)
@@ -111,8 +103,10 @@ class _CleanStream:
         if isinstance(text, str):
             self._stream.write(_clean(text))
             return len(text)
-        cleaned = _clean_bytes(text)
-        return self._stream.write(text) if cleaned is text else (self._stream.write(cleaned), len(text))[1]
+        data = bytes(text)
+        cleaned = _clean_value(data)
+        # a raw stream returns how much of it was taken
+        return self._stream.write(text) if cleaned is data else (self._stream.write(cleaned), len(data))[1]
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

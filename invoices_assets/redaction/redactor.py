@@ -84,14 +84,14 @@ class Redactor:
         with self._lock:
             bodies, self._masked_bodies = self._masked_bodies, 0
         weak = any(is_ordinary(secret) for secret in self._secrets)
-        return [
-            *(
-                [f"the key stood in answers of the API and was replaced by {MARK}, in rows as well (answers: {bodies})"]
-                if bodies
-                else []
-            ),
-            *(["the key is a word or a short number: it is masked only where it stands as a value"] if weak else []),
-        ]
+        told = []
+        if bodies:
+            told.append(
+                f"the key stood in answers of the API and was replaced by {MARK}, in rows as well (answers: {bodies})"
+            )
+        if weak:
+            told.append("the key is a word or a short number: it is masked only where it stands as a value")
+        return told
 
     def value(self, value: T) -> T:
         """A metadata value without secrets at any depth, keys included; the same object where it holds none.
@@ -158,7 +158,7 @@ class Redactor:
                 continue
             seen.add(id(cause))
             held = [_text_of(cause), *map(_repr, cause.args), *map(_repr, vars(cause).values())]
-            if any(self.text(text) is not text and self.text(text) != text for text in held):
+            if any(self.text(text) != text for text in held):
                 return True
             waiting += [cause.__cause__, cause.__context__]
         return False
@@ -168,7 +168,9 @@ class Redactor:
             text = self.text(value)
             return value if text == value else text
         if isinstance(value, bytes):
-            return self.data(value)
+            text = value.decode("utf-8", "surrogateescape")
+            cleaned = self.text(text)
+            return value if cleaned == text else cleaned.encode("utf-8", "surrogateescape")
         if id(value) in within:
             return value
         within = (*within, id(value))

@@ -95,7 +95,7 @@ class RefreshPlan:
     def of_everything(self, missing: int) -> RefreshPlan:
         """The plan after an incremental sweep that did not bring the known records of its overlap."""
         first = self.spec.cursor.initial_value if self.spec.cursor is not None else None
-        return replace(self, start=TimestampFormat(self.spec).as_text(first), missing=missing)
+        return replace(self, start=first, missing=missing)
 
     @property
     def remarks(self) -> list[str]:
@@ -230,7 +230,7 @@ class RefreshPlan:
         moment = TimestampFormat(self.spec).as_datetime(self.start) if self.request.since is not None else None
         if moment is None or moment > datetime.now(UTC):
             return None
-        return str(self.start) if isinstance(self.start, str) else self.start
+        return self.start
 
 
 def absence(missing: int | None) -> str:
@@ -267,4 +267,4 @@ def _start(spec: ResourceSpec, request: RefreshRequest, before: Any, some_unstam
     filtered = request.mode == "incremental" and request.dates is None and not some_unstamped
     if filtered and before is not None:
         return TimestampFormat(spec).start_after(before)
-    return TimestampFormat(spec).as_text(spec.cursor.initial_value)
+    return spec.cursor.initial_value

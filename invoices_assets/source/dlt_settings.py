@@ -30,7 +30,8 @@ def own_settings(*, but_destination: bool = False) -> Iterator[None]:
     """
     context = Container()[PluggableRunContext].providers
     # they stay: outside of a block they hand everything on, and another thread may have its block now
-    context.providers = [p if isinstance(p, _Quiet) else _Quiet(p) for p in context.providers]
+    quiet: list[Any] = [p if isinstance(p, _Quiet) else _Quiet(p) for p in context.providers]
+    context.providers = quiet
     before = _destination.set(but_destination)
     try:
         yield
@@ -38,7 +39,7 @@ def own_settings(*, but_destination: bool = False) -> Iterator[None]:
         _destination.reset(before)
 
 
-class _Quiet(ConfigProvider):
+class _Quiet:
     """A config provider of dlt that has no answers within `own_settings`."""
 
     def __init__(self, provider: ConfigProvider) -> None:
@@ -51,29 +52,6 @@ class _Quiet(ConfigProvider):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
-
-    @property
-    def name(self) -> str:
-        return self._provider.name
-
-    @property
-    def supports_secrets(self) -> bool:
-        return self._provider.supports_secrets
-
-    @property
-    def supports_sections(self) -> bool:
-        return self._provider.supports_sections
-
-    @property
-    def is_empty(self) -> bool:
-        return self._provider.is_empty
-
-    @property
-    def is_writable(self) -> bool:
-        return self._provider.is_writable
-
-    def set_value(self, key: str, value: Any, pipeline_name: str | None, *sections: str) -> None:
-        self._provider.set_value(key, value, pipeline_name, *sections)
 
 
 def _may_be_answered(key: str, sections: tuple[str, ...]) -> bool:

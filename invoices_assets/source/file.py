@@ -59,9 +59,7 @@ class Source:
     @cached_property
     def resource_names(self) -> list[str]:
         """Names of those that are loaded, in the order of the file; `selected: false` leaves one to its dependents."""
-        defaults = self.config.get("resource_defaults") or {}
-        selected = [resource for resource in self.config["resources"] if _is_selected(resource, defaults)]
-        return [_name_of(resource) for resource in selected]
+        return [name for name, spec in self.resources.items() if spec.selected]
 
     @cached_property
     def main_resource(self) -> str:
@@ -130,15 +128,6 @@ def read_source(path: Path) -> Source:
     if not source.resource_names:
         raise SourceError(f"The source file {path} has `selected: false` on each of its resources.")
     return source
-
-
-def _name_of(resource: Any) -> str:
-    return resource if isinstance(resource, str) else str(resource.get("name"))
-
-
-def _is_selected(resource: Any, defaults: Mapping[str, Any]) -> bool:
-    own = resource.get("selected") if isinstance(resource, dict) else None
-    return bool(defaults.get("selected", True) if own is None else own)
 
 
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:

@@ -64,6 +64,7 @@ class ResourceSpec:
     resolved_params: tuple[ResolvedParam, ...] = ()
     include_from_parent: tuple[str, ...] = ()
     history: bool = False
+    selected: bool = True
     marks: Marks = NO_MARKS
     description: str | None = None
     auth: Any = field(default=None, repr=False)
@@ -146,6 +147,7 @@ def resource_spec(
         resolved_params=tuple(resolved),
         include_from_parent=tuple(resource.get("include_from_parent") or ()),
         history=_history(name, resource),
+        selected=resource.get("selected") is not False,
         marks=marks,
         description=resource.get("description"),
     )

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.columns.column import EPOCHS
 from invoices_assets.source.resource import ResourceSpec
-from invoices_assets.source.timestamps import CursorText, TimestampFormat
+from invoices_assets.source.timestamps import TimestampFormat
+
+
+class CursorText(str):
+    """A cursor in the API's own notation that a placeholder may also format as a moment.
+
+    `{incremental.start_value:%a, %d %b %Y %H:%M:%S GMT}` gives the date of an `If-Modified-Since`
+    header (RFC 9110, section 5.6.7), in UTC; `{incremental.start_value:.10}` the day of an ISO stamp.
+    """
+
+    moment: datetime | None = None
+
+    @classmethod
+    def of(cls, text: str, moment: datetime | None) -> CursorText:
+        """The text, and the moment that it stands for; None where that is not known."""
+        made = cls(text)
+        made.moment = moment
+        return made
+
+    def __format__(self, spec: str) -> str:
+        if "%" in spec and self.moment is not None:
+            return self.moment.astimezone(UTC).strftime(spec)
+        return super().__format__(spec)
 
 
 def as_sent(spec: ResourceSpec, start: Any) -> Any:
@@ -23,22 +46,17 @@ def as_sent(spec: ResourceSpec, start: Any) -> Any:
         SourceError: it is in neither.
     """
     form = spec.cursor.sent_as if spec.cursor is not None else None
-    records = TimestampFormat(spec)
-    if form is None or start is None:
-        return records.as_text(start)
-    filters = TimestampFormat(spec, form=form)
-    moment = records.as_datetime(start)
-    if moment is None and filters.as_datetime(start) is None:
-        raise SourceError(
-            f"`x-format: {form}` of the filter of `{spec.name}` cannot be applied to {start!r}, which no `x-format` "
-            "of the column of its stamps reads as a moment."
-        )
-    sent = start if moment is None else filters.start_at(moment, like=0 if form in EPOCHS else "")
-    if not isinstance(sent, str):
-        return sent
-    text = CursorText(sent)
-    text.moment = moment or filters.as_datetime(start)
-    return text
+    sent, moment = start, TimestampFormat(spec).as_datetime(start)
+    if form is not None and start is not None:
+        filters = TimestampFormat(spec, form=form)
+        if moment is not None:
+            sent = filters.start_at(moment, like=0 if form in EPOCHS else "")
+        elif (moment := filters.as_datetime(start)) is None:
+            raise SourceError(
+                f"`x-format: {form}` of the filter of `{spec.name}` cannot be applied to {start!r}, which no "
+                "`x-format` of the column of its stamps reads as a moment."
+            )
+    return CursorText.of(sent, moment) if isinstance(sent, str) else sent
 
 
 def moment_sent(spec: ResourceSpec, start: Any) -> Any:

@@ -104,21 +104,6 @@ def instant(stamp: datetime, zone: tzinfo) -> datetime:
     return moment
 
 
-class CursorText(str):
-    """A cursor in the API's own notation that a placeholder may also format as a moment.
-
-    `{incremental.start_value:%a, %d %b %Y %H:%M:%S GMT}` gives the date of an `If-Modified-Since`
-    header (RFC 9110, section 5.6.7), in UTC; `{incremental.start_value:.10}` the day of an ISO stamp.
-    """
-
-    moment: datetime | None = None
-
-    def __format__(self, spec: str) -> str:
-        if "%" in spec and self.moment is not None:
-            return self.moment.astimezone(UTC).strftime(spec)
-        return super().__format__(spec)
-
-
 class TimestampFormat:
     """How an API writes the stamps of one field: ISO 8601, a `x-format` of its column, or a bare number.
 
@@ -184,7 +169,7 @@ class TimestampFormat:
             )
         start = self.stepped_back(last, self._lag)
         is_before_all = is_later(self.moment(self._initial), self.moment(start))
-        return self.as_text(self._initial if is_before_all else start)
+        return self._initial if is_before_all else start
 
     def stepped_back(self, value: Any, lag: float) -> Any:
         """A start that lies earlier, in the same notation; `lag` in the units of `start_after`."""
@@ -219,14 +204,6 @@ class TimestampFormat:
             local = moment.astimezone(from_iso(found[0]).tzinfo)
         digits = f"{fraction[0]}{local.microsecond:06d}"[: len(fraction)] if fraction else ""
         return f"{local:%Y-%m-%d}{found['separator']}{local:%H:%M:%S}{digits}{zone}"
-
-    def as_text(self, value: Any) -> Any:
-        """A start that placeholders can also format as a moment; a number stays a number."""
-        if not isinstance(value, str):
-            return value
-        text = CursorText(value)
-        text.moment = self.as_datetime(value)
-        return text
 
     def _unambiguous(self, moment: datetime, like: Any) -> datetime:
         """The moment, or an hour before the first of two hours that clocks show alike when summer time ends.
@@ -283,7 +260,7 @@ def parse_since(spec: ResourceSpec, since: str, like: Any) -> Any:
         raise SourceError(f"`since` must be a moment in ISO 8601, such as {_MIDNIGHT}, not `{since}`.") from None
     if like is None and spec.cursor is not None:
         like = _MIDNIGHT[:10] if spec.column_of(spec.cursor.path).kind == "date" else _MIDNIGHT
-    return timestamp_format.as_text(timestamp_format.start_at(moment, like))
+    return timestamp_format.start_at(moment, like)
 
 
 def _from_epoch(value: Any, power: int, *, exact: bool) -> datetime:

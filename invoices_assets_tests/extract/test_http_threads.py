@@ -77,7 +77,7 @@ def test_the_window_halves_on_429_and_grows_back(api: FakeApi) -> None:
 
     for _ in range(150):
         http.send(get(api))
-        windows.append(http.window)
+        windows.append(http._gate._window)
 
     assert windows[:2] == [8, 2]
     assert windows[-1] == 8

@@ -19,7 +19,7 @@ USUAL = b'{"data": [{"id": "a", "updated_at": "2026-01-01", "total": 1.50, "x": 
 def read(body: bytes, selector: str = "data", total: str = "total", *, outlined: bool = True) -> Page:
     places, totals = plain_keys(selector), plain_keys(total)
     outline = Projection(["id"], ["updated_at"], places, [] if () in places else totals)
-    return read_page(body, {}, data_selector=selector, total_path=total, outline=outline if outlined else None)
+    return read_page(body, {}, data_selector=selector, total_path=total, projection=outline if outlined else None)
 
 
 def seen(body: bytes, selector: str = "data", total: str = "total", *, outlined: bool) -> Any:

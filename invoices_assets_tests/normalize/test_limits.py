@@ -50,7 +50,7 @@ PROJECTION = Projection(["id"], ["stamp"], [("data",)], [("total",)])
 
 def page(*records: str, quick: bool) -> Page:
     body = '{"data": [' + ",".join(records) + '], "total": 3}'
-    return read_page(body.encode(), {}, data_selector="data", outline=PROJECTION if quick else None)
+    return read_page(body.encode(), {}, data_selector="data", projection=PROJECTION if quick else None)
 
 
 def record(number: int, **values: str) -> str:

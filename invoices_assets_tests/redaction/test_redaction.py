@@ -125,6 +125,13 @@ def test_of_a_key_no_part_is_left_over(carry: Callable[[str], str]) -> None:
     assert [part for part in parts if part in html.unescape(redacted)] == []
 
 
+def test_bytes_of_a_value_lose_a_short_key_like_its_texts_and_are_no_answer_of_the_api() -> None:
+    redactor = Redactor(["k3y7#"])
+    value = redactor.value({"sent": b"key=k3y7#", "text": "key=k3y7#"})
+    assert value == {"sent": f"key={MARK}".encode(), "text": f"key={MARK}"}
+    assert redactor.remarks() == []
+
+
 @settings(max_examples=60, deadline=None)
 @given(key=keys, before=st.text(max_size=5), after=st.text(max_size=5))
 def test_bytes_lose_the_key_in_every_encoding_of_an_answer(key: str, before: str, after: str) -> None:

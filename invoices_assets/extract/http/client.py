@@ -80,11 +80,6 @@ class HttpClient:
         """What happened so far."""
         return self._counter.snapshot()
 
-    @property
-    def window(self) -> int:
-        """How many requests may be under way at this moment; less than at the start after a 429."""
-        return self._gate.window
-
     def close(self) -> None:
         """Closes the connections and ends all waits; later requests fail."""
         self._gate.close()

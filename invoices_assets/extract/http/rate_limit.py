@@ -45,11 +45,6 @@ class RateLimiter:
         self._closed = False
         self._paused_until = self._due = self._earliest = float("-inf")
 
-    @property
-    def window(self) -> int:
-        """How many requests may be under way at this moment."""
-        return self._window
-
     def enter(self, failures: int = 0) -> int:
         """Waits for this request's turn; of several, the one that has failed most often goes first.
 

@@ -91,14 +91,15 @@ class Counted(Style):
         doubted: list[Page | ApiStatusError] = []
 
         def contradiction(came: Page | ApiStatusError) -> str | None:
-            doubt = None if self.is_ignored(came) else self._contradiction(count, came)
+            is_ignored = isinstance(came, ApiStatusError) and self.endpoint.is_ignored(came)
+            doubt = None if is_ignored else self._contradiction(count, came)
             doubted[:] = [came] if doubt else []
             return doubt
 
         try:
             page = prefetch.take(self.position(count)).get(contradiction)
         except ApiStatusError as error:
-            self.end = IGNORED if self.is_ignored(error) else self._end_by(error, count)
+            self.end = IGNORED if self.endpoint.is_ignored(error) else self._end_by(error, count)
             return None
         except IncompleteSweep as error:
             self.end = self._end_in_doubt(doubted, error, count)

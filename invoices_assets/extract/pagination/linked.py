@@ -59,7 +59,7 @@ class Linked(Style):
             try:
                 page = self.endpoint.page(request).get(self._contradiction)
             except ApiStatusError as error:
-                if not self.is_ignored(error):
+                if not self.endpoint.is_ignored(error):
                     raise
                 self.end = IGNORED
                 return
@@ -76,7 +76,8 @@ class Linked(Style):
                 self.end = self._end(reference, count)
             if self.end is not None:
                 return
-            request = self._request_for(reference)
+            request = self._copy_of_request()
+            self.follow(request, reference)
             if _spelled(request) in asked:
                 raise IncompleteSweep(f"The API's next page, after {count.rows} records, is one that was read before.")
 
@@ -104,11 +105,6 @@ class Linked(Style):
         if count.pages > 1:
             return End(f"the last answer has no {self.place}, and those before had one")
         return End(f"the only answer has no {self.place}", proven=None, next_is_unread=True)
-
-    def _request_for(self, reference: Any) -> Any:
-        request = self._copy_of_request()
-        self.follow(request, reference)
-        return request
 
     def _follow_link(self, request: Any, link: Any) -> None:
         if not isinstance(link, str):

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from invoices_assets.errors import ApiStatusError, BadAnswer
+from invoices_assets.errors import BadAnswer
 from invoices_assets.extract.claims import flag_of
 from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import Endpoint, PageRequest
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pass_count import PassCount
-from invoices_assets.source.values.paths import select, spelled
+from invoices_assets.source.values.paths import MISSING, reader_of, spelled
 
 IGNORED = End("the API answered with a status that the source file says to ignore", proven=None)
 
@@ -79,17 +79,13 @@ class Style(ABC):
         place = getattr(self.paginator, "has_more_path", None)
         if place is None or page.body is None:
             return None if page.claims.more is None else page.claims.more[1]
-        try:
-            return flag_of(select(page.body, spelled(place)))
-        except KeyError:
+        said = reader_of(spelled(place))(page.body)
+        if said is MISSING:
             raise BadAnswer(
                 f"the answer has no `{spelled(place)}`, so it does not tell where the next page is, "
                 "or whether there is one"
-            ) from None
-
-    def is_ignored(self, came: Page | ApiStatusError) -> bool:
-        """Whether the source file says that a status is no error."""
-        return isinstance(came, ApiStatusError) and self.endpoint.is_ignored(came)
+            )
+        return flag_of(said)
 
     def _copy_of_request(self) -> Any:
         # requests allows its fields to be almost anything; here they are what `Endpoint.request` made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from invoices_assets.errors import SourceError
+from invoices_assets.errors import ApiStatusError, SourceError
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.linked import Linked
@@ -33,9 +33,14 @@ def walk_of(endpoint: Endpoint, paginator: BasePaginator, request: requests.Requ
 
 
 def first_page(endpoint: Endpoint, paginator: BasePaginator, request: requests.Request) -> Page:
-    """The first page alone, as a walk would ask for it.
+    """The first page alone, as a walk would ask for it; one without records for a status that is to be ignored.
 
     Raises:
         RequestFailed: it cannot be had.
     """
-    return walk_of(endpoint, paginator, request).first().get()
+    try:
+        return walk_of(endpoint, paginator, request).first().get()
+    except ApiStatusError as error:
+        if endpoint.is_ignored(error):
+            return Page([])
+        raise

@@ -26,9 +26,11 @@ EPOCHS = {"epoch_s": 0, "epoch_ms": -3}
 NUMERIC = ("decimal", "bigint", "double", "wei")
 """The data types of numbers."""
 
-_MAX_DIGITS = 38
+DECIMAL_DIGITS = 38
+"""The most that DuckDB and Arrow have room for."""
+
 # Each default stands alone, as in the table that dlt would create (dlt.destinations.type_mapping).
-_DIGITS = {"decimal": {"precision": _MAX_DIGITS, "scale": 9}, "wei": {"precision": _MAX_DIGITS, "scale": 0}}
+_DIGITS = {"decimal": {"precision": DECIMAL_DIGITS, "scale": 9}, "wei": {"precision": DECIMAL_DIGITS, "scale": 0}}
 TIMED = ("date", "timestamp")
 _MICROSECOND_DIGITS = 6
 _ANY_DESTINATION = DestinationCapabilitiesContext.generic_capabilities()
@@ -86,7 +88,7 @@ class Column(BaseModel):
     hard_delete: bool = False
     dedup_sort: Literal["asc", "desc"] | None = None
     x_from: str | tuple[str, ...] | None = None
-    x_scale: int | None = Field(default=None, ge=-_MAX_DIGITS, le=_MAX_DIGITS)
+    x_scale: int | None = Field(default=None, ge=-DECIMAL_DIGITS, le=DECIMAL_DIGITS)
     x_format: str | None = None
     x_timezone: str | None = None
     x_pii: bool = False
@@ -195,8 +197,8 @@ class Column(BaseModel):
         precision, scale = self.precision or 0, self.scale or 0
         if self.kind in ("timestamp", "time") and precision > _MICROSECOND_DIGITS:
             yield f"`precision` {precision}; stamps are kept to the microsecond, which is {_MICROSECOND_DIGITS}"
-        if self.kind in _DIGITS and not 1 <= precision <= _MAX_DIGITS:
-            yield f"`precision` {precision}; a decimal has 1 to {_MAX_DIGITS} digits"
+        if self.kind in _DIGITS and not 1 <= precision <= DECIMAL_DIGITS:
+            yield f"`precision` {precision}; a decimal has 1 to {DECIMAL_DIGITS} digits"
         if self.kind in _DIGITS and scale > precision:
             yield f"`scale` {scale}, which is more than its `precision` {precision}"
         if self.is_derived and "__" in self.name:

@@ -33,14 +33,6 @@ def spelled(path: Any) -> str:
     return str(path)
 
 
-def select(document: Any, path: str) -> Any:
-    """The value at a key (which may hold dots or `@`), a dotted path or a JSONPath; KeyError if absent."""
-    value = reader_of(path)(document)
-    if value is MISSING:
-        raise KeyError(path)
-    return value
-
-
 def checked_path(path: str | None) -> str | None:
     """The path itself, if it can be read.
 

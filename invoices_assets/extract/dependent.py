@@ -32,6 +32,11 @@ class ParentValues:
         self.values.clear()
 
     def add(self, page: Page) -> None:
+        """Takes a page of parents.
+
+        Raises:
+            BadAnswer: a parent lacks a field that is needed.
+        """
         spec = self._spec
         for record in page.records:
             try:

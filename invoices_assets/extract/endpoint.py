@@ -109,6 +109,9 @@ class Endpoint:
             start: where the cursor starts, in the API's notation; None for its initial value.
             parent_values: values of `{resources.…}` placeholders, for a dependent resource.
             dates: the stretch of time to ask for; None for all of it.
+
+        Raises:
+            SourceError: a placeholder cannot be filled in, or the start is in no notation that is declared.
         """
         spec = self._spec
         values: dict[str, Any] = dict(parent_values or {})

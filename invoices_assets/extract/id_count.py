@@ -71,22 +71,38 @@ class IdCount:
 
     @property
     def distinct(self) -> int:
-        """How many ids there are."""
+        """How many ids there are.
+
+        Raises:
+            WarehouseUnusable: the file with the ids cannot be read back.
+        """
         return self._count()[0]
 
     @property
     def renewed(self) -> int:
-        """How often an id came with another stamp than the time before."""
+        """How often an id came with another stamp than the time before.
+
+        Raises:
+            WarehouseUnusable: the file with the ids cannot be read back.
+        """
         return self._count()[1]
 
     def known(self, keys: Iterable[Any]) -> list[bool]:
-        """Which of a few keys came before."""
+        """Which of a few keys came before.
+
+        Raises:
+            WarehouseUnusable: the file with the ids cannot be read back.
+        """
         asked = digests(keys)
         found = {key for bucket in self._buckets() for key in asked if key in bucket[0]}
         return [key in found for key in asked]
 
     def is_same(self, other: IdCount) -> bool:
-        """Whether these are the same ids."""
+        """Whether these are the same ids.
+
+        Raises:
+            WarehouseUnusable: the file with the ids cannot be read back.
+        """
         for each in (self, other):
             each._spill()
         pairs = zip(self._buckets(), other._buckets(), strict=True)

@@ -38,7 +38,7 @@ class DateWindow:
 
 
 class OutsideCount:
-    """Counts the records of a pass that lie outside of the window that was asked for."""
+    """Counts the records of a pass that lie outside of the window that was asked for, as `outside`."""
 
     def __init__(self, spec: ResourceSpec, dates: DateWindow | None) -> None:
         path = spec.window.path if spec.window is not None and dates is not None else None

@@ -35,6 +35,14 @@ class PassCount:
         tombstones: counts those that are marked as deleted; empty.
         asked: how many records a page is asked to have; None where that is not known.
         names_pages: whether the place of the total is named as one of a number of pages.
+
+    Attributes:
+        claims: what the last answer says of the whole.
+        rows, pages: records received, and pages that had some.
+        without_key, pages_without_key: records without an identity, and pages that had some.
+        is_unmodified: an answer said that nothing has changed.
+        ends_empty: the last page had no record.
+        sizes: records of the first and of the last page.
     """
 
     def __init__(

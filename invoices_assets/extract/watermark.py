@@ -22,6 +22,14 @@ class Watermark:
     read already may change, and another one, still to be read, a little later; the stamp of the second would
     hide the change of the first. And one wrong clock upstream, far in the future, would hide every change
     until then.
+
+    Parameters:
+        start: where the question began, as it is kept; None for no start.
+
+    Attributes:
+        last_value: the furthest stamp, in the API's notation.
+        without_stamp, in_future, before_start: records without a readable stamp, with one from after the beginning,
+            with one from before the start.
     """
 
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:

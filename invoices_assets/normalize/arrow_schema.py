@@ -94,10 +94,12 @@ class Object:
 
     @cached_property
     def read_as(self) -> pa.DataType:
+        """As that of `Value`, with what is in it."""
         return pa.struct([(key, part.read_as) for key, part in self.parts.items()])
 
     @cached_property
     def numbers(self) -> pa.DataType | None:
+        """As that of `Value`, with what is in it."""
         numbers = [(key, part.numbers) for key, part in self.parts.items() if part.numbers is not None]
         return pa.struct(numbers) if numbers else None
 
@@ -116,10 +118,12 @@ class Rows:
 
     @cached_property
     def read_as(self) -> pa.DataType:
+        """As that of `Value`, with what is in it."""
         return pa.list_(self.row.read_as)
 
     @cached_property
     def numbers(self) -> pa.DataType | None:
+        """As that of `Value`, with what is in it."""
         return None if self.row.numbers is None else pa.list_(self.row.numbers)
 
 

@@ -60,6 +60,9 @@ def as_sent(spec: ResourceSpec, start: Any) -> Any:
 
 
 def moment_sent(spec: ResourceSpec, start: Any) -> Any:
-    """The moment that the API is asked from; None where it is asked from none that can be read."""
+    """The moment that the API is asked from; None where it is asked from none that can be read.
+
+    Parameters and errors are those of `as_sent`.
+    """
     form = spec.cursor.sent_as if spec.cursor is not None else None
     return None if start is None else TimestampFormat(spec, form=form).moment(as_sent(spec, start))

@@ -161,6 +161,9 @@ class TimestampFormat:
 
         The overlap is in the units of dlt's `lag`: seconds for stamps and declared epochs, days for dates, the
         number's own unit for bare numbers.
+
+        Raises:
+            SourceError: the declaration cannot read that stamp.
         """
         if self.moment(last) is None:
             raise SourceError(

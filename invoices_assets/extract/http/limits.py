@@ -31,6 +31,7 @@ class AnswerLimits:
 
     @property
     def bytes(self) -> int:
+        """The most bytes of a body."""
         return int(self.megabytes * 1_000_000)
 
 

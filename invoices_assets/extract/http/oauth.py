@@ -33,4 +33,5 @@ class TokenAuth(AuthBase):
 
 
 def fetches_tokens(auth: AuthBase | None) -> bool:
+    """Whether it asks a server of its own for tokens, as dlt's OAuth classes do with a session."""
     return isinstance(getattr(auth, "session", None), requests.Session)

@@ -77,6 +77,7 @@ def _parts(url: str) -> tuple[str, str, str]:
 
 
 def url_of(request: requests.Request) -> str:
+    """The address as text, which `requests` allows to be bytes."""
     url = request.url or ""
     return url if isinstance(url, str) else url.decode()
 
@@ -102,13 +103,21 @@ def redirected(request: requests.Request, target: str, status: int) -> requests.
 
 
 def may_have_key(url: str, target: str) -> bool:
-    """Whether a key meant for one URL may be sent to another: same host and port, or its upgrade to TLS."""
+    """Whether a key meant for one URL may be sent to another: same host and port, or its upgrade to TLS.
+
+    Raises:
+        RequestFailed: one of them is no address.
+    """
     old, new = _place(url), _place(target)
     return old == new or (old[0] == new[0] and (old[1], new[1]) == ("http", "https"))
 
 
 def secured(url: str, target: str) -> str | None:
-    """The target by TLS, where an API reached by TLS links to itself without, as it may behind a proxy."""
+    """The target by TLS, where an API reached by TLS links to itself without, as it may behind a proxy; else None.
+
+    Raises:
+        RequestFailed: one of them is no address.
+    """
     old, new = _place(url), _place(target)
     if old[0] == new[0] and (old[1], new[1]) == ("https", "http") and new[2] in (80, old[2]):
         here = parsed(url)
@@ -117,7 +126,11 @@ def secured(url: str, target: str) -> str | None:
 
 
 def difference(url: str, target: str) -> str:
-    """Where a target is that may not have the key, for a sentence."""
+    """Where a target is that may not have the key, for a sentence.
+
+    Raises:
+        RequestFailed: one of them is no address.
+    """
     old, new = _place(url), _place(target)
     place = origin_of(target)
     if old[0] != new[0]:

@@ -33,6 +33,7 @@ class RetryPolicy:
 
     @property
     def attempts(self) -> int:
+        """How often a request is sent at most."""
         return self.retries + 1
 
     def wait(self, failures: int, retry_after: float | None) -> float:

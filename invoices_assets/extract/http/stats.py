@@ -57,6 +57,7 @@ class RequestCounter:
                 self._statuses[status] += 1
 
     def repeated(self) -> None:
+        """A request that is sent again."""
         with self._lock:
             self._retries += 1
 
@@ -68,5 +69,6 @@ class RequestCounter:
             self._waited_until = max(self._waited_until, end)
 
     def snapshot(self) -> HttpStats:
+        """The figures of this moment."""
         with self._lock:
             return HttpStats(self._requests, self._retries, self._waited, self._bytes, dict(self._statuses))

@@ -101,6 +101,7 @@ class Transport:
         return _as_requests(raw, body), raw.tell()
 
     def close(self) -> None:
+        """Closes the connections."""
         for route in self._routes.values():
             route.pool.close()
 

@@ -43,6 +43,14 @@ def test_each_path_that_the_architecture_names_exists() -> None:
     assert missing == []
 
 
+def test_the_way_from_a_body_to_a_row_comes_into_no_file_twice() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    walk = text[text.index("## From a body to a row") : text.index("## Where to change what")]
+    files = re.findall(r"`([a-z_/]+\.py)", walk)
+    assert len(files) > 20
+    assert sorted(files) == sorted(set(files))
+
+
 def has(path: str, name: str) -> bool:
     """Whether there is such a file or folder, in the project or its package, and such a name in it."""
     place = next((root / path for root in (PROJECT, PACKAGE) if (root / path).exists()), None)

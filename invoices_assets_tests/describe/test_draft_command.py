@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import yaml
 
+from invoices_assets_tests.support.commands import described, described_in_a_process
 from invoices_assets_tests.vendor import Book, Contract, Key, Paging, Total, Vendor, serve
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
@@ -24,15 +23,15 @@ def api() -> Iterator[FakeApi]:
         yield api
 
 
-def draft(url: str, *options: str, key: str = SECRET, **settings: str) -> subprocess.CompletedProcess[str]:
+def draft(
+    url: str, *options: str, key: str = SECRET, run: Callable[..., CompletedProcess[str]] = described
+) -> CompletedProcess[str]:
     """Runs it with a budget that does not slow a test down."""
-    command = [sys.executable, "-m", "invoices_assets.describe", "draft", "--base-url", url, *options]
-    command += [] if "--requests-per-second" in options else ["--requests-per-second", "1000"]
-    environment = {**os.environ, "INVOICES_API_KEY": key, **settings}
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    budget = [] if "--requests-per-second" in options else ["--requests-per-second", "1000"]
+    return run("draft", "--base-url", url, *options, *budget, INVOICES_API_KEY=key)
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
+def refused(done: CompletedProcess[str]) -> str:
     """The one sentence of a draft that could not be made."""
     assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -44,7 +43,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_the_yaml_alone_goes_to_stdout_and_the_findings_to_stderr() -> None:
     with serve(Book.of(250), key=SECRET) as server:
-        done = draft(server.url)
+        done = draft(server.url, run=described_in_a_process)
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["resources"][0]["endpoint"]["path"] == "/v1/invoices"
     assert "wrong" not in done.stderr
@@ -63,7 +62,7 @@ def test_a_draft_that_the_api_contradicts_is_printed_with_exit_status_1() -> Non
 
 def test_an_address_that_nothing_answers_at_is_one_sentence(api: FakeApi) -> None:
     api.__exit__()
-    assert "connection" in refused(draft(api.url)).lower()
+    assert "connection" in refused(draft(api.url, run=described_in_a_process)).lower()
 
 
 def test_a_web_page_is_no_api(api: FakeApi) -> None:

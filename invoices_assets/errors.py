@@ -18,6 +18,7 @@ RefreshError
     WarehouseUnusable        the file cannot be made, opened, read or written
     WarehouseBusy            another run or process held it for longer than the limit
       SweepOutdated            another run has loaded while this one read the API
+    NotContinuous            an incremental sweep did not bring the known records again
     TableRefused             a table there cannot take these rows without loss
     DeletionRefused          more rows would vanish than is believable
     NothingStored            no record of a sweep of everything can be stored as declared

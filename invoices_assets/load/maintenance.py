@@ -6,11 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import duckdb
-
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
-from invoices_assets.load.warehouses.connection import open_warehouse
+from invoices_assets.load.warehouses.connection import explained, open_warehouse
 
 
 def maintain(
@@ -29,8 +27,9 @@ def maintain(
     catalog = catalog_of(settings)
     if settings.is_duckdb and not settings.path.exists():
         return {}
-    try:
-        with catalog.turn(log), open_warehouse(catalog, working_dir=working_dir, log=log) as connection:
-            return catalog.maintain(connection, keep)
-    except (duckdb.Error, OSError) as error:
-        raise catalog.explain(error) from None
+    with (
+        explained(catalog),
+        catalog.turn(log),
+        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
+    ):
+        return catalog.maintain(connection, keep)

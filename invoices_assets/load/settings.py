@@ -48,7 +48,6 @@ class WarehouseSettings:
         destination: a dlt destination type; `duckdb` is one file, written in one transaction per load.
         duckdb_path: the DuckDB file; only for the destination `duckdb`.
         memory_limit: what DuckDB may use, in its own notation; beyond it, it uses the working folder.
-        threads: how many threads DuckDB may use; None for its default, all cores.
         open_wait_seconds: how long to wait for a process that holds the file open.
         credentials: passed on to dlt for other destinations; None leaves it to dlt's own configuration.
         turn_seconds: how long to wait for another run.
@@ -59,7 +58,6 @@ class WarehouseSettings:
     destination: str = DUCKDB
     duckdb_path: Path | None = None
     memory_limit: str = "256MB"
-    threads: int | None = None
     open_wait_seconds: float = 60.0
     credentials: Any = field(default=None, repr=False)
     turn_seconds: float = 3600.0
@@ -67,6 +65,7 @@ class WarehouseSettings:
 
     @property
     def is_duckdb(self) -> bool:
+        """Whether the warehouse is a DuckDB file on this machine."""
         return self.destination == DUCKDB
 
     @property
@@ -74,6 +73,7 @@ class WarehouseSettings:
         """The DuckDB file, with links followed, so that one file has one name wherever it is opened, or locked.
 
         Raises:
+            ValueError: there is none.
             WarehouseUnusable: it is no path of a file, but `md:…`, `s3://…`, `:memory:` or the like.
         """
         if self.duckdb_path is None:

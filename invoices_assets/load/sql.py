@@ -13,9 +13,9 @@ def ident(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def parquet(paths: Iterable[Path], options: str = "") -> str:
+def parquet(paths: Iterable[Path]) -> str:
     """SQL that reads Parquet files; a folder named `env=prod` above them is no column."""
-    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}], hive_partitioning = false{options})"
+    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}], hive_partitioning = false)"
 
 
 def literal(value: str) -> str:

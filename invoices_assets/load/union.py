@@ -18,7 +18,7 @@ from invoices_assets.load.sql import ident, literal
 from invoices_assets.load.tables import is_live, qualified
 from invoices_assets.load.types import TIMESTAMPTZ
 from invoices_assets.load.warehouses.catalogs import catalog_of
-from invoices_assets.load.warehouses.connection import explained, open_warehouse
+from invoices_assets.load.warehouses.connection import writing
 
 ALL_INVOICES = "all_invoices"
 _AMOUNT = "DECIMAL(38,9)"
@@ -84,13 +84,8 @@ def unite(
         TableRefused: a column has one type here and another one there.
         WarehouseError: the warehouse cannot be reached or written.
     """
-    catalog, done = catalog_of(settings), United()
-    with (
-        catalog.turn(log),
-        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
-        explained(catalog),
-    ):
-        catalog.begin(connection)
+    done = United()
+    with writing(catalog_of(settings), working_dir, log) as connection:
         found = {member: table_columns(connection, member.dataset, member.table) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
         for table, select in (
@@ -99,7 +94,6 @@ def unite(
         ):
             made = make_table(connection, settings.dataset, table, select)
             done.columns[table], done.rows[table] = made.columns, made.rows
-        connection.commit()
     return done
 
 

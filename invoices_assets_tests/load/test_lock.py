@@ -57,12 +57,15 @@ def test_processes_take_turns(path: Path) -> None:
         assert (entered, left) == (f"{entered[0]} in", f"{entered[0]} out")
 
 
-def test_waiting_is_told_at_once_and_again_and_ends_in_one_sentence(path: Path) -> None:
+def test_waiting_is_told_at_once_and_again_and_ends_in_one_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("invoices_assets.load.warehouses.lock.TELL_EVERY_SECONDS", 0.2)
     said: list[str] = []
     with (
         warehouse_lock(path, limit_seconds=60, log=quiet),
         pytest.raises(WarehouseBusy, match=r"another run has been loading into .*invoices\.duckdb .* 0\.5 s"),
-        warehouse_lock(path, limit_seconds=0.5, log=said.append, tell_every_seconds=0.2),
+        warehouse_lock(path, limit_seconds=0.5, log=said.append),
     ):
         pytest.fail("two runs at once")
     assert len(said) >= 2

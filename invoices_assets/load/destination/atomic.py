@@ -259,7 +259,11 @@ class AtomicClient(DuckDbClient):
 
 @contextmanager
 def plainly(catalog: Catalog) -> Iterator[None]:
-    """Says in one sentence what DuckDB, dlt or a driver said."""
+    """Says in one sentence what DuckDB, dlt or a driver said.
+
+    Raises:
+        WarehouseError: they said something.
+    """
     try:
         yield
     except Exception as error:

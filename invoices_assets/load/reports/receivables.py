@@ -11,7 +11,7 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
 from invoices_assets.load.tables import is_live, qualified
 from invoices_assets.load.warehouses.catalogs import catalog_of
-from invoices_assets.load.warehouses.connection import explained, open_warehouse
+from invoices_assets.load.warehouses.connection import writing
 
 RECEIVABLES = "receivables"
 
@@ -47,19 +47,13 @@ def make_receivables(
         TableRefused: there is a table of this name that somebody else has made.
         WarehouseError: the warehouse cannot be reached or written.
     """
-    catalog, dataset = catalog_of(settings), settings.dataset
-    with (
-        catalog.turn(log),
-        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
-        explained(catalog),
-    ):
-        catalog.begin(connection)
+    dataset = settings.dataset
+    with writing(catalog_of(settings), working_dir, log) as connection:
         columns = table_columns(connection, dataset, root)
         customer = next((column for column in CUSTOMERS if column in columns), None)
         by = {"customer": ident(customer) if customer else "CAST(NULL AS VARCHAR)"}
         select = receivables(qualified(dataset, root), by, is_live(columns)) if columns else _none()
         made = make_table(connection, dataset, RECEIVABLES, select)
-        connection.commit()
     return made, customer
 
 

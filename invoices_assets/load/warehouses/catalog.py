@@ -147,12 +147,12 @@ def attach_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"ATTACH ':memory:' AS {ident(CATALOG)}")
 
 
-def resolved(settings: WarehouseSettings, setting: str, credentials: Any = None) -> Any:
+def resolved(settings: WarehouseSettings, setting: str, credentials: Any) -> Any:
     """The credentials of the destination, by dlt's own configuration (environment, `.dlt/secrets.toml`).
 
     Parameters:
         setting: dlt's name of them, for the sentence.
-        credentials: given instead of, or in part before, dlt's.
+        credentials: given instead of, or in part before, dlt's; None where they are not.
 
     Raises:
         WarehouseUnusable: something is missing, or cannot be read.

@@ -35,10 +35,14 @@ def make_ready(catalog: Catalog, log: Log) -> None:
 
 @contextlib.contextmanager
 def explained(catalog: Catalog) -> Iterator[None]:
-    """Says in one sentence what DuckDB or a driver said."""
+    """Says in one sentence what DuckDB, a driver or the operating system said.
+
+    Raises:
+        WarehouseError: they said something.
+    """
     try:
         yield
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise catalog.explain(error) from None
 
 
@@ -55,6 +59,27 @@ def reading(catalog: Catalog, log: Log = lambda _: None) -> Iterator[duckdb.Duck
         explained(catalog),
     ):
         yield connection
+
+
+@contextlib.contextmanager
+def writing(catalog: Catalog, working_dir: Path, log: Log) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in the turn of a load, with a transaction that is committed at the end.
+
+    Parameters:
+        working_dir: of this run.
+        log: told when another run has to be waited for.
+
+    Raises:
+        WarehouseError: the warehouse cannot be reached or written; nothing was.
+    """
+    with (
+        catalog.turn(log),
+        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
+        explained(catalog),
+    ):
+        catalog.begin(connection)
+        yield connection
+        connection.commit()
 
 
 @contextlib.contextmanager
@@ -75,10 +100,7 @@ def open_warehouse(
     Raises:
         WarehouseError: it cannot be reached, read or written.
     """
-    settings = catalog.settings
-    config: dict[str, Any] = {"memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}
-    if settings.threads:
-        config["threads"] = settings.threads
+    config: dict[str, Any] = {"memory_limit": catalog.settings.memory_limit, "autoinstall_known_extensions": False}
     # an empty name means that nothing spills; the default would be a folder in the current directory
     config["temp_directory"] = str(working_dir / "duckdb_tmp") if working_dir else ""
     # without it DuckDB keeps whole results in memory to hand them on in order
@@ -86,12 +108,10 @@ def open_warehouse(
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        try:
+        with explained(catalog):
             catalog.attach(connection, log, read_only=read_only)
             connection.execute(f"USE {ident(CATALOG)}")
             catalog.view_columns(connection)
-        except (duckdb.Error, OSError) as error:
-            raise catalog.explain(error) from None
         yield connection
     finally:
         # closed with a transaction whose server is gone, postgres_scanner 1.5.5 ends the whole process

@@ -30,7 +30,7 @@ def sweep_lock(folder: Path, name: str, limit_seconds: float, log: Log) -> Itera
         WarehouseBusy: another run held it for longer than the limit.
     """
     lock = FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.sweep", thread_local=False)
-    wait_for_turn(lambda: _acquired(lock), name, limit_seconds, log, TELL_EVERY_SECONDS)
+    wait_for_turn(lambda: _acquired(lock), name, limit_seconds, log)
     try:
         yield
     finally:
@@ -51,7 +51,6 @@ def warehouse_lock(
     *,
     limit_seconds: float,
     log: Log,
-    tell_every_seconds: float = TELL_EVERY_SECONDS,
     setting: str = "duckdb_path",
 ) -> Iterator[None]:
     """Hold the only right to load into the warehouse at `path`.
@@ -60,7 +59,7 @@ def warehouse_lock(
         path: the DuckDB file; the lock is the file `<path>.lock` beside it, with links followed, for two locks of
             one file would be none. The folder is made if missing.
         limit_seconds: how long to wait for another run.
-        log: told at once when there is somebody to wait for, and then every `tell_every_seconds`.
+        log: told at once when there is somebody to wait for, and then every `TELL_EVERY_SECONDS`.
         setting: names the setting of the path, for the sentence of a refusal.
 
     Raises:
@@ -77,16 +76,14 @@ def warehouse_lock(
         except OSError as error:
             raise _unwritable(path, error, setting) from error
 
-    wait_for_turn(try_once, str(path), limit_seconds, log, tell_every_seconds)
+    wait_for_turn(try_once, str(path), limit_seconds, log)
     try:
         yield
     finally:
         lock.release()
 
 
-def wait_for_turn(
-    try_once: Callable[[], bool], place: str, limit_seconds: float, log: Log, tell_every_seconds: float
-) -> None:
+def wait_for_turn(try_once: Callable[[], bool], place: str, limit_seconds: float, log: Log) -> None:
     """Try again and again to get the turn of a run.
 
     Parameters:
@@ -104,7 +101,7 @@ def wait_for_turn(
                 f"another run has been loading into {place} for more than {limit_seconds:g} s; "
                 "nothing was loaded, try again when it has finished"
             )
-        if told is None or waited - told >= tell_every_seconds:
+        if told is None or waited - told >= TELL_EVERY_SECONDS:
             log(f"waiting for another run that is loading into {place} ({waited:.0f} of {limit_seconds:g} s)")
             told = waited
         time.sleep(min(POLL_SECONDS, max(0.0, limit_seconds - waited)))
@@ -129,7 +126,7 @@ def _make_folder(path: Path, setting: str) -> None:
         )
 
 
-def _unwritable(path: Path, error: OSError, setting: str = "duckdb_path") -> WarehouseUnusable:
+def _unwritable(path: Path, error: OSError, setting: str) -> WarehouseUnusable:
     reason = error.strerror or str(error)
     return WarehouseUnusable(
         f"the folder {path.parent} cannot be used ({reason}); set {setting} to a file in a writable folder"

@@ -68,7 +68,6 @@ class PostgresCatalog(Catalog):
         hold_turn_row(connection, self.settings.dataset)
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
-        super().view_columns(connection)
         # DuckDB shows them as texts
         json = _json_columns(self.settings.dataset, "json", "jsonb")
         connection.execute(

@@ -12,7 +12,7 @@ from typing import Any
 
 from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.warehouses.catalog import Catalog
-from invoices_assets.load.warehouses.lock import TELL_EVERY_SECONDS, Log, wait_for_turn
+from invoices_assets.load.warehouses.lock import Log, wait_for_turn
 
 # a server that is gone is noticed after some two minutes, however long the sweep
 KEEPALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 9}
@@ -48,7 +48,7 @@ def server_lock(catalog: Catalog, dsn: str, name: str, limit_seconds: float, log
 
             # a server of PostgreSQL 14 or later may end sessions that say nothing for long
             cursor.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'")
-            wait_for_turn(try_once, name, limit_seconds, log, TELL_EVERY_SECONDS)
+            wait_for_turn(try_once, name, limit_seconds, log)
         except psycopg2.Error as error:
             raise catalog.explain(error) from None
         yield

@@ -60,7 +60,7 @@ def check(
         # the next run may be loading already, in another process
         yield from (_unseen(rule, key, error) for rule in rules)
         return
-    history = LoadHistory(context.instance, key, context.run_id)
+    history = LoadHistory(context.instance, key, context.run.run_id)
     seen = Seen(spec, f"{settings.dataset}.{normalized(resource)}", found, history)
     yield from (_result(rule, key, rule.judge(seen)) for rule in rules)
 

@@ -12,7 +12,7 @@ from invoices_assets.extract.dependent import sweep_dependent
 from invoices_assets.extract.sweep import SweepResult
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
-from invoices_assets_tests.extract.test_end import by_offset, rows
+from invoices_assets_tests.support.paged_api import by_offset, rows
 from invoices_assets_tests.support.sweep_helpers import Records, config
 from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 

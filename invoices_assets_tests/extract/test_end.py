@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from invoices_assets.errors import BadAnswer, ExtractError, IncompleteSweep, NotFound
-from invoices_assets.extract.sweep import SweepResult
-from invoices_assets_tests.support.sweep_helpers import Records, config, swept
+from invoices_assets.errors import ExtractError, IncompleteSweep
+from invoices_assets_tests.support.paged_api import (
+    CURSOR,
+    LINKS,
+    NO_TOTAL,
+    OFFSET,
+    PAGES,
+    PATH,
+    by_cursor,
+    by_offset,
+    by_page,
+    number,
+    read,
+    rows,
+    trial,
+)
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
-
-PATH = "/v1/invoices"
-Rows = list[dict[str, Any]]
-
-OFFSET = {"type": "offset", "limit": 10}
-PAGES = {"type": "page_number", "base_page": 1}
-NO_TOTAL = {"total_path": None}
-CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "after"}
-LINKS = {"type": "json_link", "next_url_path": "next"}
-
-
-def rows(count: int, first: int = 0) -> Rows:
-    return [{"id": number, "updated_at": "2026-01-01T00:00:00Z"} for number in range(first, first + count)]
-
-
-def read(api: FakeApi, paginator: Any, **changes: Any) -> tuple[SweepResult, Records]:
-    """Sweeps with pages of ten."""
-    return swept(api.url, config(paginator=paginator, params={"limit": 10}, **changes))
-
-
-def trial(api: FakeApi, paginator: Any, limit: int) -> tuple[SweepResult, Records]:
-    return swept(api.url, config(paginator=paginator), limit=limit)
-
-
-def number(asked: Asked, name: str, default: int = 0) -> int:
-    return int(asked.query.get(name, [str(default)])[0])
-
-
-def by_offset(records: Rows, **beside: Any) -> Callable[[Asked], Reply]:
-    def answer(asked: Asked) -> Reply:
-        offset = number(asked, "offset")
-        return Reply(body={"data": records[offset : offset + number(asked, "limit", 10)], **beside})
-
-    return answer
-
-
-def by_page(records: Rows, *, first: int = 1, size: int = 10, past: Reply | None = None, **beside: Any) -> Any:
-    def answer(asked: Asked) -> Reply:
-        start = (number(asked, "page", first) - first) * size
-        shown = records[start : start + size] if start >= 0 else []
-        return past if past is not None and not shown else Reply(body={"data": shown, **beside})
-
-    return answer
-
-
-def by_cursor(
-    records: Rows, *, last: Mapping[str, Any] | None = None, beside: Mapping[str, Any] | None = None, size: int = 10
-) -> Callable[[Asked], Reply]:
-    """`last` is what stands beside the records of the last page, `beside` beside those of all."""
-
-    def answer(asked: Asked) -> Reply:
-        start = number(asked, "after")
-        end = start + size
-        more = {"next": end} if end < len(records) else {"next": None} if last is None else dict(last)
-        return Reply(body={"data": records[start:end], **(beside or {}), **more})
-
-    return answer
-
-
-# A status behind a full page
 
 
 @pytest.mark.parametrize("paginator", [OFFSET | NO_TOTAL, PAGES | NO_TOTAL], ids=["offset", "page_number"])
@@ -273,157 +225,3 @@ def test_nor_is_it_where_only_a_total_of_records_helps(api: FakeApi, paginator: 
     with pytest.raises(IncompleteSweep, match=r"`total_path` names a number of pages \(2\).*`page_number`"):
         read(api, paginator | {"total_path": "meta.pages"})
     assert len(api.asked) <= 2
-
-
-# What is no list of records
-
-
-@pytest.mark.parametrize(
-    ("body", "selector"),
-    [
-        ({"data": None, "error": "busy"}, "data"),
-        ({"data": [], "errors": [{"code": 17}]}, "data"),
-        ({"data": {}, "error": {"code": "busy"}}, "data"),
-        ({"data": {"message": "busy"}}, "data"),
-        ({"error": {"code": "busy"}}, "$"),
-        ({"id": "request-7", "error": "busy"}, "$"),
-        ({"data": [], "success": False}, "data"),
-        ({"data": [{"message": "busy"}]}, "data"),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("paginator", [OFFSET, "single_page", CURSOR], ids=["offset", "single_page", "cursor"])
-def test_no_record_is_made_of(api: FakeApi, body: dict[str, Any], selector: str, paginator: Any) -> None:
-    api.route(PATH, Reply(body=body))
-    with pytest.raises((BadAnswer, IncompleteSweep)) as caught:
-        read(api, paginator, data_selector=selector)
-    assert "busy" not in str(caught.value)
-
-
-@pytest.mark.parametrize("error", [None, False, 0, "", [], {}, {"code": 0, "message": ""}, "none"], ids=repr)
-def test_an_error_that_is_none_is_none(api: FakeApi, error: Any) -> None:
-    api.route(PATH)(by_offset(rows(25), error=error, total=25))
-    assert read(api, OFFSET)[1].ids == list(range(25))
-
-
-@pytest.mark.parametrize("paginator", [OFFSET | NO_TOTAL, PAGES | NO_TOTAL], ids=["offset", "page_number"])
-def test_null_behind_full_pages_is_no_end(api: FakeApi, paginator: dict[str, Any]) -> None:
-    listing = by_offset(rows(50)) if paginator["type"] == "offset" else by_page(rows(50))
-    api.route(PATH)(lambda asked: Reply(body={"data": None}) if len(api.asked) > 2 else listing(asked))
-    with pytest.raises(IncompleteSweep):
-        read(api, paginator)
-
-
-def test_one_record_collapsed_to_an_object_is_a_record(api: FakeApi) -> None:
-    api.route(PATH, Reply(body={"data": {"id": 7}, "total": 1}))
-    assert read(api, OFFSET)[1].ids == [7]
-
-
-# Where nothing proves the end
-
-
-@pytest.mark.parametrize(
-    ("paginator", "answer"),
-    [
-        (LINKS | {"next_url_path": "nxt"}, by_cursor(rows(10), last={})),
-        (CURSOR | {"cursor_path": "nxt"}, by_cursor(rows(10), last={})),
-        ("header_link", by_cursor(rows(10), last={})),
-        ("single_page", by_cursor(rows(10), last={})),
-    ],
-    ids=["json_link", "cursor", "header_link", "single_page"],
-)
-def test_one_full_page_without_a_word_of_the_next_is_unproven(api: FakeApi, paginator: Any, answer: Any) -> None:
-    api.route(PATH)(answer)
-    swept, _ = read(api, paginator)
-    assert not swept.proven
-    assert swept.end.startswith("nothing proves that these are all: ")
-
-
-@pytest.mark.parametrize("paginator", [LINKS | {"next_url_path": "nxt"}, CURSOR | {"cursor_path": "meta.next"}])
-def test_a_next_page_that_the_source_file_does_not_name_is_not_passed_over(
-    api: FakeApi, paginator: dict[str, Any]
-) -> None:
-    api.route(PATH)(by_cursor(rows(25)))
-    with pytest.raises(IncompleteSweep, match="`next`"):
-        read(api, paginator)
-
-
-@pytest.mark.parametrize("paginator", [LINKS, CURSOR, "header_link", "single_page"])
-def test_a_page_shorter_than_asked_for_is_an_end(api: FakeApi, paginator: Any) -> None:
-    api.route(PATH)(by_cursor(rows(7), last={}))
-    assert read(api, paginator)[0].proven
-
-
-def test_a_first_page_that_is_passed_over_is_noticed(api: FakeApi) -> None:
-    api.route(PATH)(by_page(rows(35), first=0))
-    with pytest.raises(IncompleteSweep, match="`base_page`"):
-        read(api, PAGES | NO_TOTAL)
-
-
-@pytest.mark.parametrize("total", [{}, {"total": 35}], ids=["no total", "total"])
-def test_an_offset_that_counts_pages_is_noticed(api: FakeApi, total: dict[str, Any]) -> None:
-    def answer(asked: Asked) -> Reply:
-        start = number(asked, "offset") * 10
-        return Reply(body={"data": rows(35)[start : start + 10], **total})
-
-    api.route(PATH)(answer)
-    with pytest.raises(IncompleteSweep):
-        read(api, OFFSET)
-
-
-def test_pages_in_the_order_of_numbers_prove_their_end_by_an_empty_one(api: FakeApi) -> None:
-    api.route(PATH)(by_page(rows(35)))
-    swept, records = read(api, PAGES | NO_TOTAL)
-    assert swept.proven
-    assert swept.end == "an empty page came behind the last record"
-    assert records.ids == list(range(35))
-
-
-# Sentences
-
-
-@pytest.mark.parametrize(
-    "said", [{"total": 25}, {"meta": {"totalPages": 3}}, {"has_more": True}, {"links": {"next": "/p2"}}], ids=str
-)
-def test_single_page_that_falls_short_says_that_it_reads_one_page_only(api: FakeApi, said: dict[str, Any]) -> None:
-    api.route(PATH)(by_offset(rows(25), **said))
-    with pytest.raises(IncompleteSweep, match="`single_page` reads one page only") as caught:
-        read(api, "single_page")
-    assert "10 records came" in str(caught.value)
-
-
-def test_a_capped_page_is_named_as_the_cause(api: FakeApi) -> None:
-    api.route(PATH)(lambda asked: Reply(body={"data": rows(10), "total": 25}))
-    with pytest.raises(IncompleteSweep, match="it gives 10 records a page, though 1000 were asked for"):
-        swept(api.url, config(paginator="single_page", params={"limit": 1000}))
-
-
-@pytest.mark.parametrize("paginator", ["single_page", {"type": "json_link", "next_url_path": "onward"}], ids=str)
-def test_a_capped_page_is_named_also_where_nothing_contradicts_it(api: FakeApi, paginator: Any) -> None:
-    api.route(PATH)(lambda asked: Reply(body={"data": rows(50)}))
-    sweep, _ = swept(api.url, config(paginator=paginator, params={"limit": 100}))
-    assert not sweep.proven
-    assert sweep.end.endswith("(it gives 50 records a page, though 100 were asked for)")
-
-
-@pytest.mark.parametrize("header", ["Next-Page", "X-Next-Page", "Link"])
-def test_a_header_that_leads_on_is_not_passed_over(api: FakeApi, header: str) -> None:
-    api.route(PATH)(lambda asked: Reply(body={"data": rows(10)}, headers={header: '</v1/invoices?page=2>; rel="next"'}))
-    with pytest.raises(
-        IncompleteSweep, match=f"`single_page` reads one page only.*`{header}` leads to a next page"
-    ) as caught:
-        read(api, "single_page")
-    assert "total_path" not in str(caught.value)
-    with pytest.raises(IncompleteSweep, match=f"`{header}` leads to a next page"):
-        read(api, LINKS)
-
-
-def test_a_404_on_the_first_request_names_the_path_and_the_key(api: FakeApi) -> None:
-    with pytest.raises(NotFound, match=r"is `path: /v1/invoices` right.* key"):
-        read(api, OFFSET)
-
-
-def test_an_offset_that_is_ignored_suggests_what_may_be_meant(api: FakeApi) -> None:
-    api.route(PATH)(lambda asked: Reply(body={"data": rows(10)}))
-    with pytest.raises(IncompleteSweep, match="`single_page` if it has no pages, `page_number` if it counts them"):
-        read(api, OFFSET)

@@ -10,7 +10,7 @@ import pytest
 
 from invoices_assets.errors import BadAnswer, IncompleteSweep
 from invoices_assets.extract.http.link_header import links_of
-from invoices_assets_tests.extract.test_end import PATH, number, read, rows
+from invoices_assets_tests.support.paged_api import PATH, number, read, rows
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 HEADER_CURSOR = {"type": "header_cursor", "cursor_key": "NextPageToken", "cursor_param": "after"}

@@ -8,7 +8,7 @@ import pytest
 
 from invoices_assets.errors import ExtractError, IncompleteSweep
 from invoices_assets.extract.sweep import SweepResult
-from invoices_assets_tests.extract.test_end import PATH, by_cursor, by_offset, by_page
+from invoices_assets_tests.support.paged_api import PATH, by_cursor, by_offset, by_page
 from invoices_assets_tests.support.sweep_helpers import Records, config, swept
 from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 

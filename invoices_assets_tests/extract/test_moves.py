@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import IncompleteSweep
-from invoices_assets_tests.extract.test_end import CURSOR, OFFSET, PAGES, PATH, by_offset, by_page, number, read, rows
+from invoices_assets_tests.support.paged_api import CURSOR, OFFSET, PAGES, PATH, by_offset, by_page, number, read, rows
 from invoices_assets_tests.support.sweep_helpers import config, swept
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 

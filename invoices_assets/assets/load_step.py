@@ -28,6 +28,7 @@ from invoices_assets.metadata.summary import sentence_of
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.refresh import refresh
+from invoices_assets.refresh.source import Sweeping
 from invoices_assets.resources import InvoicesApi, Warehouse
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import normalized
@@ -117,7 +118,7 @@ class LoadStep:
 
         request = self.config.request(self.context.run.tags.get(MODE_TAG), self._dates())
         specs, tell = api.resources(self.source), self.context.log.info
-        done = refresh(specs[name], specs, api, settings, request, working_dir, tell, run)
+        done = refresh(Sweeping(specs[name], specs, api, request, tell), settings, working_dir, run)
         tell(sentence_of(done, name, f"{settings.dataset}.{normalized(name)}"))
         [event] = events
         metadata = api.redactor.value(event.metadata)

@@ -7,6 +7,7 @@ tables of the same load, too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 
@@ -57,8 +58,9 @@ def check(
     try:
         found = found or audit(settings, spec, context.log.warning)
     except WarehouseError as error:
-        # the next run may be loading already, in another process
-        yield from (_unseen(rule, key, error) for rule in rules)
+        # the next run may be loading already, in another process; as a warning, for nothing is known to be wrong
+        unseen = Verdict(False, f"This could not be looked at: {error}.")
+        yield from (_result(replace(rule, severity=dg.AssetCheckSeverity.WARN), key, unseen) for rule in rules)
         return
     history = LoadHistory(context.instance, key, context.run.run_id)
     seen = Seen(spec, f"{settings.dataset}.{normalized(resource)}", found, history)
@@ -78,15 +80,4 @@ def _result(rule: Rule, key: dg.AssetKey, verdict: Verdict) -> dg.AssetCheckResu
         severity=rule.severity,
         description=verdict.said,
         metadata=verdict.metadata,
-    )
-
-
-def _unseen(rule: Rule, key: dg.AssetKey, error: Exception) -> dg.AssetCheckResult:
-    # as a warning: nothing is known to be wrong, and what follows need not wait for it
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name=rule.name,
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"This could not be looked at: {error}.",
     )

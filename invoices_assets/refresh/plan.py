@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -56,11 +56,10 @@ class RefreshPlan:
         origin: how the resource is read now.
         before: the stored cursor, in the API's notation; None where there is none to rely on.
         start: where the sweep starts on the cursor, in the API's notation; None for no such filter.
-        stored: what dlt's state holds of the resource.
+        seen: what was known when the plan was made, with what dlt's state holds of the resource.
         doubt: why the stored cursor must not be used; None where it may.
         missing: how many known records an incremental sweep should have brought again and did not; None where it
             was not so.
-        seen: what was known when the plan was made.
     """
 
     spec: ResourceSpec
@@ -68,10 +67,9 @@ class RefreshPlan:
     origin: Origin
     before: Any
     start: Any
-    stored: Mapping[str, Any]
+    seen: KnownState
     doubt: str | None = None
     missing: int | None = None
-    seen: KnownState = field(default_factory=KnownState)
 
     @classmethod
     def of(cls, spec: ResourceSpec, request: RefreshRequest, known: KnownState, origin: Origin) -> RefreshPlan:
@@ -90,7 +88,7 @@ class RefreshPlan:
         path = spec.cursor.path if spec.cursor is not None else None
         before = trusted.get("incremental", {}).get(path, {}).get("last_value")
         start = _start(spec, request, before, bool(trusted.get(UNSTAMPED)))
-        return cls(spec, request, origin, before, start, known.state, doubt, seen=known)
+        return cls(spec, request, origin, before, start, known, doubt)
 
     def of_everything(self, missing: int) -> RefreshPlan:
         """The plan after an incremental sweep that did not bring the known records of its overlap."""
@@ -181,11 +179,11 @@ class RefreshPlan:
             state = cursor_state(cursor.path, cursor.initial_value, last_value)
             if everything and swept.cursor is not None:
                 hidden = swept.cursor.without_stamp > 0 and not cursor.shows_unstamped
-                if hidden or UNSTAMPED in self.stored:
+                if hidden or UNSTAMPED in self.seen.state:
                     state[UNSTAMPED] = hidden
         if self.missing is not None:
             state[GAP] = self.before
-        if everything or not self.origin.is_known_to(self.stored):
+        if everything or not self.origin.is_known_to(self.seen.state):
             state |= self.origin.state
         return state
 
@@ -196,7 +194,7 @@ class RefreshPlan:
             not asked
             or self.before is None
             or swept.is_unmodified
-            or (self.stored.get(GAP) == self.before and swept.rows == 0)
+            or (self.seen.state.get(GAP) == self.before and swept.rows == 0)
         ):
             return None
         stretch = self._stretch(self.start)
@@ -233,7 +231,7 @@ class RefreshPlan:
         return self.start
 
 
-def absence(missing: int | None) -> str:
+def absence(missing: int) -> str:
     """What is missing from the overlap, as the beginning of a sentence."""
     return f"none of the {missing} known records that the API was asked for again came back"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from invoices_assets.errors import DeletionRefused, NotContinuous, SweepOutdated
-from invoices_assets.extract.api import Api
 from invoices_assets.load.destination.pipeline import destination_of, new_pipeline, plain_errors, run_anew
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
@@ -21,53 +19,40 @@ from invoices_assets.refresh.result import RefreshResult
 from invoices_assets.refresh.source import Sweeping, source_of
 from invoices_assets.source.resource import ResourceSpec
 
-_log = logging.getLogger("invoices_assets")
 MOST_SWEEPS = 5
 """Of one refresh, where other runs load the same records meanwhile."""
 
 
 def refresh(
-    spec: ResourceSpec,
-    specs: Mapping[str, ResourceSpec],
-    connection: Api,
+    sweeping: Sweeping,
     settings: WarehouseSettings,
-    request: RefreshRequest,
     working_dir: Path,
-    tell: Callable[[str], None] = _log.info,
     run: Callable[[Pipeline, DltSource], Any] = run_anew,
 ) -> RefreshResult:
     """Brings one resource up to date; at any time, also beside others.
 
     Parameters:
-        spec: the resource.
-        specs: all resources of the source, for the parent of a dependent one.
-        connection: the way to the API.
+        sweeping: the resource, the way to its API, and what is asked of it.
         settings: where the rows go.
-        request: what the run is asked to do.
         working_dir: of the run, beside those of other runs.
-        tell: told of progress, in sentences.
         run: runs a source through a dlt pipeline that has nothing left of a run before.
 
     Raises:
         ExtractError: the API's answers do not prove to be complete.
         WarehouseError: the rows cannot be loaded; nothing of them was kept.
     """
-    sweeping = Sweeping(spec, specs, connection, request, tell)
+    spec, tell = sweeping.spec, sweeping.tell
     with (
-        catalog_of(settings).sweep_turn(_name_of(spec, request), working_dir.parent, tell),
+        catalog_of(settings).sweep_turn(_name_of(spec, sweeping.request), working_dir.parent, tell),
         new_pipeline(settings, working_dir / "dlt", tell) as pipeline,
     ):
         results = destination_of(pipeline).results
-
-        def attempt(sweeping: Sweeping) -> RefreshResult:
-            with plain_errors(pipeline, settings):
-                run(pipeline, source_of(settings.dataset, {spec.name: sweeping}))
-            result: RefreshResult = results[spec.name]
-            return result
-
         for attempts_left in reversed(range(MOST_SWEEPS)):
             try:
-                return attempt(sweeping)
+                with plain_errors(pipeline, settings):
+                    run(pipeline, source_of(settings.dataset, {spec.name: sweeping}))
+                result: RefreshResult = results[spec.name]
+                return result
             except NotContinuous as found:
                 sweeping = replace(sweeping, missing=found.known, stats=results[spec.name].stats)
             except DeletionRefused as error:

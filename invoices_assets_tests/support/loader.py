@@ -18,6 +18,7 @@ from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.refresh import refresh
 from invoices_assets.refresh.result import RefreshResult
+from invoices_assets.refresh.source import Sweeping
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets_tests.support.fake_clock import FakeClock
@@ -84,7 +85,7 @@ class Loader:
         specs = connection.resources(source)
         with working_folder() as folder:
             todo = RefreshRequest(mode, **request)
-            return refresh(specs["invoices"], specs, connection, self.settings, todo, folder)
+            return refresh(Sweeping(specs["invoices"], specs, connection, todo), self.settings, folder)
 
     def load(self, mode: Any = "incremental", **request: Any) -> LoadResult:
         """As `refresh`, of which it gives what was loaded."""

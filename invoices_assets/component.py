@@ -39,7 +39,6 @@ from invoices_assets.resources import (
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
 from invoices_assets.source.file import Source, read_source
-from invoices_assets.source.naming import normalized
 
 _TYPE = "invoices_assets.InvoicesComponent"
 UPKEEP = "0 6 * * 0"
@@ -106,7 +105,8 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         Raises:
             SourceError: the source file cannot be used.
         """
-        return self.definitions(followed=_has_all_invoices(context))
+        united = context.component_tree.get_all_components(of_type=AllInvoicesComponent)
+        return self.definitions(followed=bool(united))
 
     def definitions(self, *, followed: bool = False) -> dg.Definitions:
         """The same, without a `defs.yaml`.
@@ -153,8 +153,7 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     @property
     def united(self) -> UnitedApi:
         """What takes part in `all_invoices`."""
-        main = self.described.main_resource
-        return UnitedApi(self.names, main, normalized(main))
+        return UnitedApi(self.names, self.described.main_resource)
 
     @property
     def _api(self) -> InvoicesApi:
@@ -187,10 +186,6 @@ class AllInvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
 def all_invoices_of(apis: Sequence[InvoicesComponent]) -> dg.Definitions:
     """The assets `all_invoices` and `receivables` over some APIs."""
     return dg.Definitions(assets=[build_all_invoices([api.united for api in apis])] if apis else [])
-
-
-def _has_all_invoices(context: dg.ComponentLoadContext) -> bool:
-    return bool(context.component_tree.get_all_components(of_type=AllInvoicesComponent))
 
 
 def configured_components() -> list[InvoicesComponent]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from invoices_assets.assets.receivables import receivables_lineage
+from invoices_assets.assets.receivables import receivables_lineage, receivables_spec
 from invoices_assets.assets.warehouse_step import in_warehouse
 from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.failure import WithoutFrames
@@ -16,6 +16,7 @@ from invoices_assets.load.union import ALL_INVOICES, Member, United, unite
 from invoices_assets.metadata.load_metadata import remarks_metadata, table_metadata
 from invoices_assets.names import INVOICING, Names
 from invoices_assets.resources import Warehouse
+from invoices_assets.source.naming import normalized
 
 KEYS = [dg.AssetKey(ALL_INVOICES), dg.AssetKey(RECEIVABLES)]
 _SOURCE = "source"
@@ -27,20 +28,20 @@ class UnitedApi:
 
     Parameters:
         resource: its main one, in the source file's own spelling.
-        table: of that resource.
     """
 
     names: Names
     resource: str
-    table: str
 
     @property
     def key(self) -> dg.AssetKey:
+        """The asset of its main resource."""
         return dg.AssetKey([self.names.dataset, self.resource])
 
     @property
     def member(self) -> Member:
-        return Member(self.names.dataset, self.table)
+        """Its main table."""
+        return Member(self.names.dataset, normalized(self.resource))
 
 
 def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
@@ -49,7 +50,6 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
     Parameters:
         apis: all of the location, at least one; they have to load into one warehouse.
     """
-    after_each_load = dg.AutomationCondition.eager()
 
     @dg.multi_asset(
         name=ALL_INVOICES,
@@ -59,16 +59,10 @@ def build_all_invoices(apis: Sequence[UnitedApi]) -> dg.AssetsDefinition:
                 KEYS[0],
                 deps=[api.key for api in apis],
                 description="The invoices of all APIs, by the columns that they share, without deleted ones.",
-                automation_condition=after_each_load,
+                automation_condition=dg.AutomationCondition.eager(),
                 kinds={"sql"},
             ),
-            dg.AssetSpec(
-                KEYS[1],
-                deps=[KEYS[0]],
-                description="What is open, by customer and currency, and by days since it was due.",
-                automation_condition=after_each_load,
-                kinds={"sql"},
-            ),
+            receivables_spec(KEYS[1], KEYS[0]),
         ],
         pool=Names(INVOICING).pool,
         required_resource_keys={api.names.warehouse for api in apis},

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dlt import build_dlt_asset_specs
+from dagster_dlt.translator import DltResourceTranslatorData
 
 from invoices_assets.assets.load_step import LoadStep
 from invoices_assets.assets.run_config import RefreshConfig
 from invoices_assets.assets.specs import AssetTraits, ResourceTranslator, side_specs
 from invoices_assets.checks.evaluation import check_specs
 from invoices_assets.failure import WithoutFrames
-from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.names import Names
 from invoices_assets.source.file import Source
 
@@ -50,9 +49,10 @@ def _assets_of(
 ) -> dg.AssetsDefinition:
     dataset = names.dataset
     translator = ResourceTranslator(names, source, traits)
-    dlt_source = source.dlt_source(dataset).with_resources(*members)
+    resources = source.dlt_source(dataset).with_resources(*members).selected_resources.values()
     specs = [
-        *map(_without_objects, build_dlt_asset_specs(dlt_source, DeferredPipeline(dataset), translator)),
+        # not by `build_dlt_asset_specs`, which adds objects that Dagster would list as unserializable
+        *(translator.get_asset_spec(DltResourceTranslatorData(resource=each, pipeline=None)) for each in resources),
         *(each for name in members for each in side_specs(names, source.resources[name], traits)),
     ]
 
@@ -68,16 +68,10 @@ def _assets_of(
         pool=names.pool,
         required_resource_keys={names.api, names.warehouse, names.dlt},
     )
-    def resources(
+    def load(
         context: dg.AssetExecutionContext, config: RefreshConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with WithoutFrames():
             yield from LoadStep(context, config, source, names, members, translator).results()
 
-    return resources
-
-
-def _without_objects(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """Without dlt's source, pipeline and translator, which Dagster would list as unserializable; the step has them."""
-    kept = {name: value for name, value in spec.metadata.items() if not name.startswith("dagster_dlt/")}
-    return spec.replace_attributes(metadata=kept)
+    return load

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from invoices_assets.assets.specs import AssetTraits
+from invoices_assets.assets.specs import AssetTraits, common_traits
 from invoices_assets.assets.warehouse_step import in_warehouse
 from invoices_assets.failure import WithoutFrames
 from invoices_assets.load.reports.amounts import AGES, CURRENCY, DUE, DUE_DATE, RECEIVABLE
@@ -37,18 +37,7 @@ def build_receivables(source: Source, names: Names, traits: AssetTraits) -> dg.A
     @dg.multi_asset(
         name=names.receivables_step,
         group_name=names.dataset,
-        specs=[
-            dg.AssetSpec(
-                key,
-                deps=[invoices],
-                description="What is open (`amount_due`), by customer and currency, and by the days since it was due.",
-                automation_condition=dg.AutomationCondition.eager(),
-                kinds={"sql"},
-                owners=list(traits.owners),
-                tags={"source": names.dataset, **traits.tags},
-                freshness_policy=traits.freshness,
-            )
-        ],
+        specs=[receivables_spec(key, invoices, freshness_policy=traits.freshness, **common_traits(names, traits))],
         pool=names.pool,
         required_resource_keys={names.warehouse},
     )
@@ -66,6 +55,23 @@ def build_receivables(source: Source, names: Names, traits: AssetTraits) -> dg.A
         )
 
     return receivables
+
+
+def receivables_spec(key: dg.AssetKey, upstream: dg.AssetKey, **more: Any) -> dg.AssetSpec:
+    """The asset, of one API or of all.
+
+    Parameters:
+        upstream: the asset with the invoices.
+        more: of the spec.
+    """
+    return dg.AssetSpec(
+        key,
+        deps=[upstream],
+        description="What is open (`amount_due`), by customer and currency, and by the days since it was due.",
+        automation_condition=dg.AutomationCondition.eager(),
+        kinds={"sql"},
+        **more,
+    )
 
 
 def receivables_lineage(upstream: dg.AssetKey, same: Mapping[str, str]) -> dg.TableColumnLineage:

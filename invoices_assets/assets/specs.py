@@ -15,7 +15,7 @@ from invoices_assets.load.destination.schema import REJECTED
 from invoices_assets.metadata.load_metadata import declared_schema
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.source.columns.column import Column
-from invoices_assets.source.columns.meaning import child_tables
+from invoices_assets.source.columns.meaning import child_tables, columns_below
 from invoices_assets.source.file import Source
 from invoices_assets.source.naming import history_table, normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec
@@ -58,7 +58,7 @@ class ResourceTranslator(DagsterDltTranslator):
                 "dagster/column_schema": declared_schema(spec.columns),
                 **_source_code(self._source, spec.name),
             },
-            **_common(self._names, self._traits),
+            **common_traits(self._names, self._traits),
         )
 
 
@@ -85,7 +85,7 @@ def api_spec(names: Names, source: Source, address: str, traits: AssetTraits) ->
         group_name=names.dataset,
         kinds={"api"},
         metadata={"address": dg.MetadataValue.url(address) if "://" in address else address},
-        **_common(names, traits),
+        **common_traits(names, traits),
     )
 
 
@@ -114,11 +114,8 @@ def side_tables(spec: ResourceSpec) -> Iterator[SideTable]:
     """The tables beside the main one of a resource that are known before a record has come."""
     root = normalized(spec.name)
     for place, about in child_tables(spec.columns).items():
-        beginning = f"{place}__"
-        columns = {
-            name.removeprefix(beginning): each for name, each in spec.columns.items() if name.startswith(beginning)
-        }
-        yield SideTable(spec.name, f"{root}__{place}", about or f"The list `{place}` of `{spec.name}`.", columns)
+        about = about or f"The list `{place}` of `{spec.name}`."
+        yield SideTable(spec.name, f"{root}__{place}", about, columns_below(spec.columns, place))
     about = f"Records of `{spec.name}` that cannot be stored as declared, with the reason."
     columns = {name: Column(name=name, kind=kind, description=text) for name, (kind, text) in REJECTED.items()}
     yield SideTable(spec.name, rejected_table(root), about, columns)
@@ -144,13 +141,14 @@ def side_specs(names: Names, spec: ResourceSpec, traits: AssetTraits) -> list[dg
                 description=each.about,
                 kinds={"dlt", "duckdb"},
                 metadata={"dagster/column_schema": declared_schema(each.columns)} if each.columns else {},
-                **_common(names, traits),
+                **common_traits(names, traits),
             )
         )
     return specs
 
 
-def _common(names: Names, traits: AssetTraits) -> dict[str, Any]:
+def common_traits(names: Names, traits: AssetTraits) -> dict[str, Any]:
+    """What the specs of all assets of an API have in common."""
     return {"owners": list(traits.owners), "tags": {"source": names.dataset, **traits.tags}}
 
 

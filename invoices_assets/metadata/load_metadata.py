@@ -52,7 +52,8 @@ def table_metadata(
         rows: how many; None where `table_rows` says it.
         declared: normalized name -> Column, for descriptions.
     """
-    told: dict[str, Any] = {"dagster/table_name": relation, "query": _query(relation)}
+    query = dg.MetadataValue.md(f"`FROM {relation} LIMIT 100`")
+    told: dict[str, Any] = {"dagster/table_name": relation, "query": query}
     if rows is not None:
         told = {"dagster/row_count": rows, **told}
     if columns:
@@ -146,10 +147,6 @@ def _ledger(done: RefreshResult, relation: str) -> Told:
     yield "load_id", loaded.load_id if loaded else None
     columns = loaded.columns.get(normalized(done.spec.name), {}) if loaded else {}
     yield from table_metadata(relation, columns, None, done.spec.columns).items()
-
-
-def _query(relation: str) -> dg.MetadataValue:
-    return dg.MetadataValue.md(f"`FROM {relation} LIMIT 100`")
 
 
 def _markdown(text: str | None) -> dg.MetadataValue | None:

@@ -14,7 +14,6 @@ from dlt.pipeline.pipeline import Pipeline
 
 from invoices_assets.extract.api import Api
 from invoices_assets.load.destination.atomic import atomic_duckdb
-from invoices_assets.load.destination.deferred import DeferredPipeline
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.plan import RefreshRequest
 from invoices_assets.refresh.source import complete_rest_source
@@ -187,13 +186,3 @@ def test_a_bug_in_a_sweep_shows_no_key(pipeline: Pipeline, api: Api, monkeypatch
     shown = "".join(traceback.format_exception(failed.value))
     assert "a bug, with ***" in shown
     assert SANDBOX_KEY not in shown
-
-
-def test_a_deferred_pipeline_is_made_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "data"))
-    pipeline: Any = DeferredPipeline("invoicing")
-    assert isinstance(pipeline, Pipeline)
-    assert (pipeline.pipeline_name, pipeline.dataset_name) == ("invoicing", "invoicing")
-    assert list(tmp_path.iterdir()) == []
-    assert pipeline.has_data is False
-    assert list(tmp_path.iterdir()) != []

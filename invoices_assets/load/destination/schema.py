@@ -22,6 +22,7 @@ from invoices_assets.load.tables import (
 )
 from invoices_assets.load.types import DECIMAL
 from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.meaning import columns_below
 from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
@@ -86,13 +87,12 @@ def _main(plan: LoadPlan, spec: ResourceSpec) -> Table:
 
 
 def _child(plan: LoadPlan, table: TablePlan, spec: ResourceSpec) -> Table:
-    beginning = f"{table.name[len(plan.root.name) + 2 :]}__"
-    hints = {name[len(beginning) :]: hint for name, hint in spec.columns.items() if name.startswith(beginning)}
+    place = table.name[len(plan.root.name) + 2 :]
     return {
         "name": table.name,
         "parent": parent_of(table.name, plan.tables),
         **_SEEN,
-        "columns": _columns(table, hints),
+        "columns": _columns(table, columns_below(spec.columns, place)),
     }
 
 

@@ -18,6 +18,7 @@ from invoices_assets.load.sql import ident, parquet
 from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, TablePlan, stored_tables
 from invoices_assets.load.types import TIMESTAMPTZ, VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
 from invoices_assets.source.columns.column import Column
+from invoices_assets.source.columns.meaning import columns_below
 from invoices_assets.source.resource import ResourceSpec
 
 JSON = "JSON"
@@ -43,8 +44,8 @@ def plan_tables(
             f"in the source YAML, for example `columns: {{api_{DELETED_AT}: {{x-from: {DELETED_AT}}}}}`"
         )
     for name in (sweep.root, *sorted((stored.keys() | spooled.keys()) - {sweep.root})):
-        place = name[len(sweep.root) + 2 :] + "__" if name != sweep.root else ""
-        hints = {key[len(place) :]: hint for key, hint in resource.columns.items() if key.startswith(place)}
+        is_root = name == sweep.root
+        hints = resource.columns if is_root else columns_below(resource.columns, name[len(sweep.root) + 2 :])
         came = {}
         for column, kinds in spooled.get(name, {}).items():
             types = [_declared_type(duckdb_type(kind), hints.get(column)) for kind in kinds]
@@ -94,6 +95,17 @@ def merged(
     hints: Mapping[str, Column],
     remarks: list[str],
 ) -> TablePlan:
+    """A table as it will be: each stored column keeps its type or gets a wider one, and what is new is added.
+
+    Parameters:
+        stored: its columns in the warehouse.
+        came: column -> DuckDB type, of the rows.
+        hints: the declared columns, by their names in the table.
+        remarks: gets what has to be told, a sentence each.
+
+    Raises:
+        TableRefused: no type holds both what is stored and what comes.
+    """
     plan = TablePlan(table, existing={column: nullable for column, (_, nullable) in stored.items()})
     for column, (old, _) in stored.items():
         new = came.get(column, old)

@@ -51,6 +51,16 @@ def child_tables(columns: Mapping[str, Column]) -> dict[str, str | None]:
     return {**{each.child: None for each in sums_of(columns)}, **found}
 
 
+def columns_below(columns: Mapping[str, Column], place: str) -> dict[str, Column]:
+    """The columns that are declared for a child table, by their names in it.
+
+    Parameters:
+        place: normalized path of the child table below the main one.
+    """
+    beginning = f"{place}__"
+    return {name.removeprefix(beginning): each for name, each in columns.items() if name.startswith(beginning)}
+
+
 def is_personal(columns: Mapping[str, Column], name: str) -> bool:
     """Whether the values of a column are of persons, by its `x-pii` or by that of an object around it."""
     parts = name.split("__")

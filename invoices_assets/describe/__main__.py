@@ -14,7 +14,7 @@ from dataclasses import replace
 import click
 
 from invoices_assets.describe.check import check_source
-from invoices_assets.describe.draft.command import draft
+from invoices_assets.describe.draft.command import RATE, draft
 from invoices_assets.describe.finding import Finding, wrong
 from invoices_assets.describe.report import as_json, as_text, is_wrong
 from invoices_assets.errors import RefreshError
@@ -30,7 +30,7 @@ def describe() -> None:
 @describe.command()
 @click.option("--probe-key", is_flag=True, help="Also ask once with a wrong key. Some APIs ban after several.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, for machines.")
-@click.option("--requests-per-second", type=float, help="A budget that no second goes beyond.")
+@click.option("--requests-per-second", type=RATE, help="A budget that no second goes beyond.")
 def check(probe_key: bool, is_json: bool, requests_per_second: float | None) -> None:
     """Hold the source file against its API, by at most about 15 requests for each resource.
 

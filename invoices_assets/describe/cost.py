@@ -17,7 +17,7 @@ def on_cost(seen: Evidence, api: Api) -> Finding:
     total = _records(seen)
     if not size or total is None:
         return unproven(
-            "cost", f"No answer says how many records there are, so it is not known. One takes {_time(seen)}."
+            "cost", f"No answer says how many records there are, so it is not known. One takes {seen.seconds:.1f} s."
         )
     requests = ceil(total / size) + 1
     in_flight = api.window if _is_counted(seen) else 1
@@ -40,10 +40,6 @@ def _is_counted(seen: Evidence) -> bool:
     asking = seen.asking
     request = asking.endpoint.request(None, asking.parent_values)
     return isinstance(walk_of(asking.endpoint, seen.spec.paginator, request), Counted)
-
-
-def _time(seen: Evidence) -> str:
-    return f"{seen.seconds:.1f} s"
 
 
 def _duration(seconds: float) -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import requests
-
 from invoices_assets.errors import ApiStatusError, ExtractError
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.http.retry import RetryPolicy
@@ -57,7 +55,13 @@ class Asking:
         Raises:
             ExtractError: it cannot be had.
         """
-        return self._page(self.endpoint.request(start, self.parent_values, dates))
+        request = self.endpoint.request(start, self.parent_values, dates)
+        try:
+            return first_page(self.endpoint, self.spec.paginator, request)
+        except ApiStatusError as error:
+            if self.endpoint.is_ignored(error):
+                return Page([])
+            raise
 
     def whole_answer(self) -> Any:
         """What the API answers where its records are not at the selected place.
@@ -76,14 +80,6 @@ class Asking:
         """
         asked = SweepRequest(limit=rows, parent_values=self.parent_values, passes=1)
         return sweep(self.spec, self.endpoint, kept, asked, window=1)
-
-    def _page(self, request: requests.Request) -> Page:
-        try:
-            return first_page(self.endpoint, self.spec.paginator, request)
-        except ApiStatusError as error:
-            if self.endpoint.is_ignored(error):
-                return Page([])
-            raise
 
 
 @dataclass(frozen=True)
@@ -109,6 +105,7 @@ class Evidence:
 
     @property
     def spec(self) -> ResourceSpec:
+        """The resource."""
         return self.asking.spec
 
     @cached_property

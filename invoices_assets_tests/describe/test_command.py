@@ -86,3 +86,11 @@ def test_a_source_file_that_cannot_be_used_is_one_sentence(server: Vendor, folde
 def test_the_key_is_nowhere(server: Vendor, folder: Path) -> None:
     done = check("--probe-key", **settings_of(server, folder))
     assert server.key not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "draft"])
+@pytest.mark.parametrize("budget", ["0", "-1"])
+def test_a_budget_of_nothing_is_refused(folder: Path, command: str, budget: str) -> None:
+    done = described(command, "--requests-per-second", budget)
+    assert done.returncode == 2
+    assert "Invalid value for '--requests-per-second'" in done.stderr

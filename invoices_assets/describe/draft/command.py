@@ -9,6 +9,9 @@ import click
 from invoices_assets.describe.draft.making import BUDGET, DraftRequest, make_draft
 from invoices_assets.resources import API_KEY, BASE_URL
 
+RATE = click.FloatRange(min=0, min_open=True)
+"""A budget of requests per second."""
+
 
 @click.command()
 @click.option("--base-url", envvar=BASE_URL, required=True, help="Address of the API, with https://.")
@@ -16,7 +19,7 @@ from invoices_assets.resources import API_KEY, BASE_URL
 @click.option("--auth", help="Where the key goes, in dlt's format: '{type: api_key, name: X-Key, location: header}'.")
 @click.option(
     "--requests-per-second",
-    type=click.FloatRange(min=0, min_open=True),
+    type=RATE,
     default=BUDGET,
     show_default=True,
     help="A budget that no second goes beyond.",

@@ -71,7 +71,8 @@ def _draft(api: Api, access: Access, say: Say) -> Draft:
     columns = columns_of(records, key)
     hints = {name: column.hints for name, column in columns.items() if column.hints}
     changes = changes_of(ground, sized, records, hints, trial.size)
-    config = ground.config(_paginator(paging, trial), paging.params(trial.size))
+    paginator = paging.paginator(trial.size, has_totals=trial.has_totals)
+    config = ground.config(paginator, paging.params(trial.size))
     return Draft(
         address=address_of(api.redactor.text(api.base_url)),
         requests=listing.asker.sent + trial.requests,
@@ -107,11 +108,6 @@ def key_of(records: Sequence[Any], document: Any) -> str:
         f"No field with the name of a key is there and different in each of the {len(records)} records, so that a "
         "changed record could not be told from a new one."
     )
-
-
-def _paginator(paging: Paging, trial: Trial) -> dict[str, Any]:
-    total = {"total_path": trial.total} if trial.total else {}
-    return {**paging.paginator(trial.size), **(total if trial.has_totals else {"total_path": None})}
 
 
 def _endpoint(endpoint: Mapping[str, Any], changes: Changes) -> dict[str, Any]:

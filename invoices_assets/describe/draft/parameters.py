@@ -9,12 +9,14 @@ from invoices_assets.describe.draft.asking import Listing
 from invoices_assets.describe.draft.records import Listed
 
 FIRST = 3
-"""So many names are tried alone before the others are tried all together."""
+"""So many names of a usual list are the likely ones."""
 
 Test = Callable[[Listed], bool]
 
 
-def find_parameter(listing: Listing, names: Sequence[str], value: Any, heeded: Test, ignored: Test) -> str | None:
+def find_parameter(
+    listing: Listing, names: Sequence[str], value: Any, heeded: Test, ignored: Test, *, alone: int = FIRST
+) -> str | None:
     """The name under which the API heeds a value; None where it heeds none.
 
     Most APIs ignore what they do not know, so that many names can be asked for at once. Others answer an error or
@@ -25,11 +27,12 @@ def find_parameter(listing: Listing, names: Sequence[str], value: Any, heeded: T
         value: that each of them is sent with.
         heeded: whether an answer shows that the value was heeded.
         ignored: whether an answer is the one without the parameter.
+        alone: so many names are tried alone before the others are tried all together.
     """
-    for name in names[:FIRST]:
+    for name in names[:alone]:
         if _is_heeded(listing, [name], value, heeded):
             return name
-    others = list(names[FIRST:])
+    others = list(names[alone:])
     if not others:
         return None
     together = listing.page(dict.fromkeys(others, value))

@@ -19,11 +19,13 @@ def with_proven_total(listing: Listing, paging: Paging, trial: Trial) -> Trial:
         listing: asked for in pages of the size of the trial.
     """
     way, swept = paging.way, trial.swept
-    if not isinstance(way, Counting) or not trial.total or swept is None or swept.complete or not swept.total:
+    if not isinstance(way, Counting) or not paging.total or not trial.has_totals:
+        return trial
+    if swept is None or swept.complete or not swept.total:
         return trial
     pages = -(-swept.total // trial.size)
     position, due = (swept.total - 1, 1) if way.is_offset else (pages - 1, swept.total - (pages - 1) * trial.size)
     page = listing.page({way.name: way.base + position})
     if page is not None and len(page.records) == due:
         return trial
-    return replace(trial, total=None, has_totals=False)
+    return replace(trial, has_totals=False)

@@ -31,7 +31,6 @@ class Trial:
 
     Parameters:
         size: that a page was asked to have, or has.
-        total: the place of the total, where it held; None where there is none.
         has_totals: False where what looks like a total counts something else.
         records: that came.
         swept: how the reading ended; None where it failed.
@@ -40,7 +39,6 @@ class Trial:
     """
 
     size: int
-    total: str | None
     has_totals: bool
     records: list[Any]
     swept: SweepResult | None
@@ -116,8 +114,7 @@ def _with_totals(ground: Ground, paging: Paging, size: int) -> Trial:
 
 
 def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Trial:
-    total = {"total_path": paging.total} if paging.total and has_totals else {}
-    paginator = {**paging.paginator(size), **(total if has_totals else {"total_path": None})}
+    paginator = paging.paginator(size, has_totals=has_totals)
     spec = spec_of(ground.config(paginator, paging.params(size))).with_auth(ground.api.secret)
     kept, swept, fault = Kept(), None, None
     keep_budget(ground.api)
@@ -133,6 +130,4 @@ def _read(ground: Ground, paging: Paging, size: int, *, has_totals: bool) -> Tri
     records = [record for page in kept.pages for record in page.records]
     given = max((len(page.outline) + page.skipped for page in kept.pages), default=0)
     is_capped = paging.size is not None and len(kept.pages) > 1 and given < size
-    return Trial(
-        given if is_capped else size, paging.total if has_totals else None, has_totals, records, swept, fault, sent
-    )
+    return Trial(given if is_capped else size, has_totals, records, swept, fault, sent)

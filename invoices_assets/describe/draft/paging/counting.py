@@ -8,7 +8,7 @@ from typing import Any
 
 from invoices_assets.describe.draft.names import alike, snake
 from invoices_assets.describe.draft.paging.sample import Sample, query_of_links
-from invoices_assets.describe.draft.parameters import FIRST
+from invoices_assets.describe.draft.parameters import FIRST, find_parameter
 from invoices_assets.describe.draft.records import Listed
 from invoices_assets.extract.pagination.positions import OFFSETS, PAGES
 
@@ -45,8 +45,13 @@ def by_counting(sample: Sample) -> Counting | None:
     for name in names:
         if (found := counting_by(sample, name)) is not None:
             return found
+
+    def is_another(page: Listed) -> bool:
+        return bool(page.records) and not sample.is_first(page)
+
     for others in (OFFSETS[FIRST:], PAGES[FIRST:]):
-        moved = _one_of(sample, [name for name in others if name not in names])
+        rest = [name for name in others if name not in names]
+        moved = find_parameter(sample.asked_small, rest, 2, is_another, sample.is_first, alone=0)
         if moved is not None:
             return counting_by(sample, moved)
     return None
@@ -64,27 +69,6 @@ def _echoed(sample: Sample) -> Iterator[str]:
             if len(keys) > 1:
                 yield f"{keys[-2]}[{keys[-1]}]"
             yield usual[name]
-
-
-def _one_of(sample: Sample, names: list[str]) -> str | None:
-    """Which of the names moves the page, asked together and then by halves; asked one by one where they are refused."""
-    together = _moved(sample, names)
-    if together is False:
-        return None
-    if together is None:
-        return next((name for name in names if _moved(sample, [name])), None)
-    while len(names) > 1:
-        half = names[: len(names) // 2]
-        names = half if _moved(sample, half) else names[len(half) :]
-    return names[0]
-
-
-def _moved(sample: Sample, names: list[str]) -> bool | None:
-    """Whether another page comes; None where the API does not answer with records."""
-    page = sample.asked_small.page(dict.fromkeys(names, 2))
-    if page is None or not page.records:
-        return None
-    return not sample.is_first(page)
 
 
 def counting_by(sample: Sample, name: str) -> Counting | None:

@@ -8,10 +8,10 @@ from typing import Any
 from invoices_assets.describe.draft.paging.counting import Counting, by_counting, counting_by
 from invoices_assets.describe.draft.paging.links import by_cursor, by_last_record, by_link
 from invoices_assets.describe.draft.paging.sample import Sample
-from invoices_assets.describe.draft.records import Keys, path_of
+from invoices_assets.describe.draft.records import path_of
 from invoices_assets.extract.claims import count_of
 from invoices_assets.extract.pagination.positions import OFFSETS, PAGES, counting_parameter
-from invoices_assets.source.values.paths import MISSING, at_keys
+from invoices_assets.source.values.paths import at_keys
 
 USUAL_SIZES = (100, 50, 25, 10)
 """Of a page, asked for in turn until the API takes one."""
@@ -44,11 +44,15 @@ class Paging:
             return (self.own_size,)
         return LARGE_SIZES if self.way is None else (*USUAL_SIZES, self.own_size)
 
-    def paginator(self, size: int) -> dict[str, Any]:
-        """As in the YAML, without the place of a total."""
-        if isinstance(self.way, Counting):
-            return self.way.paginator(self.size, size)
-        return dict(self.way) if self.way is not None else {"type": "single_page"}
+    def paginator(self, size: int, *, has_totals: bool = True) -> dict[str, Any]:
+        """As in the YAML.
+
+        Parameters:
+            has_totals: False where what looks like a total counts something else.
+        """
+        way = self.way.paginator(self.size, size) if isinstance(self.way, Counting) else self.way
+        total = {"total_path": self.total if has_totals else None} if self.total or not has_totals else {}
+        return {**(way or {"type": "single_page"}), **total}
 
     def params(self, size: int) -> dict[str, Any]:
         """What asks for the size, where the paginator does not."""
@@ -84,7 +88,7 @@ def _total_of(sample: Sample) -> tuple[str | None, list[str]]:
     """Where the total of all records stands, by what a page and a smaller one say."""
     notes: list[str] = []
     for keys, value in sample.claimed("total"):
-        count, other = count_of(value), _count_at(sample, keys)
+        count, other = count_of(value), count_of(at_keys(sample.first.document, keys))
         if count is None or other is None:
             continue
         place = path_of(keys, sample.small.document)
@@ -93,8 +97,3 @@ def _total_of(sample: Sample) -> tuple[str | None, list[str]]:
         if count == sample.few and other == len(sample.first.records):
             notes.append(f"`{place}` is no total: it counts the records of its page")
     return None, notes
-
-
-def _count_at(sample: Sample, keys: Keys) -> int | None:
-    value = at_keys(sample.first.document, keys)
-    return None if value is MISSING else count_of(value)

@@ -192,13 +192,13 @@ class InvoicesApi(_SetInPart):
         """
         base_url, secret = self._access(dataset)
         if base_url:
-            with self._connection(base_url, secret) as connection:
-                yield connection
+            with self._opened(base_url, secret) as api:
+                yield api
         else:
             from invoices_assets.sandbox import SANDBOX_KEY, serve
 
-            with serve() as sandbox, self._connection(sandbox.url, SANDBOX_KEY, has_fixed_address=False) as connection:
-                yield connection
+            with serve() as sandbox, self._opened(sandbox.url, SANDBOX_KEY, has_fixed_address=False) as api:
+                yield api
 
     def _access(self, dataset: str) -> tuple[str, str]:
         """Base URL and key; both empty for the sandbox."""
@@ -225,7 +225,7 @@ class InvoicesApi(_SetInPart):
         return base_url, secret
 
     @contextmanager
-    def _connection(self, base_url: str, secret: str, *, has_fixed_address: bool = True) -> Iterator[Api]:
+    def _opened(self, base_url: str, secret: str, *, has_fixed_address: bool = True) -> Iterator[Api]:
         redactor = Redactor([secret])
         with redactor.installed(), redactor.guard():
             limits = AnswerLimits(seconds=self.answer_seconds, megabytes=self.answer_megabytes)

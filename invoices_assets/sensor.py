@@ -36,12 +36,12 @@ _UNDER_WAY = [
 ]
 
 
-def build_sensor(source: Source, names: Names, job: Any, api: InvoicesApi) -> dg.SensorDefinition:
+def build_sensor(source: Source, names: Names, job: Any, api_resource: InvoicesApi) -> dg.SensorDefinition:
     """`invoices_changed_sensor`: one request per tick, and a run only when something changed.
 
     Parameters:
         job: that refreshes.
-        api: what is asked; its address is no `EnvVar`, which Dagster resolves for runs only.
+        api_resource: what is asked; its address is no `EnvVar`, which Dagster resolves for runs only.
     """
     watched = source.main_resource
     key = dg.AssetKey([names.dataset, watched])
@@ -62,9 +62,9 @@ def build_sensor(source: Source, names: Names, job: Any, api: InvoicesApi) -> dg
             return dg.SkipReason(f"Backing off for another {memory.not_before - now():.0f} s.")
         loaded, cursor = _last_load(context.instance, key)
         try:
-            with api.connect(names.dataset) as connection:
-                spec = connection.resources(source)[watched]
-                seen = probe(connection, spec, _as_it_came(spec, cursor))
+            with api_resource.connect(names.dataset) as api:
+                spec = api.resources(source)[watched]
+                seen = probe(api, spec, _as_it_came(spec, cursor))
         except Exception as error:
             return _skipped(memory.tick_failed(), f"The API could not be asked: {_sentence(error)}")
         if not memory.is_news(seen, loaded):

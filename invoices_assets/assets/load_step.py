@@ -24,7 +24,7 @@ from invoices_assets.load.load import LoadResult
 from invoices_assets.load.reports.audit import Audit
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.metadata.load_metadata import table_metadata
-from invoices_assets.metadata.summary import sentence_of
+from invoices_assets.metadata.summary import log_line
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.refresh import refresh
@@ -77,17 +77,17 @@ class LoadStep:
             raise failure_of(self.context, [*self.failed.values()], self._told())
 
     def _loads(self) -> Iterator[Result]:
-        api: InvoicesApi = getattr(self.context.resources, self.names.api)
+        api_resource: InvoicesApi = getattr(self.context.resources, self.names.api)
         try:
             self._refuse_side_tables_alone()
             with (
-                api.connect(self.names.dataset) as connection,
-                self._warehouse.run(self.names.dataset, connection.redactor) as (settings, working_dir),
+                api_resource.connect(self.names.dataset) as api,
+                self._warehouse.run(self.names.dataset, api.redactor) as (settings, working_dir),
             ):
                 for name in self._chosen:
                     try:
-                        with connection.redactor.guard():
-                            made, found = self._refreshed(name, connection, settings, working_dir)
+                        with api.redactor.guard():
+                            made, found = self._refreshed(name, api, settings, working_dir)
                     except RefreshError as error:
                         self.failed[name] = error
                         if isinstance(error, KeyRefused) and error.status == 401:
@@ -119,7 +119,7 @@ class LoadStep:
         request = self.config.request(self.context.run.tags.get(MODE_TAG), self._dates())
         specs, tell = api.resources(self.source), self.context.log.info
         done = refresh(Sweeping(specs[name], specs, api, request, tell), settings, working_dir, run)
-        tell(sentence_of(done, name, f"{settings.dataset}.{normalized(name)}"))
+        tell(log_line(done, name, f"{settings.dataset}.{normalized(name)}"))
         [event] = events
         metadata = api.redactor.value(event.metadata)
         if done.loaded is None:

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dlt import DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 
-from invoices_assets.load.destination.schema import REJECTED
+from invoices_assets.load.destination.schema import REJECTED_COLUMNS
 from invoices_assets.metadata.load_metadata import declared_schema
 from invoices_assets.names import SANDBOX, Names
 from invoices_assets.source.columns.column import Column
@@ -117,7 +117,7 @@ def side_tables(spec: ResourceSpec) -> Iterator[SideTable]:
         about = about or f"The list `{place}` of `{spec.name}`."
         yield SideTable(spec.name, f"{root}__{place}", about, columns_below(spec.columns, place))
     about = f"Records of `{spec.name}` that cannot be stored as declared, with the reason."
-    columns = {name: Column(name=name, kind=kind, description=text) for name, (kind, text) in REJECTED.items()}
+    columns = {name: Column(name=name, kind=kind, description=text) for name, (kind, text) in REJECTED_COLUMNS.items()}
     yield SideTable(spec.name, rejected_table(root), about, columns)
     if spec.history:
         yield SideTable(spec.name, history_table(root), f"Every version of the rows of `{spec.name}`.", spec.columns)

@@ -16,7 +16,7 @@ DAY = 86_400.0
 now: Callable[[], float] = time
 """Seconds since the epoch."""
 
-Told = Mapping[str, Any]
+LoadMetadata = Mapping[str, Any]
 """The metadata of a load: name -> value."""
 
 
@@ -57,12 +57,12 @@ class LoadHistory:
     run_id: str
 
     @property
-    def last(self) -> Told | None:
+    def last(self) -> LoadMetadata | None:
         """The last load; None where there was none."""
         return next(iter(self._last_two), None)
 
     @property
-    def before_last(self) -> Told | None:
+    def before_last(self) -> LoadMetadata | None:
         """The one before it."""
         return next(iter(self._last_two[1:]), None)
 
@@ -77,10 +77,10 @@ class LoadHistory:
         return evaluation_before(self.instance, dg.AssetCheckKey(self.key, check), self.run_id)
 
     @cached_property
-    def _last_two(self) -> list[Told]:
+    def _last_two(self) -> list[LoadMetadata]:
         return self._loads(2)
 
-    def _loads(self, limit: int, chosen: dg.AssetRecordsFilter | None = None) -> list[Told]:
+    def _loads(self, limit: int, chosen: dg.AssetRecordsFilter | None = None) -> list[LoadMetadata]:
         records = self.instance.fetch_materializations(chosen or self.key, limit=limit).records
         events = [record.asset_materialization for record in records if record.asset_materialization is not None]
         return [{name: each.value for name, each in event.metadata.items()} for event in events]

@@ -13,8 +13,7 @@ import duckdb
 from invoices_assets.load.diff.changes import Delta
 from invoices_assets.load.diff.continuity import prove_continuity
 from invoices_assets.load.diff.deletions import find_missing, mark_missing, refuse_empty_sweep
-from invoices_assets.load.diff.history import STATE as HISTORY
-from invoices_assets.load.diff.history import is_behind, plan_history
+from invoices_assets.load.diff.history import HISTORY_KEY, is_behind, plan_history
 from invoices_assets.load.diff.missed import count_missed
 from invoices_assets.load.diff.order import refuse_moved, refuse_outdated
 from invoices_assets.load.diff.rejections import refuse_if_all_rejected, settle_rejections
@@ -144,7 +143,7 @@ class Load:
 
     def new_state(self, load_id: str) -> dict[str, Any]:
         """What changes of dlt's state of the resource."""
-        history = {HISTORY: {"load_id": load_id}} if self.spec.history else {}
+        history = {HISTORY_KEY: {"load_id": load_id}} if self.spec.history else {}
         return {**(self.request.state or {}), **history}
 
     def describe(self) -> None:
@@ -163,7 +162,7 @@ class Load:
                 self.result.live_rows = live_rows if table == root else self.result.live_rows
             self.result.table_rows = self.result.rows.get(root, 0)
 
-    def look(self) -> None:
+    def report(self) -> None:
         """Tell what the tables say, after the transaction; that nobody can look at them fails no load."""
         root, dataset = self._delta.plan.root.name, self.settings.dataset
         columns = self.result.columns.get(root)

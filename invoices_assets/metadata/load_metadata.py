@@ -24,7 +24,7 @@ from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import normalized
 
 _MOST_CURRENCIES = 10
-Told = Iterator[tuple[str, Any]]
+Entries = Iterator[tuple[str, Any]]
 
 
 def metadata_of(done: RefreshResult, relation: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def declared_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
     )
 
 
-def _story(done: RefreshResult, overview: Overview | None) -> Told:
+def _story(done: RefreshResult, overview: Overview | None) -> Entries:
     yield "summary", _markdown(summary_of(done))
     yield from remarks_metadata(done.remarks).items()
     if overview is not None:
@@ -96,7 +96,7 @@ def _story(done: RefreshResult, overview: Overview | None) -> Told:
         yield "newest", _table(overview.newest)
 
 
-def _proof(done: RefreshResult) -> Told:
+def _proof(done: RefreshResult) -> Entries:
     swept = done.swept
     yield "complete", swept.complete
     yield "end", swept.end
@@ -106,7 +106,7 @@ def _proof(done: RefreshResult) -> Told:
     yield "passes", swept.passes
 
 
-def _numbers(done: RefreshResult, overview: Overview | None) -> Told:
+def _numbers(done: RefreshResult, overview: Overview | None) -> Entries:
     if done.loaded is not None:
         yield from _counts(done.loaded)
     shown = overview.amounts[:_MOST_CURRENCIES] if overview else []
@@ -120,7 +120,7 @@ def _numbers(done: RefreshResult, overview: Overview | None) -> Told:
     yield "seconds_total", round(done.seconds["total"], 3)
 
 
-def _counts(loaded: LoadResult) -> Told:
+def _counts(loaded: LoadResult) -> Entries:
     yield "rows_new", loaded.new
     yield "rows_changed", loaded.changed
     yield "rows_deleted", loaded.deleted
@@ -132,7 +132,7 @@ def _counts(loaded: LoadResult) -> Told:
     yield "history_versions", loaded.versions
 
 
-def _ledger(done: RefreshResult, relation: str) -> Told:
+def _ledger(done: RefreshResult, relation: str) -> Entries:
     swept, stats, loaded = done.swept, done.stats, done.loaded
     yield "covers", done.covers
     yield "cursor_before", done.cursor_before

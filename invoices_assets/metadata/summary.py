@@ -36,7 +36,7 @@ def summary_of(done: RefreshResult) -> str:
     return "\n\n".join([*lines, *_remarks([*wrong, *done.remarks], _LONGEST - len(lines[0]))])
 
 
-def sentence_of(done: RefreshResult, name: str, table: str) -> str:
+def log_line(done: RefreshResult, name: str, table: str) -> str:
     """What a refresh did, for the event log.
 
     Parameters:

@@ -22,7 +22,7 @@ from invoices_assets.source.incremental import CursorSpec, DateWindowSpec
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.values.paths import spelled
 
-STATE = "loaded_from"
+ORIGIN_KEY = "loaded_from"
 ADDRESS = "address"
 _SIZES = ("limit", "value_step", "current_value", "error_message_items")
 """What of dlt's paginators says nothing of which pages there are."""
@@ -59,11 +59,11 @@ class Origin:
     @property
     def state(self) -> dict[str, Any]:
         """As it is kept in dlt's state."""
-        return {STATE: {**self.parts, **({ADDRESS: self.address} if self.address else {})}}
+        return {ORIGIN_KEY: {**self.parts, **({ADDRESS: self.address} if self.address else {})}}
 
     def is_known_to(self, state: Mapping[str, Any]) -> bool:
         """Whether a state tells what it was made with."""
-        return STATE in state and (self.address is None or ADDRESS in state[STATE])
+        return ORIGIN_KEY in state and (self.address is None or ADDRESS in state[ORIGIN_KEY])
 
     def other_address(self, state: Mapping[str, Any]) -> str | None:
         """The address that a state was made with, where it is another one.
@@ -71,12 +71,12 @@ class Origin:
         A state that names none is of an older version of this project, or of plain dlt, and is believed once:
         there is nothing to hold it against, and asking for everything would prove as little.
         """
-        before = state.get(STATE, {}).get(ADDRESS)
+        before = state.get(ORIGIN_KEY, {}).get(ADDRESS)
         return before if before and self.address and before != self.address else None
 
     def changed_parts(self, state: Mapping[str, Any]) -> list[str]:
         """The parts of the declaration that are others than those a state was made with, as far as it knows them."""
-        known = state.get(STATE, {})
+        known = state.get(ORIGIN_KEY, {})
         return [part for part, value in self.parts.items() if known.get(part, value) != value]
 
 

@@ -42,7 +42,7 @@ class Progress:
         self._rows, self._called = rows, now
         if now - self._told >= PROGRESS_EVERY_SECONDS:
             self._told = now
-            self._tell(sentence_of(self._name, rows, total, max(now - self._began, 0.001)))
+            self._tell(progress_line(self._name, rows, total, max(now - self._began, 0.001)))
 
     def _begin(self, count: PassCount) -> None:
         """Another parent, whose records are further ones, or another pass over the same records."""
@@ -57,7 +57,7 @@ class Progress:
         return count.total if is_of_all and count.total and count.total >= count.rows else None
 
 
-def sentence_of(name: str, rows: int, total: int | None, seconds: float) -> str:
+def progress_line(name: str, rows: int, total: int | None, seconds: float) -> str:
     """How far a sweep is: `invoices: ███████░░░░░ 64 %, 9,600 of 15,000 rows, 2,100 rows/s, 3 s left`.
 
     Parameters:

@@ -12,7 +12,7 @@ from dlt.common.runtime.collector import NullCollector
 from invoices_assets.extract.api import Api
 from invoices_assets.load.destination.atomic import atomic_duckdb
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets.refresh.progress import SWEPT, sentence_of
+from invoices_assets.refresh.progress import SWEPT, progress_line
 from invoices_assets.refresh.source import complete_rest_source
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets_tests.support.sweep_helpers import config
@@ -46,7 +46,7 @@ class Counting(NullCollector):
 def test_a_sentence_has_a_bar_and_the_time_left_where_a_total_is_known(
     rows: int, total: int | None, seconds: float, said: str
 ) -> None:
-    assert sentence_of("x", rows, total, seconds) == said
+    assert progress_line("x", rows, total, seconds) == said
 
 
 def shown(tmp_path: Path, api: Api, source: Source, **resources: Any) -> list[tuple[int, int | None]]:

@@ -74,7 +74,7 @@ class Loader:
     def refresh(self, mode: Any = "incremental", **request: Any) -> RefreshResult:
         """Runs `refresh` on `invoices`; `request` has further fields of `RefreshRequest`."""
         source = Source(DEFAULT_SOURCE, self.content or config())
-        connection = ImpatientApi(
+        api = ImpatientApi(
             self.url,
             self.key,
             Redactor([self.key]),
@@ -82,10 +82,10 @@ class Loader:
             has_fixed_address=self.has_fixed_address,
             clock=self.clock,
         )
-        specs = connection.resources(source)
+        specs = api.resources(source)
         with working_folder() as folder:
             todo = RefreshRequest(mode, **request)
-            return refresh(Sweeping(specs["invoices"], specs, connection, todo), self.settings, folder)
+            return refresh(Sweeping(specs["invoices"], specs, api, todo), self.settings, folder)
 
     def load(self, mode: Any = "incremental", **request: Any) -> LoadResult:
         """As `refresh`, of which it gives what was loaded."""

@@ -51,7 +51,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Drafted:
+class DraftedColumn:
     """A column as in the YAML.
 
     Parameters:
@@ -63,14 +63,16 @@ class Drafted:
     note: str = ""
 
 
-def columns_of(records: Sequence[Any], key: str) -> dict[str, Drafted]:
+def columns_of(records: Sequence[Any], key: str) -> dict[str, DraftedColumn]:
     """The columns by all records seen, in the order in which their fields came; no record contradicts one.
 
     Parameters:
         key: the field of the primary key.
     """
     fields = fields_of(records)
-    drafted: dict[str, Drafted] = {key: Drafted({**_key_type(fields[key]), "nullable": False})} if key in fields else {}
+    drafted: dict[str, DraftedColumn] = (
+        {key: DraftedColumn({**_key_type(fields[key]), "nullable": False})} if key in fields else {}
+    )
     names = Counter(map(normalized, fields))
     for path, one in fields.items():
         is_plain = path != key and not one.is_mixed and names[normalized(path)] == 1 and is_encodable(path)
@@ -116,16 +118,16 @@ def _key_type(one: Field) -> dict[str, Any]:
     return {"data_type": "bigint" if all(type(value) is int for value in one.values) else "text"}
 
 
-def _column(one: Field) -> Drafted | None:
+def _column(one: Field) -> DraftedColumn | None:
     kinds = {type(value) for value in one.values}
-    found: Drafted | None = None
+    found: DraftedColumn | None = None
     if kinds == {str}:
         found = _text_column(one)
     elif kinds <= {int, Decimal}:
         found = _number_column(one, kinds)
     if found is None or not found.hints or fits(one, found.hints):
         return found
-    return Drafted({}, f"{found.hints} does not fit all of the {len(one.values)} values seen")
+    return DraftedColumn({}, f"{found.hints} does not fit all of the {len(one.values)} values seen")
 
 
 def fits(one: Field, hints: Mapping[str, Any]) -> bool:
@@ -154,14 +156,14 @@ def _is_money(one: Field) -> bool:
     return bool(_MONEY_WORDS & words) and not _NO_MONEY_WORDS & words and not moments.is_named(one.words)
 
 
-def _number_column(one: Field, kinds: set[type]) -> Drafted | None:
+def _number_column(one: Field, kinds: set[type]) -> DraftedColumn | None:
     if kinds == {int}:
         epoch = None if _MONEY_WORDS & set(one.words[-1:]) else moments.epoch_of(one.words, one.values)
         if epoch is not None:
-            return Drafted({"data_type": "timestamp", "x-format": epoch})
+            return DraftedColumn({"data_type": "timestamp", "x-format": epoch})
         is_flag = set(one.values) <= {0, 1} and len(one.values) > 1 and any(one.values)
-        return Drafted(MONEY, WHOLE if any(one.values) else "") if _is_money(one) and not is_flag else None
-    return Drafted(_wide_enough(one.values))
+        return DraftedColumn(MONEY, WHOLE if any(one.values) else "") if _is_money(one) and not is_flag else None
+    return DraftedColumn(_wide_enough(one.values))
 
 
 def _wide_enough(values: Sequence[Any]) -> dict[str, Any]:
@@ -170,17 +172,17 @@ def _wide_enough(values: Sequence[Any]) -> dict[str, Any]:
     return {**MONEY, "scale": max(_MOST_DIGITS, digits)}
 
 
-def _text_column(one: Field) -> Drafted | None:
+def _text_column(one: Field) -> DraftedColumn | None:
     given = [value for value in one.values if value.strip()]
     if not given:
         return None
     if _are_amounts(one, given):
-        return Drafted(_wide_enough(given)) if len(given) == len(one.values) else None
+        return DraftedColumn(_wide_enough(given)) if len(given) == len(one.values) else None
     hints, note = moments.column_of(one.words, given)
     if hints or note:
-        return Drafted(hints, note)
+        return DraftedColumn(hints, note)
     if _is_money(one) and all(value.strip()[:1] in "-+0123456789" for value in given) and any("," in x for x in given):
-        return Drafted({}, "amounts with a comma stay text: no hint reads them")
+        return DraftedColumn({}, "amounts with a comma stay text: no hint reads them")
     return None
 
 

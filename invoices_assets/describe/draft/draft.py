@@ -7,7 +7,7 @@ from typing import Any
 
 from invoices_assets.describe.draft.access import Access, find_access
 from invoices_assets.describe.draft.asking import Auth
-from invoices_assets.describe.draft.columns import Drafted, columns_of, fields_of
+from invoices_assets.describe.draft.columns import DraftedColumn, columns_of, fields_of
 from invoices_assets.describe.draft.filters import Changes, changes_of
 from invoices_assets.describe.draft.names import KEYS, by_name
 from invoices_assets.describe.draft.paging.order import in_order
@@ -117,11 +117,11 @@ def _endpoint(endpoint: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
     return {**{name: endpoint[name] for name in order if name in endpoint}, **incremental}
 
 
-def _with_tombstone(columns: Mapping[str, Drafted], changes: Changes) -> dict[str, Drafted]:
+def _with_tombstone(columns: Mapping[str, DraftedColumn], changes: Changes) -> dict[str, DraftedColumn]:
     if changes.tombstone is None:
         return dict(columns)
     name, hints = changes.tombstone
-    return {**columns, name: Drafted(hints)}
+    return {**columns, name: DraftedColumn(hints)}
 
 
 def _on_paging(paging: Paging, trial: Trial) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from invoices_assets.describe.draft.columns import Drafted
+from invoices_assets.describe.draft.columns import DraftedColumn
 from invoices_assets.describe.draft.trial import RESOURCE
 
 _WIDTH = 118
@@ -32,7 +32,7 @@ class Draft:
     client: Mapping[str, Any]
     key: str
     endpoint: Mapping[str, Any]
-    columns: Mapping[str, Drafted]
+    columns: Mapping[str, DraftedColumn]
     notes: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -70,7 +70,7 @@ def _pairs(pairs: Mapping[str, Any], indent: str) -> Iterator[str]:
         yield f"{indent}{_flow(name)}: {_flow(value)}"
 
 
-def _shared(columns: Mapping[str, Drafted]) -> Iterator[str]:
+def _shared(columns: Mapping[str, DraftedColumn]) -> Iterator[str]:
     """Each note on columns once, with the names of them all."""
     named: dict[str, list[str]] = {}
     for name, column in columns.items():

@@ -225,7 +225,7 @@ class AtomicClient(DuckDbClient):
         else:
             connection.rollback()
         for load in loads:
-            load.look()
+            load.report()
 
     def _load(
         self,

@@ -44,7 +44,7 @@ _PRECISIONS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "HUGEINT": 128}
 _PRECISIONS |= {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
 
 
-REJECTED = {
+REJECTED_COLUMNS = {
     "key": ("text", "the record's key, as far as it has one"),
     "raw": ("text", "the record as JSON"),
     "reason": ("text", "why it cannot be stored as declared"),
@@ -114,7 +114,7 @@ def _rejected(name: str) -> Table:
     columns: dict[str, Any] = {
         **{
             column: {"name": column, "data_type": kind, "description": text}
-            for column, (kind, text) in REJECTED.items()
+            for column, (kind, text) in REJECTED_COLUMNS.items()
         },
         LOAD_ID: dict(_KEYS[LOAD_ID]),
         ROW_ID: {**_KEYS[ROW_ID], "primary_key": True},

@@ -35,7 +35,8 @@ from invoices_assets.source.resource import ResourceSpec
 
 VALID_FROM, VALID_TO = "valid_from", "valid_to"
 RECORD_KEY = "record_key"
-STATE = "history"
+HISTORY_KEY = "history"
+"""In dlt\'s state of a resource: the last load that wrote its history, too."""
 
 
 def plan_history(
@@ -81,7 +82,7 @@ def is_behind(connection: duckdb.DuckDBPyConnection, dataset: str, plan: LoadPla
     query = f"SELECT max({ident(LOAD_ID)}) FROM {qualified(dataset, plan.root.name)}"
     row = connection.execute(query).fetchone()
     last = row[0] if row else None
-    known = state.get(STATE, {}).get("load_id") if plan.history.exists else None
+    known = state.get(HISTORY_KEY, {}).get("load_id") if plan.history.exists else None
     return last is not None and (known is None or known < last)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoices_assets.errors import SweepOutdated
 from invoices_assets.load.diff.changes import GONE, Delta
-from invoices_assets.load.diff.history import STATE as HISTORY
+from invoices_assets.load.diff.history import HISTORY_KEY
 from invoices_assets.load.request import KnownState
 from invoices_assets.load.saved_state import load_ids
 from invoices_assets.load.sql import ident, literal
@@ -24,7 +24,7 @@ def refuse_moved(seen: KnownState, now: KnownState) -> None:
 
 def _of_sweeps(known: KnownState) -> dict[str, object]:
     # the history tells of each load, which is no matter of the sweep
-    return {key: value for key, value in known.state.items() if key != HISTORY}
+    return {key: value for key, value in known.state.items() if key != HISTORY_KEY}
 
 
 def refuse_outdated(delta: Delta, seen: KnownState) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from dlt.sources.rest_api.config_setup import (
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.dlt_format import as_dlt_takes
-from invoices_assets.source.naming import history_table, normalized, rejected_table
+from invoices_assets.source.naming import RESERVED_PREFIX, history_table, normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
@@ -83,6 +84,7 @@ class Source:
                 for name, resource in endpoints.items()
             }
             _refuse_shared_tables(specs)
+            _refuse_odd_names(name for name, spec in specs.items() if spec.selected)
             return specs
         except (SourceError, ValueError, TypeError, KeyError, DictValidationException) as error:
             raise self._refusal(error) from None
@@ -144,6 +146,16 @@ def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:
         }.items():
             if is_taken:
                 raise SourceError(f"the resource `{name}` has the name of {what} of `{other}`; give it another one.")
+
+
+def _refuse_odd_names(names: Iterable[str]) -> None:
+    """A name is one of an asset, for which Dagster has these letters only, and the beginning of those of tables."""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or normalized(name).startswith(RESERVED_PREFIX):
+            raise SourceError(
+                f"the resource `{name}` needs a name of a-z, 0-9, `_`, `-` and `.` that does not begin with "
+                f"`{RESERVED_PREFIX}`."
+            )
 
 
 def _complaint(error: Exception) -> str:

@@ -85,6 +85,14 @@ def test_two_resources_that_would_share_a_table_are_refused(name: str, sentence:
     assert sentence in refusal(tmp_path, content)
 
 
+@pytest.mark.parametrize("name", ["Größe", "all bills", "_dlt_loads", "_DLT-loads", "😀"])
+def test_a_resource_that_can_be_no_asset_or_no_table_is_refused(name: str, tmp_path: Path) -> None:
+    content = config()
+    content["resources"][0]["name"] = name
+    sentence = "needs a name of a-z, 0-9, `_`, `-` and `.` that does not begin with `_dlt_`"
+    assert f"the resource `{name}` {sentence}" in refusal(tmp_path, content)
+
+
 def test_a_resource_named_like_a_history_that_is_not_kept_is_read(tmp_path: Path) -> None:
     content = config()
     content["resources"].append({"name": "invoices_history", "endpoint": {"path": "/o", "paginator": "single_page"}})

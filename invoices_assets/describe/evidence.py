@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from invoices_assets.errors import ApiStatusError, ExtractError
+from invoices_assets.errors import ExtractError
 from invoices_assets.extract.endpoint import Endpoint
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
@@ -56,12 +56,7 @@ class Asking:
             ExtractError: it cannot be had.
         """
         request = self.endpoint.request(start, self.parent_values, dates)
-        try:
-            return first_page(self.endpoint, self.spec.paginator, request)
-        except ApiStatusError as error:
-            if self.endpoint.is_ignored(error):
-                return Page([])
-            raise
+        return first_page(self.endpoint, self.spec.paginator, request)
 
     def whole_answer(self) -> Any:
         """What the API answers where its records are not at the selected place.

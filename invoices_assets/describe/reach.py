@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from invoices_assets.errors import (
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
-from invoices_assets.extract.pagination.walk import first_page
+from invoices_assets.extract.pagination.walk import walk_of
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.source import NEVER_SEEN
 from invoices_assets.source.resource import ResourceSpec
@@ -74,16 +75,15 @@ def on_wrong_key(api: Api, spec: ResourceSpec, first: Page) -> Finding:
     """
     key = "".join(map(_another, api.secret))
     asked = replace(api, secret=key, redactor=Redactor([key]), window=1)
-    http = asked.client(spec.with_auth(key), RetryPolicy(retries=0))
-    try:
+    with closing(asked.client(spec.with_auth(key), RetryPolicy(retries=0))) as http:
         endpoint = asked.endpoint(http, spec)
-        page = first_page(endpoint, spec.paginator, endpoint.request(None))
-    except KeyRefused as error:
-        return ok(OTHER_KEY, f"The API refuses a key that is none ({error.status}).")
-    except ExtractError as error:
-        return ok(OTHER_KEY, f"The API does not answer to a key that is none: {api.redactor.text(str(error))}.")
-    finally:
-        http.close()
+        try:
+            # a status that is to be ignored is a refusal here
+            page = walk_of(endpoint, spec.paginator, endpoint.request(None)).first().get()
+        except KeyRefused as error:
+            return ok(OTHER_KEY, f"The API refuses a key that is none ({error.status}).")
+        except ExtractError as error:
+            return ok(OTHER_KEY, f"The API does not answer to a key that is none: {api.redactor.text(str(error))}.")
     if not page.outline and first.outline:
         sentence = (
             "The API answers a key that is none as if there were no records; so a key that expires looks like that."

@@ -72,6 +72,12 @@ def test_a_wrong_key_that_is_refused_is_right(server: Vendor) -> None:
     assert "refuses a key that is none (401)" in told(checked_at(server, probe_key=True), "another key", Verdict.OK)
 
 
+def test_a_refusal_that_runs_are_to_ignore_is_one_all_the_same(server: Vendor) -> None:
+    ignored = config(response_actions=[{"status_code": 401, "action": "ignore"}])
+    found = checked_at(server, ignored, probe_key=True)
+    assert "refuses a key that is none (401)" in told(found, "another key", Verdict.OK)
+
+
 def test_a_wrong_key_is_asked_for_only_on_demand(server: Vendor) -> None:
     checked_at(server)
     assert {asked.query["api_key"][0] for asked in server.asked} == {server.key}

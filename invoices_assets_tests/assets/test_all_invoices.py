@@ -10,6 +10,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from invoices_assets.extract.api import Api
 from invoices_assets_tests.support.apis import Location, sentence, serving
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import Book
@@ -19,8 +20,30 @@ BOTH = ("stripe_refresh_invoices", "dolibarr_refresh_invoices")
 
 @pytest.fixture
 def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    with serving(tmp_path, monkeypatch, stripe=Book.of(20), dolibarr=Book.of(30, seed=1)) as location:
+    with serving(tmp_path, monkeypatch, **books()) as location:
         yield location
+
+
+@pytest.fixture(scope="module")
+def of_both(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The warehouse after a load of each API."""
+    folder = tmp_path_factory.mktemp("both")
+    with pytest.MonkeyPatch.context() as patch, serving(folder, patch, **books()) as location:
+        # the servers of the tests are on other ports
+        patch.setattr(Api, "address", None)
+        load(location)
+        return location.warehouse.read_bytes()
+
+
+@pytest.fixture
+def loaded(location: Location, of_both: bytes) -> Location:
+    """The same, with both loaded."""
+    location.warehouse.write_bytes(of_both)
+    return location
+
+
+def books() -> dict[str, Book]:
+    return {"stripe": Book.of(20), "dolibarr": Book.of(30, seed=1)}
 
 
 def load(location: Location, defs: dg.Definitions | None = None) -> None:
@@ -39,20 +62,18 @@ def test_it_has_the_invoices_of_all_apis_to_the_cent(location: Location) -> None
     assert rows == [(name, len(location.books[name]), amounts(location.books[name])) for name in ("dolibarr", "stripe")]
 
 
-def test_a_refresh_of_one_api_brings_it_up_to_date(location: Location) -> None:
-    load(location)
-    location.books["stripe"].update("inv_0000003", total=Decimal("123.45"))
-    assert location.run("stripe_refresh_invoices").success
+def test_a_refresh_of_one_api_brings_it_up_to_date(loaded: Location) -> None:
+    loaded.books["stripe"].update("inv_0000003", total=Decimal("123.45"))
+    assert loaded.run("stripe_refresh_invoices").success
     changed = "SELECT total FROM all_invoices WHERE source = 'stripe' AND id = 'inv_0000003'"
-    assert location.query(changed) == [(Decimal("123.45"),)]
+    assert loaded.query(changed) == [(Decimal("123.45"),)]
 
 
-def test_a_deleted_invoice_is_not_in_it(location: Location) -> None:
-    load(location)
-    location.books["stripe"].delete("inv_0000003")
-    assert location.run("stripe_reconcile_invoices").success
-    assert location.query("SELECT count(*) FROM all_invoices WHERE source = 'stripe'") == [(19,)]
-    assert location.query("SELECT count(*) FROM stripe.invoices") == [(20,)]
+def test_a_deleted_invoice_is_not_in_it(loaded: Location) -> None:
+    loaded.books["stripe"].delete("inv_0000003")
+    assert loaded.run("stripe_reconcile_invoices").success
+    assert loaded.query("SELECT count(*) FROM all_invoices WHERE source = 'stripe'") == [(19,)]
+    assert loaded.query("SELECT count(*) FROM stripe.invoices") == [(20,)]
 
 
 def test_an_api_that_was_never_loaded_is_told_and_has_no_rows(location: Location) -> None:
@@ -72,14 +93,13 @@ def test_a_column_that_one_api_lacks_is_null(location: Location) -> None:
     assert location.query("SELECT count(number) FROM all_invoices WHERE source = 'stripe'") == [(20,)]
 
 
-def test_a_type_that_differs_is_refused_with_the_names_and_changes_nothing(location: Location) -> None:
-    load(location)
-    before = location.query("SELECT count(*) FROM all_invoices")
-    with duckdb.connect(str(location.warehouse)) as warehouse:
+def test_a_type_that_differs_is_refused_with_the_names_and_changes_nothing(loaded: Location) -> None:
+    before = loaded.query("SELECT count(*) FROM all_invoices")
+    with duckdb.connect(str(loaded.warehouse)) as warehouse:
         warehouse.execute("ALTER TABLE dolibarr.invoices ALTER status TYPE BLOB USING status::BLOB")
-    result = location.run("stripe_refresh_invoices")
+    result = loaded.run("stripe_refresh_invoices")
     assert "VARCHAR in stripe.invoices.status and BLOB in dolibarr.invoices.status" in sentence(result)
-    assert location.query("SELECT count(*) FROM all_invoices") == before
+    assert loaded.query("SELECT count(*) FROM all_invoices") == before
 
 
 def test_somebody_elses_table_of_that_name_is_kept(location: Location) -> None:

@@ -13,6 +13,7 @@ from invoices_assets.checks import evaluation
 from invoices_assets.errors import WarehouseBusy
 from invoices_assets_tests.support.bills import write_by_hand
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.rows import put_rows
 from invoices_assets_tests.support.selecting import check_only, materialized
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import Book, Contract, Paging, Raw, Total, Vendor, serve
@@ -42,7 +43,7 @@ def test_a_rejected_record_fails_the_check_until_it_is_corrected(project: Projec
 
 def test_what_refreshes_missed_is_a_warning_until_the_next_complete_sweep(project: Project, book: Book) -> None:
     missed = "nothing_missed_by_incremental"
-    project.run()
+    put_rows(project, 250)
     assert check(project.run("reconcile_invoices"), missed).passed
     book.update("inv_0000003", status="void", updated_at="2025-01-01T00:00:00Z")
     project.run()
@@ -167,7 +168,7 @@ def test_a_record_that_is_rejected_for_another_reason_counts_once(small: tuple[P
 def test_a_rejected_record_without_an_id_waits_until_everything_was_read_without_it(
     project: Project, book: Book
 ) -> None:
-    project.run()
+    put_rows(project, 250)
     book.insert({"updated_at": "2026-11-17T00:00:00Z", "number": "nameless"})
     assert not check(project.run()).passed
     assert not check(project.run()).passed
@@ -208,7 +209,7 @@ def test_a_check_that_cannot_look_says_so_and_does_not_fail_the_run(
 def test_tables_that_somebody_else_has_damaged_fail_the_run_and_nothing_is_made_of_them(
     project: Project, name: str, damage: str
 ) -> None:
-    project.run()
+    put_rows(project, 250)
     write_by_hand(project.warehouse, damage)
     result = project.run()
     found = check(result, name)
@@ -221,7 +222,7 @@ def test_tables_that_somebody_else_has_damaged_fail_the_run_and_nothing_is_made_
 def test_checks_alone_need_neither_api_nor_load(
     project: Project, server: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.run()
+    put_rows(project, 250)
     write_by_hand(
         project.warehouse, "UPDATE invoicing.invoices SET due_date = DATE '1999-01-01' WHERE id = 'inv_0000003'"
     )

@@ -225,9 +225,18 @@ def test_two_apis_that_are_both_called_invoicing_are_refused_in_one_sentence(loc
 )
 def test_a_file_that_fails_names_itself_in_one_sentence(folder: Path, content: str, said: str) -> None:
     (folder / "bad.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(click.ClickException) as refused:
+        project()
+    assert "bad.yaml" in refused.value.message
+    assert said in refused.value.message
+    assert len(refused.value.message.splitlines()) == 1
+
+
+def test_dagsters_command_prints_the_sentence_of_a_file_that_fails_once(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("type: [", encoding="utf-8")
     command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "invoices_assets.definitions", "-j", "any"]
     done = subprocess.run(command, capture_output=True, text=True)
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1, done.stderr
     assert "bad.yaml" in errors[0]
-    assert said in errors[0]
+    assert "cannot be used" in errors[0]

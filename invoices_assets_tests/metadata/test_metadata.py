@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,20 @@ import pytest
 
 from invoices_assets.refresh import progress
 from invoices_assets_tests.support.project import Project
+from invoices_assets_tests.support.rows import put_rows
 from invoices_assets_tests.support.sandbox_client import get
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Contract, Vendor, faults, serve
+
+First = tuple[Project, dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[First]:
+    """The first load of 250 invoices, which nobody changes afterwards."""
+    with pytest.MonkeyPatch.context() as patch, serve(book=Book.of(250)) as server:
+        project = Project(patch, tmp_path_factory.mktemp("first"), server.url)
+        yield project, project.run()
 
 
 def told(project: Project, result: dg.ExecuteInProcessResult, level: int = logging.INFO) -> list[str]:
@@ -59,15 +71,17 @@ def test_dagster_hears_of_the_lists_after_the_records_where_only_these_were_chos
     assert dg.AssetKey(["invoicing", "invoices__line_items"]) in keys
 
 
-def test_the_stages_take_no_longer_than_the_whole(project: Project) -> None:
-    shown = project.metadata(project.run())
+def test_the_stages_take_no_longer_than_the_whole(first: First) -> None:
+    project, result = first
+    shown = project.metadata(result)
     seconds = {row.data["stage"]: row.data["seconds"] for row in shown["seconds"].records}
     assert {"sweep", "compare", "commit", "total"} <= set(seconds)
     assert 0 < seconds["sweep"] + seconds["compare"] + seconds["commit"] <= shown["seconds_total"] + 0.01
 
 
-def test_the_table_name_can_be_queried_as_it_stands(project: Project) -> None:
-    shown = project.metadata(project.run())
+def test_the_table_name_can_be_queried_as_it_stands(first: First) -> None:
+    project, result = first
+    shown = project.metadata(result)
     with duckdb.connect(str(project.warehouse), read_only=True) as connection:
         count = connection.execute(f"SELECT count(*) FROM {shown['dagster/table_name']}").fetchone()
         assert count == (250,)
@@ -89,7 +103,7 @@ def test_a_run_that_loads_nothing_tells_so_and_knows_the_table(project: Project,
 
 
 def test_new_and_changed_rows_are_told_apart(project: Project, book: Book) -> None:
-    project.run()
+    put_rows(project, 250)
     for number in (3, 4, 5):
         book.update(f"inv_000000{number}", status="void")
     for name in ("a", "b"):
@@ -101,7 +115,7 @@ def test_new_and_changed_rows_are_told_apart(project: Project, book: Book) -> No
 
 
 def test_deleted_and_returned_rows_are_told(project: Project, book: Book) -> None:
-    project.run()
+    put_rows(project, 250)
     gone = book.records[9]
     book.delete(gone["id"])
     shown = project.metadata(project.run("reconcile_invoices"))
@@ -118,8 +132,9 @@ def test_retries_and_waits_are_told(project: Project, server: Vendor) -> None:
     assert 2 <= shown["seconds_waited"] < 3
 
 
-def test_the_columns_are_shown_with_types_and_descriptions(project: Project) -> None:
-    columns = {column.name: column for column in project.metadata(project.run())["dagster/column_schema"].columns}
+def test_the_columns_are_shown_with_types_and_descriptions(first: First) -> None:
+    project, result = first
+    columns = {column.name: column for column in project.metadata(result)["dagster/column_schema"].columns}
     assert columns["total"].type == "DECIMAL(38,9)"
     assert columns["total"].description == "Amount including tax"
     assert columns["customer__name"].type == "VARCHAR"
@@ -169,8 +184,9 @@ def test_progress_of_a_long_sweep_is_in_the_event_log(project: Project, monkeypa
     assert said[0].endswith(" s left")
 
 
-def test_a_short_sweep_does_not_report_progress(project: Project) -> None:
-    assert not [text for text in told(project, project.run()) if "rows/s" in text]
+def test_a_short_sweep_does_not_report_progress(first: First) -> None:
+    project, result = first
+    assert not [text for text in told(project, result) if "rows/s" in text]
 
 
 def test_a_run_on_the_sandbox_says_that_its_rows_are_invented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

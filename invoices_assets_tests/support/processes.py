@@ -27,10 +27,11 @@ from invoices_assets_tests.vendor import SANDBOX_KEY
 # All that a run imports, but not the definitions, which look at the environment when they are imported.
 _PRELOADED = [
     "dagster._cli",
+    "dagster._core.executor.in_process",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.storage.root",
     "dagster._core.storage.sqlite_storage",
-    "invoices_assets.assets.load_assets",
-    "invoices_assets.sensor",
-    "invoices_assets.checks.evaluation",
+    "invoices_assets.component",
     "invoices_assets.load.destination.pipeline",
     "invoices_assets.load.destination.session",
     "invoices_assets_tests.support.processes",

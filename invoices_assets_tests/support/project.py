@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Project:
     key: str = SANDBOX_KEY
     source: dict[str, Any] | None = None
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    _defs: tuple[Any, dg.Definitions] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.monkeypatch.chdir(self.folder)
@@ -60,10 +62,18 @@ class Project:
         return self.folder / "data" / ("sandbox.duckdb" if self.url is None else "invoices.duckdb")
 
     def definitions(self) -> dg.Definitions:
-        """The definitions, loaded anew under the environment of this project."""
+        """The definitions, loaded under the environment of this project, and anew where that has changed since."""
         from invoices_assets import definitions
 
-        return importlib.reload(definitions).defs
+        of = self._loaded_from()
+        if self._defs is None or self._defs[0] != of:
+            self._defs = of, importlib.reload(definitions).defs
+        return self._defs[1]
+
+    def _loaded_from(self) -> tuple[dict[str, str], dict[Path, bytes]]:
+        """All that the definitions depend on: the settings, and the files that they may name."""
+        settings = {name: value for name, value in os.environ.items() if name.startswith("INVOICES_")}
+        return settings, {path: path.read_bytes() for path in self.folder.rglob("*.yaml")}
 
     def run(
         self,

@@ -20,7 +20,7 @@ from invoices_assets.refresh.source import complete_rest_source
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
 from invoices_assets_tests.support.invoices import asked_since
 from invoices_assets_tests.support.load_helpers import rows
-from invoices_assets_tests.support.loader import Loader
+from invoices_assets_tests.support.loader import ImpatientApi, Loader
 from invoices_assets_tests.support.sweep_helpers import config
 from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Faults, Vendor, faults, serve
 
@@ -104,7 +104,7 @@ def test_a_sweep_that_is_not_complete_loads_nothing(
     tmp_path: Path, pipeline: Pipeline, warehouse: Path, book: Book
 ) -> None:
     with serve(book=book, faults=Faults(faults.wrong_total(lambda total: total + 1))) as server:
-        api = Api(server.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]))
+        api = ImpatientApi(server.url, SANDBOX_KEY, Redactor([SANDBOX_KEY]))
         with pytest.raises(PipelineStepFailed) as failed:
             pipeline.run(complete_rest_source(SOURCE, api))
     assert "251" in cause_of(failed.value)

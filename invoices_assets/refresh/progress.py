@@ -53,7 +53,8 @@ class Progress:
             self._began = self._called
 
     def _total(self, count: PassCount) -> int | None:
-        is_of_all = not self._in_parts and count.total_is_of_records
+        # by rows: to count the distinct ones with each page would cost the square of their number
+        is_of_all = not self._in_parts and not count.names_pages
         return count.total if is_of_all and count.total and count.total >= count.rows else None
 
 

@@ -53,9 +53,10 @@ class Progress:
             self._began = self._called
 
     def _total(self, count: PassCount) -> int | None:
-        # by rows: to count the distinct ones with each page would cost the square of their number
-        is_of_all = not self._in_parts and not count.names_pages
-        return count.total if is_of_all and count.total and count.total >= count.rows else None
+        if self._in_parts or count.names_pages or not count.total:
+            return None
+        # by rows, for to count the distinct ones anew with each page would cost the square of their number
+        return count.total if count.total >= count.rows else None
 
 
 def progress_line(name: str, rows: int, total: int | None, seconds: float) -> str:

@@ -12,8 +12,6 @@ import pytest
 
 from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.extract.id_count import IdCount
-from invoices_assets_tests.support.sweep_helpers import swept_from
-from invoices_assets_tests.vendor import Book, Contract, Paging, serve
 
 
 def counted(pages: list[list[Any]], in_memory: int, folder: Path) -> IdCount:
@@ -98,18 +96,3 @@ def test_ten_times_as_many_ids_take_as_much_memory(tmp_path: Path) -> None:
 
     small, large = (peak(map("inv_{}".format, range(count))) for count in (20_000, 200_000))
     assert large < 1.3 * small
-
-
-def test_a_sweep_counts_its_ids_at_the_end_and_not_for_each_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[int] = []
-    count = IdCount._count
-
-    def counting(self: IdCount) -> tuple[int, int]:
-        if self._counted is None:
-            counted.append(1)
-        return count(self)
-
-    monkeypatch.setattr(IdCount, "_count", counting)
-    with serve(Book.of(400), contract=Contract(paging=Paging(largest=10))) as server:
-        swept_from(server)
-    assert len(counted) <= 3

@@ -10,13 +10,15 @@ import pytest
 from dlt.common.runtime.collector import NullCollector
 
 from invoices_assets.extract.api import Api
+from invoices_assets.extract.id_count import IdCount
 from invoices_assets.load.destination.atomic import atomic_duckdb
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.refresh.progress import SWEPT, progress_line
 from invoices_assets.refresh.source import complete_rest_source
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
+from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.sweep_helpers import config
-from invoices_assets_tests.vendor import Vendor
+from invoices_assets_tests.vendor import Book, Contract, Paging, Vendor, serve
 from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 
@@ -83,3 +85,20 @@ def test_of_a_resource_with_many_parents_the_rows_of_all_are_shown_and_no_total(
         (3, None),
         (6, None),
     ]
+
+
+def test_a_refresh_counts_its_ids_at_the_end_and_not_for_each_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    count = IdCount._count
+
+    def counting(self: IdCount) -> tuple[int, int]:
+        if self._counted is None:
+            counted.append(1)
+        return count(self)
+
+    monkeypatch.setattr(IdCount, "_count", counting)
+    with serve(Book.of(400), contract=Contract(paging=Paging(largest=10))) as server:
+        assert Loader(tmp_path, server.url, config()).load().new == 400
+    assert len(counted) <= 3

@@ -11,6 +11,7 @@ import pytest
 from invoices_assets.errors import BadAnswer, IncompleteSweep
 from invoices_assets.extract.http.link_header import links_of
 from invoices_assets_tests.support.paged_api import PATH, number, read, rows
+from invoices_assets_tests.support.sweep_helpers import config, swept
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 HEADER_CURSOR = {"type": "header_cursor", "cursor_key": "NextPageToken", "cursor_param": "after"}
@@ -144,6 +145,17 @@ def led_on_by(api: FakeApi, name: str, place: str, paginator: dict[str, Any]) ->
 def test_links_that_count_cannot_show_every_move_and_say_so(api: FakeApi, name: str) -> None:
     [remark] = led_on_by(api, name, f"{PATH}?{quote(name)}={{}}", LINK)
     assert "keeps the total cannot be seen" in remark
+
+
+@pytest.mark.parametrize(("name", "passes"), [("page[number]", 2), ("after", 1)])
+def test_deletions_by_links_that_count_need_two_passes_that_agree(api: FakeApi, name: str, passes: int) -> None:
+    def answer(asked: Asked) -> Reply:
+        start = number(asked, name)
+        more = f"{PATH}?{quote(name)}={start + 10}" if start < 20 else None
+        return Reply(body={"data": rows(10, start), "next": more})
+
+    api.route(PATH)(answer)
+    assert swept(api.url, config(paginator=LINK), confirm=True)[0].passes == passes
 
 
 @pytest.mark.parametrize("name", ["page", "skip"])

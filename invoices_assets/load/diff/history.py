@@ -36,7 +36,7 @@ from invoices_assets.source.resource import ResourceSpec
 VALID_FROM, VALID_TO = "valid_from", "valid_to"
 RECORD_KEY = "record_key"
 HISTORY_KEY = "history"
-"""In dlt\'s state of a resource: the last load that wrote its history, too."""
+"""In dlt's state of a resource: the last load that wrote its history, too."""
 
 
 def plan_history(

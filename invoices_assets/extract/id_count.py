@@ -130,6 +130,7 @@ class IdCount:
             parts[entry[0] % BUCKETS].append(entry)
         with self._explained():
             if self._file is None:
+                # closed by `__exit__`
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             place = self._file.seek(0, SEEK_END)
             for places, part in zip(self._places, parts, strict=True):

@@ -237,7 +237,8 @@ def page_size(spec: ResourceSpec, request: requests.Request) -> int | None:
     limit = getattr(spec.paginator, "limit", None)
     if limit is not None:
         return int(limit)
-    sent: dict[str, Any] = {**(request.json if isinstance(request.json, dict) else {}), **request.params}  # type: ignore[dict-item]
+    params: Any = request.params
+    sent: dict[str, Any] = {**(request.json if isinstance(request.json, dict) else {}), **params}
     for name, value in sent.items():
         if name.lower().lstrip("$_").rpartition("[")[2].rstrip("]") in PAGE_SIZES and str(value).isdecimal():
             return int(value)

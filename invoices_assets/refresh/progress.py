@@ -38,6 +38,7 @@ class Progress:
         if count is not self._count:
             self._begin(count)
         rows, total = self._before + count.rows, self._total(count)
+        # dlt's hint of `total` leaves out its own default, None
         self._collector.update(self._name, rows - self._rows, total=total, label=SWEPT)  # type: ignore[arg-type]
         self._rows, self._called = rows, now
         if now - self._told >= PROGRESS_EVERY_SECONDS:

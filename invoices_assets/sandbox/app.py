@@ -114,6 +114,7 @@ def _moment(query: Mapping[str, str], name: str) -> datetime | None:
 
 
 def _refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> HTTPException:
+    # Starlette hands any detail on to the handler of such errors
     return HTTPException(status, {"code": code, "message": message}, headers)  # type: ignore[arg-type]
 
 

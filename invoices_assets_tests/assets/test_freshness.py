@@ -27,6 +27,7 @@ from invoices_assets_tests.support.project import Project
 )
 def test_it_is_the_longest_pause_of_the_schedule_and_the_time(schedule: str, hours: float) -> None:
     policy = freshness_policy(schedule, timedelta(hours=2))
+    # Dagster exports the base class of its policies only
     assert policy.fail_window.to_timedelta() == timedelta(hours=hours + 2)  # type: ignore[attr-defined]
 
 
@@ -45,4 +46,5 @@ def test_the_time_that_is_set_is_that_of_the_assets(project: Project, monkeypatc
     for name in ("invoices", "receivables"):
         policy = specs[name].freshness_policy
         assert isinstance(policy, dg.FreshnessPolicy)
+        # as above
         assert policy.fail_window.to_timedelta() == timedelta(hours=1.5)  # type: ignore[attr-defined]

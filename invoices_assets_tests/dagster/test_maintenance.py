@@ -9,10 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets.load.warehouses.lock import warehouse_lock
 from invoices_assets_tests.support.project import Project
-from invoices_assets_tests.support.warehouses import PASSWORD, postgres_server
+from invoices_assets_tests.support.warehouses import PASSWORD, extension_or_skip, postgres_server
 from invoices_assets_tests.vendor import Book
 
 JOB = "maintain_warehouse"
@@ -74,8 +73,7 @@ def test_a_warehouse_that_cannot_be_used_is_one_sentence(project: Project) -> No
 def test_the_job_drops_former_states_of_a_lake_as_its_config_says(
     project: Project, book: Book, server_of_catalogs: str, tmp_path: Path
 ) -> None:
-    if not packaged("ducklake"):
-        pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt")
+    extension_or_skip("ducklake")
     project.monkeypatch.setenv("INVOICES_DESTINATION", "ducklake")
     project.monkeypatch.setenv(f"{LAKE}CATALOG", server_of_catalogs)
     project.monkeypatch.setenv(f"{LAKE}STORAGE", str(tmp_path / "lake"))

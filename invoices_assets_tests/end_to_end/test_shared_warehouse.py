@@ -11,9 +11,8 @@ import pytest
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import open_warehouse
-from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.project import Project
-from invoices_assets_tests.support.warehouses import PASSWORD, execute, postgres_server
+from invoices_assets_tests.support.warehouses import PASSWORD, execute, extension_or_skip, postgres_server
 from invoices_assets_tests.vendor import Book, serve
 
 POSTGRES = "DESTINATION__POSTGRES__CREDENTIALS"
@@ -33,8 +32,7 @@ def into(project: Project, destination: str, dsn: str) -> None:
     if destination == "postgres":
         project.monkeypatch.setenv(POSTGRES, dsn)
     else:
-        if not packaged("ducklake"):
-            pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt")
+        extension_or_skip("ducklake")
         project.monkeypatch.setenv(f"{LAKE}CATALOG", dsn)
         project.monkeypatch.setenv(f"{LAKE}STORAGE", str(project.folder / "lake"))
 

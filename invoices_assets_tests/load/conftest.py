@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from invoices_assets.load.warehouses.extensions import packaged
-from invoices_assets_tests.support.warehouses import SHARED, SharedLoader, postgres_server
+from invoices_assets_tests.support.warehouses import SHARED, SharedLoader, extension_or_skip, postgres_server
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +21,8 @@ def server() -> Iterator[str]:
 def loader(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> SharedLoader:
     """Loads into a dataset of its own."""
     kind = str(request.param)
-    if "lake" in kind and not packaged("ducklake"):
-        pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt")
-    if "sqlite" in kind and not packaged("sqlite_scanner"):
-        pytest.skip("DuckDB's extension sqlite_scanner is not installed: see constraints-scale.txt")
+    if "lake" in kind:
+        extension_or_skip("ducklake")
+    if "sqlite" in kind:
+        extension_or_skip("sqlite_scanner")
     return SharedLoader(tmp_path / "lake", dataset=f"d{abs(hash(tmp_path)) % 10**8}", kind=kind, dsn=server)

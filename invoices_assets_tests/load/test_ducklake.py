@@ -11,13 +11,12 @@ import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
 from invoices_assets.load.warehouses.catalogs import catalog_of
-from invoices_assets.load.warehouses.extensions import load_extension, packaged
+from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.state import read_state
-from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, extension_or_skip, free_port
 
-if not packaged("ducklake"):
-    pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt", allow_module_level=True)
+extension_or_skip("ducklake", of_module=True)
 
 
 @pytest.fixture

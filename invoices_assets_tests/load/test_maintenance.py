@@ -11,9 +11,8 @@ import pytest
 
 from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.maintenance import maintain
-from invoices_assets.load.warehouses.extensions import packaged
 from invoices_assets_tests.support.load_helpers import Loader, invoice
-from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute
+from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, extension_or_skip
 
 LAKES = ["lake in duckdb"]
 TABLES = ["invoices", "invoices__line_items", "invoices_history", "_dlt_loads"]
@@ -28,8 +27,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> SharedLoader:
 
 
 def a_lake(request: pytest.FixtureRequest, folder: Path, kind: str) -> SharedLoader:
-    if not packaged("ducklake"):
-        pytest.skip("DuckDB's extension ducklake is not installed: see constraints-scale.txt")
+    extension_or_skip("ducklake")
     dsn = request.getfixturevalue("server") if kind == "lake in postgres" else ""
     return SharedLoader(folder / "lake", dataset=f"d{next(NUMBERS)}", kind=kind, dsn=dsn, history=True)
 

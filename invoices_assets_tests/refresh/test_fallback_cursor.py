@@ -67,7 +67,9 @@ def test_a_refresh_that_finds_nothing_new_sees_its_overlap_again(loader: Loader,
 
 def test_named_by_the_first_field_it_is_that_field_alone(loader: Loader, book: Book, server: Vendor) -> None:
     loader.content = fallback("edited_at")
-    assert loader.refresh().swept.cursor.without_stamp == 2  # type: ignore[union-attr]
+    cursor = loader.refresh().swept.cursor
+    assert cursor is not None
+    assert cursor.without_stamp == 2
     asked_since(server)
     loader.refresh()
     assert asked_since(server) == {None}, "what the filter may not show is asked for without it"

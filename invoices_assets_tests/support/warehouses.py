@@ -85,6 +85,13 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+def extension_or_skip(name: str, *, of_module: bool = False) -> None:
+    """Skips the calling test, or all of its module, where an extension of DuckDB is not installed."""
+    if not packaged(name):
+        reason = f"DuckDB's extension {name} is not installed: see constraints-scale.txt"
+        pytest.skip(reason, allow_module_level=of_module)
+
+
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
     """A new PostgreSQL server with its own files; yields the address of its superuser.
@@ -92,8 +99,7 @@ def postgres_server() -> Iterator[str]:
     The calling test is skipped where no server, or no extension of DuckDB for it, is installed.
     """
     pytest.importorskip("psycopg2")
-    if not packaged("postgres_scanner"):
-        pytest.skip("DuckDB's extension postgres_scanner is not installed: see constraints-scale.txt")
+    extension_or_skip("postgres_scanner")
     if not shutil.which("initdb") or not shutil.which("pg_ctl"):
         pytest.skip("no PostgreSQL server is installed")
     folder = Path(tempfile.mkdtemp(prefix="pg"))

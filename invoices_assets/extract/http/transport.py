@@ -149,6 +149,7 @@ class Transport:
         tls = _tls() if place.scheme == "https" or (proxy or "").startswith("https") else None
         manager = _manager(proxy, tls, self._connections)
         pool = manager.connection_from_host(place.host, place.port, place.scheme)
+        # a class that is made at run time is none to a type checker
         pool.ConnectionCls = watched(type(pool).ConnectionCls, self._limits)  # type: ignore[arg-type]
         return _Route(pool, origin if isinstance(manager, ProxyManager) and pool.scheme == "http" else "")
 

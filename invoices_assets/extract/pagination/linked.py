@@ -33,8 +33,11 @@ class Linked(Style):
     """Pages found one after the other. A style says where an answer has the next one, and how to ask for it."""
 
     shows_changes_again = True
-    place: str
-    """Where the next page stands in an answer, for sentences."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the next page stands in an answer, for sentences."""
 
     @abstractmethod
     def reference(self, page: Page) -> Any:
@@ -147,7 +150,7 @@ class JsonLink(Linked):
     paginator_class = JSONLinkPaginator
 
     @property
-    def place(self) -> str:  # type: ignore[override]
+    def place(self) -> str:
         return f"`{spelled(self.paginator.next_url_path)}`"
 
     def reference(self, page: Page) -> Any:
@@ -177,7 +180,7 @@ class Cursor(Linked):
     paginator_class = JSONResponseCursorPaginator
 
     @property
-    def place(self) -> str:  # type: ignore[override]
+    def place(self) -> str:
         return f"`{spelled(self.paginator.cursor_path)}`"
 
     @property
@@ -202,7 +205,7 @@ class HeaderCursor(Linked):
     paginator_class = HeaderCursorPaginator
 
     @property
-    def place(self) -> str:  # type: ignore[override]
+    def place(self) -> str:
         return f"`{self.paginator.cursor_key}` header"
 
     @property

@@ -248,12 +248,14 @@ class AtomicClient(DuckDbClient):
 
     def get_stored_state(self, pipeline_name: str) -> StateInfo:
         """None: whoever sweeps reads the state in the warehouse, and the load does again, in its transaction."""
+        # as dlt's own where there is none, whatever its hint says
         return None  # type: ignore[return-value]
 
     def get_stored_schema(self, schema_name: str | None = None) -> StorageSchemaInfo:
         """An empty one: what the tables are is found out in the transaction of the load."""
         schema = Schema(schema_name or self.schema.name)
         text = json.dumps(schema.to_dict(bump_version=True))
+        # it has no moment of its making, which nobody reads
         return StorageSchemaInfo(schema.version_hash, schema.name, 1, 1, None, text)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from invoices_assets.errors import IncompleteSweep
 from invoices_assets.sandbox import serve as serve_sandbox
-from invoices_assets_tests.support.drafting import draft_of, drafted, endpoint_of, loaded_ids
+from invoices_assets_tests.support.drafting import draft_of, drafted, endpoint_of, ids_by
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.vendor import Book, Contract, Faults, Filter, Key, LiveBook, Paging, Reply, Total, serve
 from invoices_assets_tests.vendor.faults import Fault
@@ -110,13 +110,13 @@ PAGINGS: dict[str, tuple[Contract, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("dialect", PAGINGS)
-def test_a_draft_loads_exactly_all_records(dialect: str, tmp_path: Path) -> None:
+def test_a_draft_loads_exactly_all_records(dialect: str) -> None:
     contract, paginator = PAGINGS[dialect]
     book = Book.of(345)
     with serve(book, contract=contract) as server:
         content = drafted(server)
         assert endpoint_of(content)["paginator"] == paginator
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in book.records)
 
 
 STYLES = {
@@ -129,18 +129,18 @@ STYLES = {
 
 @pytest.mark.parametrize("count", [2, 3, 5, 21])
 @pytest.mark.parametrize("style", STYLES)
-def test_a_draft_from_few_records_also_loads_those_that_come_later(style: str, count: int, tmp_path: Path) -> None:
+def test_a_draft_from_few_records_also_loads_those_that_come_later(style: str, count: int) -> None:
     later = Book.of(230).records
     book = Book(later[:count])
     with serve(book, contract=Contract(paging=STYLES[style])) as server:
         content = drafted(server)
         for record in later[count:]:
             book.insert(record)
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in later)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in later)
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_draft_from_one_record_is_not_green_when_there_are_more(style: str, tmp_path: Path) -> None:
+def test_a_draft_from_one_record_is_not_green_when_there_are_more(style: str) -> None:
     later = Book.of(230).records
     book = Book(later[:1])
     with serve(book, contract=Contract(paging=STYLES[style])) as server:
@@ -148,7 +148,7 @@ def test_a_draft_from_one_record_is_not_green_when_there_are_more(style: str, tm
         for record in later[1:]:
             book.insert(record)
         with pytest.raises(IncompleteSweep, match="single_page"):
-            loaded_ids(server, content, tmp_path)
+            ids_by(server.url, content, server.key)
 
 
 KEYS: dict[str, tuple[Key, dict[str, Any]]] = {
@@ -166,13 +166,13 @@ KEYS: dict[str, tuple[Key, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("wrong", [401, "empty"])
 @pytest.mark.parametrize("place", KEYS)
-def test_the_place_of_the_key_is_the_one_with_which_records_come(place: str, wrong: Any, tmp_path: Path) -> None:
+def test_the_place_of_the_key_is_the_one_with_which_records_come(place: str, wrong: Any) -> None:
     key, auth = KEYS[place]
     book = Book.of(30)
     with serve(book, contract=Contract(key=Key(key.where, key.name, key.template, wrong))) as server:
         content = drafted(server)
         assert content["client"] == {"auth": auth}
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in book.records)
 
 
 def test_a_key_of_user_and_password_is_tried_as_such_first() -> None:
@@ -234,24 +234,24 @@ def test_stamps_of_every_style_are_loaded_and_asked_for(style: str, tmp_path: Pa
         assert loader.query("SELECT count(*), count(*) FILTER (total = 4711) FROM invoices") == [(121, 2)]
 
 
-def test_an_order_that_does_not_hold_is_sorted_by_the_key(tmp_path: Path) -> None:
+def test_an_order_that_does_not_hold_is_sorted_by_the_key() -> None:
     book = Book.of(250)
     with serve(book, contract=Contract(order="random")) as server:
         content = drafted(server)
         assert endpoint_of(content)["params"] == {"sort": "id"}
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in book.records)
 
 
-def test_a_page_of_one_record_that_holds_the_record_itself_is_loaded(tmp_path: Path) -> None:
+def test_a_page_of_one_record_that_holds_the_record_itself_is_loaded() -> None:
     book = Book.of(101)
     with serve(book, contract=Contract(collapse_single=True)) as server:
         content = drafted(server)
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in book.records)
 
 
 @pytest.mark.parametrize("count", [250, 750])
 @pytest.mark.parametrize("style", ["offset", "page"])
-def test_a_total_that_counts_hidden_records_too_is_switched_off(style: str, count: int, tmp_path: Path) -> None:
+def test_a_total_that_counts_hidden_records_too_is_switched_off(style: str, count: int) -> None:
     book, paging = Book.of(count), PAGED if style == "page" else Paging()
 
     def more(call: object, total: int) -> int:
@@ -260,7 +260,7 @@ def test_a_total_that_counts_hidden_records_too_is_switched_off(style: str, coun
     with serve(book, Faults(Fault(total=more)), Contract(paging=paging)) as server:
         content = drafted(server)
         assert endpoint_of(content)["paginator"]["total_path"] is None
-        assert loaded_ids(server, content, tmp_path) == sorted(record["id"] for record in book.records)
+        assert ids_by(server.url, content, server.key) == sorted(record["id"] for record in book.records)
 
 
 def test_a_filter_that_takes_days_only_is_asked_by_day(tmp_path: Path) -> None:

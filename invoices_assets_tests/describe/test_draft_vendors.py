@@ -16,8 +16,7 @@ from invoices_assets.describe.finding import Verdict
 from invoices_assets.extract.api import Api
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import Source
-from invoices_assets_tests.support.drafting import draft_text, endpoint_of
-from invoices_assets_tests.support.loader import Loader
+from invoices_assets_tests.support.drafting import draft_text, endpoint_of, ids_by
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 KEY = "a-key-that-is-long-enough"
@@ -320,20 +319,14 @@ def held(api: FakeApi, content: dict[str, Any]) -> list[str]:
     ]
 
 
-def ids_of(api: FakeApi, content: dict[str, Any], folder: Path) -> list[str]:
-    loader = Loader(folder, api.url, content, key=KEY)
-    loader.refresh()
-    return sorted(str(row[0]) for row in loader.query("SELECT id FROM invoices"))
-
-
 @pytest.mark.parametrize("unknown", UNKNOWN)
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_draft_loads_exactly_all_records_of(vendor: str, unknown: str, api: FakeApi, tmp_path: Path) -> None:
+def test_a_draft_loads_exactly_all_records_of(vendor: str, unknown: str, api: FakeApi) -> None:
     looks, paginator = VENDORS[vendor]
     records = invoices()
     api.route("/v1/invoices")(lambda asked: answer(looks, unknown, records, asked))
     content = yaml.safe_load(draft_text(api.url, None, KEY))
     assert endpoint_of(content)["paginator"] == paginator
     assert held(api, content) == []
-    assert ids_of(api, content, tmp_path) == [record["id"] for record in records]
+    assert ids_by(api.url, content, KEY) == [record["id"] for record in records]
     assert len(api.asked) < 150

@@ -1,16 +1,16 @@
-"""Drafts a source file for a server that a test started, and loads by it."""
+"""Drafts a source file for a server that a test started, and reads by it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from invoices_assets.describe.draft.draft import draft_source
 from invoices_assets.extract.api import Api
+from invoices_assets.normalize.converter import Converter
 from invoices_assets.redaction.redactor import Redactor
-from invoices_assets_tests.support.loader import Loader
+from invoices_assets_tests.support.sweep_helpers import spec_of, swept
 from invoices_assets_tests.vendor import SANDBOX_KEY, Vendor
 
 
@@ -37,8 +37,8 @@ def endpoint_of(content: dict[str, Any]) -> dict[str, Any]:
     return endpoint
 
 
-def loaded_ids(server: Vendor, content: dict[str, Any], folder: Path) -> list[str]:
-    """The ids that a run by a draft has stored, sorted."""
-    loader = Loader(folder, server.url, content, key=server.key)
-    loader.refresh()
-    return sorted(str(row[0]) for row in loader.query("SELECT id FROM invoices"))
+def ids_by(url: str, content: dict[str, Any], key: str = SANDBOX_KEY) -> list[str]:
+    """The ids that a sweep by a draft ends with, sorted; each record can be stored as the draft declares it."""
+    _, found = swept(url, content, key=key, window=8)
+    assert Converter(spec_of(content, key)).convert(found.records).rejected == []
+    return sorted(map(str, found.ids))

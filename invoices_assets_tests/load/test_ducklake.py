@@ -10,7 +10,9 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
+from invoices_assets.load.warehouses import extensions
 from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.state import read_state
@@ -92,3 +94,25 @@ def test_a_catalog_that_another_program_holds_is_waited_for(loader: SharedLoader
 def test_an_extension_that_is_not_installed_is_named(loader: SharedLoader) -> None:
     with duckdb.connect() as connection, pytest.raises(WarehouseUnusable, match=r"needs DuckDB's extension nothing"):
         load_extension(connection, "nothing", "ducklake")
+
+
+def test_signatures_of_extensions_are_checked_in_the_first_connection_of_a_process_alone(
+    loader: SharedLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extensions, "_checked", set())
+    skips = []
+    for _ in range(2):
+        with open_warehouse(catalog_of(loader.settings)) as connection:
+            skips += connection.execute("SELECT current_setting('allow_unsigned_extensions')").fetchall()
+    assert skips == [(False,), (True,)]
+
+
+def test_an_extension_with_another_content_than_was_signed_is_refused(
+    loader: SharedLoader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    original = extensions.packaged("ducklake")
+    assert original is not None
+    altered = tmp_path / original.name
+    altered.write_bytes(bytes([original.read_bytes()[0] ^ 1]) + original.read_bytes()[1:])
+    monkeypatch.setattr(extensions, "packaged", lambda _: altered)
+    assert "needs DuckDB's extension ducklake" in refusal(loader)

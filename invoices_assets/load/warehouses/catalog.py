@@ -6,6 +6,7 @@ All else, from the comparison to the commit, is the same, for DuckDB runs it on 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +40,11 @@ class Catalog(ABC):
 
     def __init__(self, settings: WarehouseSettings) -> None:
         self.settings = settings
+
+    @property
+    def extensions(self) -> Sequence[str]:
+        """DuckDB's extensions that must be loaded before it is attached."""
+        return ()
 
     @property
     def secrets(self) -> list[str]:

@@ -17,6 +17,7 @@ import duckdb
 
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.extensions import are_checked, load_extension
 from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.turn_row import make_turn_row
 
@@ -105,10 +106,13 @@ def open_warehouse(
     config["temp_directory"] = str(working_dir / "duckdb_tmp") if working_dir else ""
     # without it DuckDB keeps whole results in memory to hand them on in order
     config["preserve_insertion_order"] = False
+    config["allow_unsigned_extensions"] = are_checked(catalog.extensions)
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
         with explained(catalog):
+            for name in catalog.extensions:
+                load_extension(connection, name, catalog.settings.destination)
             catalog.attach(connection, log, read_only=read_only)
             connection.execute(f"USE {ident(CATALOG)}")
             catalog.view_columns(connection)

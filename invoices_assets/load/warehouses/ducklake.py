@@ -6,6 +6,7 @@ Its transactions are optimistic: of two that change a row of the same table, the
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,6 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
-from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
 
@@ -46,6 +46,12 @@ class DuckLakeCatalog(Catalog):
         return self._kind in ("postgresql", "postgres")
 
     @property
+    def extensions(self) -> Sequence[str]:
+        of_catalog, of_storage = EXTENSIONS.get(self._kind), self._credentials.storage
+        of_bucket = () if of_storage.is_local_filesystem else ("httpfs",)
+        return (*((of_catalog,) if of_catalog else ()), "ducklake", *of_bucket)
+
+    @property
     def secrets(self) -> list[str]:
         storage = self._credentials.storage.credentials
         stored = [value for value in dict(storage).values() if isinstance(value, str)] if storage else []
@@ -64,9 +70,6 @@ class DuckLakeCatalog(Catalog):
         return Path(self._credentials.catalog.database).absolute()
 
     def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
-        for extension in [EXTENSIONS.get(self._kind), "ducklake"]:
-            if extension:
-                load_extension(connection, extension, self.settings.destination)
         if read_only and not self.is_shared and not self._file.exists():
             attach_nothing(connection)
             return
@@ -93,7 +96,6 @@ class DuckLakeCatalog(Catalog):
             return
         from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
-        load_extension(connection, "httpfs", self.settings.destination)
         for statement in DuckDbSqlClient._build_secret_statements(
             storage.bucket_url, storage.credentials, "warehouse_storage", "", False
         ):

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 
 from invoices_assets.errors import WarehouseUnusable
+
+_checked: set[Path] = set()
+"""The files of packages whose signature DuckDB has checked in this process."""
+
+
+def are_checked(names: Collection[str]) -> bool:
+    """Whether DuckDB has checked the signatures of extensions before, which takes a tenth of a second for each.
+
+    It keeps this for one in-memory database, and each connection to a warehouse is one of its own.
+    """
+    return bool(names) and all(packaged(name) in _checked for name in names)
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str, destination: str) -> None:
@@ -25,6 +37,8 @@ def load_extension(connection: duckdb.DuckDBPyConnection, name: str, destination
         if file is None:
             connection.install_extension(name)
         connection.load_extension(str(file or name))
+        if file is not None:
+            _checked.add(file)
     except duckdb.Error:
         raise WarehouseUnusable(
             f"the destination {destination} needs DuckDB's extension {name} for DuckDB {duckdb.__version__}, which is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -12,7 +13,6 @@ from invoices_assets.errors import LoadFailed, SweepOutdated, WarehouseError, Wa
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
-from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets.load.warehouses.lock import Log
 
 CREDENTIALS = "DESTINATION__MOTHERDUCK__CREDENTIALS"
@@ -29,11 +29,14 @@ class MotherDuck(Catalog):
         self._credentials = resolved(settings, CREDENTIALS, settings.credentials)
 
     @property
+    def extensions(self) -> Sequence[str]:
+        return ("motherduck",)
+
+    @property
     def secrets(self) -> list[str]:
         return [str(self._credentials.password or "")]
 
     def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
-        load_extension(connection, "motherduck", self.settings.destination)
         if self._credentials.password:
             connection.execute(f"SET motherduck_token = {literal(self._credentials.password)}")
         options = " (READ_ONLY)" if read_only else ""

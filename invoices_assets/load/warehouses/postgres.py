@@ -5,6 +5,7 @@ One transaction of DuckDB is one of PostgreSQL, with the isolation level REPEATA
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,6 @@ from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
-from invoices_assets.load.warehouses.extensions import load_extension
 from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
 from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
@@ -46,11 +46,14 @@ class PostgresCatalog(Catalog):
         self._dsn = str(self._credentials.to_native_representation())
 
     @property
+    def extensions(self) -> Sequence[str]:
+        return ("postgres_scanner",)
+
+    @property
     def secrets(self) -> list[str]:
         return [self._dsn, str(self._credentials.password)]
 
     def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
-        load_extension(connection, "postgres_scanner", self.settings.destination)
         options = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
         connection.execute(f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)} ({options})")
 

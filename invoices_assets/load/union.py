@@ -84,8 +84,9 @@ def unite(
         TableRefused: a column has one type here and another one there.
         WarehouseError: the warehouse cannot be reached or written.
     """
-    done = United()
-    with writing(catalog_of(settings), working_dir, log) as connection:
+    done, catalog = United(), catalog_of(settings)
+    catalog.sees_all_datasets = True
+    with writing(catalog, working_dir, log) as connection:
         found = {member: table_columns(connection, member.dataset, member.table) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
         for table, select in (

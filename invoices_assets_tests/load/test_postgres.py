@@ -13,6 +13,8 @@ import pytest
 from invoices_assets.errors import LoadFailed, TableRefused, WarehouseError, WarehouseUnusable
 from invoices_assets.load.inspect import known_state
 from invoices_assets.load.request import Scope
+from invoices_assets.load.warehouses.catalogs import catalog_of
+from invoices_assets.load.warehouses.connection import open_warehouse
 from invoices_assets_tests.support.load_helpers import invoice
 from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, free_port
 
@@ -91,6 +93,13 @@ def test_a_name_that_postgresql_would_cut_is_refused(loader: SharedLoader) -> No
     with pytest.raises(TableRefused, match=r"n{64} is longer than the 63 bytes that PostgreSQL keeps"):
         loader.load([invoice(1, **{"n" * 64: 1})])
     assert loader.load([invoice(1, **{"n" * 63: 1})]).new == 1
+
+
+def test_tables_of_other_schemas_are_not_looked_at(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    with open_warehouse(catalog_of(loader.settings)) as connection:
+        seen = connection.execute("SELECT DISTINCT schema_name FROM duckdb_tables() WHERE database_name = 'warehouse'")
+        assert seen.fetchall() == [(loader.dataset,)]
 
 
 def test_row_ids_have_a_unique_index_and_nothing_is_left_beside_the_dataset(loader: SharedLoader) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,17 @@ class Records:
 
 def config(**changes: Any) -> dict[str, Any]:
     """The default source as a dict, with keys of the endpoint of `invoices` replaced; None removes one."""
-    content = yaml.safe_load(DEFAULT_SOURCE.read_text(encoding="utf-8"))
+    content = deepcopy(_default_config())
     endpoint = content["resources"][0]["endpoint"]
     endpoint.update(changes)
     for key in [key for key, value in endpoint.items() if value is None]:
         del endpoint[key]
+    return content
+
+
+@lru_cache(maxsize=1)
+def _default_config() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(DEFAULT_SOURCE.read_text(encoding="utf-8"))
     return content
 
 

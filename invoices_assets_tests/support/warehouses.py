@@ -74,7 +74,9 @@ class SharedLoader(Loader):
         self.turn_seconds = before
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with open_warehouse(catalog_of(self.settings), read_only=True) as connection:
+        catalog = catalog_of(self.settings)
+        catalog.sees_all_datasets = True
+        with open_warehouse(catalog, read_only=True) as connection:
             return connection.execute(query.replace("{d}", f'warehouse."{self.dataset}"')).fetchall()
 
 

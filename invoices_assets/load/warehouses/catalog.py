@@ -37,6 +37,8 @@ class Catalog(ABC):
     dlt_destination: ClassVar[str] = "dlt.destinations.duckdb"
     retypes: ClassVar[bool] = False
     has_indexes: ClassVar[bool] = False
+    sees_all_datasets = False
+    """Whether tables of other datasets are read as well; a server may have thousands of them."""
 
     def __init__(self, settings: WarehouseSettings) -> None:
         self.settings = settings

@@ -55,7 +55,15 @@ class PostgresCatalog(Catalog):
 
     def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
         options = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
-        connection.execute(f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)} ({options})")
+        statement = f"ATTACH {literal(self._dsn)} AS {ident(CATALOG)}"
+        if not self.sees_all_datasets:
+            # else DuckDB learns all tables of the database in each transaction, and lists them with each question
+            connection.execute(f"{statement} ({options}, SCHEMA {literal(self.settings.dataset)})")
+            schemas = f"SELECT 1 FROM duckdb_schemas() WHERE database_name = {literal(CATALOG)}"
+            if connection.execute(schemas).fetchone():
+                return
+            connection.execute(f"DETACH {ident(CATALOG)}")
+        connection.execute(f"{statement} ({options})")
 
     def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
         return server_lock(self, self._dsn, f"{self.settings.dataset}.{name}", self.settings.turn_seconds, log)
@@ -140,7 +148,10 @@ def _reason(text: str) -> str:
 
 
 def _json_columns(dataset: str, *kinds: str) -> str:
+    # information_schema looks at the rights to each column of the database before it leaves any out
     return (
-        "SELECT table_name::text, column_name::text FROM information_schema.columns "
-        f"WHERE table_schema = {literal(dataset)} AND udt_name IN ({', '.join(map(literal, kinds))})"
+        "SELECT relname::text AS table_name, attname::text AS column_name FROM pg_attribute "
+        "JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        f"WHERE nspname = {literal(dataset)} AND NOT attisdropped "
+        f"AND atttypid IN ({', '.join(f'{literal(kind)}::regtype' for kind in kinds)})"
     )

@@ -48,10 +48,9 @@ def check_source(source: Source, api: Api, *, probe_key: bool = False) -> list[F
 def _on_resource(
     spec: ResourceSpec, specs: Mapping[str, ResourceSpec], api: Api, http: HttpClient, *, probe_key: bool
 ) -> Iterator[Finding]:
-    asking: Asking | None = Asking(spec, api.endpoint(http, spec))
+    asking: Asking | None = None
     try:
-        if spec.parent is not None:
-            asking = _under_a_parent(spec, specs[spec.parent], api, http)
+        asking = _asking(spec, specs, api, http)
         if asking is None:
             yield unproven("parent", f"`{spec.parent}` has no record, so nothing can be asked for.")
             return
@@ -76,15 +75,23 @@ def _on_evidence(seen: Evidence, api: Api) -> Iterator[Finding]:
     yield on_cost(seen, api)
 
 
-def _under_a_parent(spec: ResourceSpec, parent: ResourceSpec, api: Api, http: HttpClient) -> Asking | None:
-    """Asks for the records of the first of some parents that has any; None where there is no parent at all.
+def _asking(spec: ResourceSpec, specs: Mapping[str, ResourceSpec], api: Api, http: HttpClient) -> Asking | None:
+    """Asks for the records of a resource, of one that hangs on another one under the first of its parents that has any.
+
+    Returns:
+        None where there is no parent at all.
 
     Raises:
-        ExtractError: they cannot be had.
+        ExtractError: the parents cannot be had.
     """
-    parents = ParentValues(spec)
+    if spec.parent is None:
+        return Asking(spec, api.endpoint(http, spec))
+    parent = specs[spec.parent]
+    parents = ParentValues(spec, parent)
     with closing(api.client(parent, POLICY)) as others:
-        parents.add(Asking(parent, api.endpoint(others, parent)).first_page())
+        above = _asking(parent, specs, api, others)
+        if above is not None:
+            parents.add(above.first_page())
     alone = without_parent(spec)
     asking = None
     for values, _ in parents.values[:PARENTS]:

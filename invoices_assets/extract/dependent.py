@@ -16,20 +16,50 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
+from invoices_assets.extract.reading import reading_of
 from invoices_assets.extract.sweep import EVERYTHING, Progress, Sink, SweepRequest, SweepResult, sweep
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
+from invoices_assets.source.values.exact_json import json_text
 
 
 class ParentValues:
-    """A sink that keeps, of each parent record, what its dependents need: values of placeholders, inherited fields."""
+    """A sink that keeps, of each parent record, what its dependents need: values of placeholders, inherited fields.
 
-    def __init__(self, spec: ResourceSpec) -> None:
+    Parents that would be asked the very same question are kept once, and nothing hangs on a tombstone.
+
+    Parameters:
+        spec: the dependent resource.
+        parent: the one that it hangs on.
+
+    Attributes:
+        without_value: parent records that have nothing to ask with.
+    """
+
+    def __init__(self, spec: ResourceSpec, parent: ResourceSpec) -> None:
         self._spec = spec
-        self.values: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._is_tombstone = reading_of(parent, changes_come_again=False).is_tombstone
+        self._found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self.without_value = 0
+
+    @property
+    def values(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The values and the inherited fields of each parent."""
+        return list(self._found.values())
+
+    @property
+    def remarks(self) -> list[str]:
+        """What of the parents was not asked for, in a sentence."""
+        if not self.without_value:
+            return []
+        spec = self._spec
+        fields = ", ".join(dict.fromkeys(f"`{param.resolve_config['field']}`" for param in spec.resolved_params))
+        counted = f"{self.without_value} records of `{spec.parent}` have no value for {fields}"
+        return [f"{counted}, so no `{spec.name}` were asked for"]
 
     def start_over(self) -> None:
-        self.values.clear()
+        self._found.clear()
+        self.without_value = 0
 
     def add(self, page: Page) -> None:
         """Takes a page of parents.
@@ -39,12 +69,18 @@ class ParentValues:
         """
         spec = self._spec
         for record in page.records:
+            if self._is_tombstone is not None and self._is_tombstone(record):
+                continue
             try:
                 values = collect_resolved_values(record, list(spec.resolved_params), None, None)
                 inherited = build_parent_record(record, str(spec.parent), list(spec.include_from_parent))
             except (ValueError, AttributeError) as error:
                 raise BadAnswer(" ".join(str(error).split())) from None
-            self.values.append((values, inherited))
+            if any(value is None or value == "" for value in values.values()):
+                self.without_value += 1
+                continue
+            question = json_text([[str(value) for value in values.values()], inherited])
+            self._found.setdefault(question, (values, inherited))
 
 
 class _Passed:
@@ -100,9 +136,9 @@ class _Distinct:
         )
 
 
-def sweep_dependent(
+def sweep_resource(
     spec: ResourceSpec,
-    parent: ResourceSpec,
+    specs: Mapping[str, ResourceSpec],
     api: Api,
     http: HttpClient,
     sink: Sink,
@@ -110,13 +146,21 @@ def sweep_dependent(
     *,
     progress: Progress | None = None,
 ) -> SweepResult:
-    """Sweeps the parent, and then the resource once for each parent record; complete if all of them are.
+    """Sweeps a resource, whether or not it hangs on another one.
 
-    Parameters and errors are those of `sweep`; a key that comes under two parents is an `IncompleteSweep`.
+    One that does is swept once for each record of its parent, which is swept before, likewise; it is complete if all of
+    that is.
+
+    Parameters:
+        specs: all resources of the source, by name.
+
+    The others, and the errors, are those of `sweep`; a key that comes under two parents is an `IncompleteSweep`.
     """
+    if spec.parent is None:
+        return sweep(spec, api.endpoint(http, spec), sink, asked, window=api.window, progress=progress)
     began = time.monotonic()
-    parents = ParentValues(spec)
-    swept = _sweep_parents(parent, api, parents, asked)
+    parents = ParentValues(spec, specs[spec.parent])
+    swept = _sweep_parents(spec.parent, specs, api, parents, asked)
     alone = without_parent(spec)
     endpoint = api.endpoint(http, alone)
     sink.start_over()
@@ -138,12 +182,15 @@ def sweep_dependent(
     return swept
 
 
-def _sweep_parents(parent: ResourceSpec, api: Api, sink: Sink, asked: SweepRequest) -> SweepResult:
+def _sweep_parents(
+    name: str, specs: Mapping[str, ResourceSpec], api: Api, sink: ParentValues, asked: SweepRequest
+) -> SweepResult:
     """Reads the parents; what is known of their end is where that of the dependent resource begins."""
     one = SweepRequest(confirm=asked.confirm, folder=asked.folder)
-    with closing(api.client(parent)) as http:
-        swept = sweep(parent, api.endpoint(http, parent), sink, one, window=api.window)
-    return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=swept.remarks)
+    with closing(api.client(specs[name])) as http:
+        swept = sweep_resource(specs[name], specs, api, http, sink, one)
+    remarks = swept.remarks + sink.remarks
+    return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=remarks)
 
 
 def _add(swept: SweepResult, part: SweepResult) -> None:

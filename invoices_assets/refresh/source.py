@@ -22,7 +22,7 @@ from dlt.extract.source import DltSource
 
 from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.api import Api
-from invoices_assets.extract.dependent import sweep_dependent
+from invoices_assets.extract.dependent import sweep_resource
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.stats import HttpStats
 from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
@@ -119,8 +119,8 @@ class Sweeping:
         with closing(self.api.client(self.spec)) as http, Spools(self.spec, directory) as spools:
             plan = self._plan(settings)
             asked = replace(plan.sweep_request, folder=Path(pipeline.working_dir))
-            progress = Progress(self.spec.name, self.tell, pipeline.collector, in_parts=self._parent is not None)
-            swept = self._sweep(http, asked, spools, progress)
+            progress = Progress(self.spec.name, self.tell, pipeline.collector, in_parts=self.spec.parent is not None)
+            swept = sweep_resource(self.spec, self.specs, self.api, http, spools, asked, progress=progress)
             asks_for_part = plan.start is not None or plan.request.dates is not None
             if swept.rows == 0 and swept.complete and not (asks_for_part and self._shows_some(http)):
                 swept = self._of_nothing(swept, settings, is_part=asks_for_part)
@@ -162,18 +162,16 @@ class Sweeping:
         return plan
 
     @property
-    def _parent(self) -> ResourceSpec | None:
-        return self.specs[self.spec.parent] if self.spec.parent is not None else None
-
-    def _sweep(self, http: HttpClient, asked: SweepRequest, spools: Spools, progress: Progress) -> SweepResult:
-        if self._parent is not None:
-            return sweep_dependent(self.spec, self._parent, self.api, http, spools, asked, progress=progress)
-        endpoint = self.api.endpoint(http, self.spec)
-        return sweep(self.spec, endpoint, spools, asked, window=self.api.window, progress=progress)
+    def _shown(self) -> ResourceSpec:
+        """The resource that shows whether the API shows anything: the one at the root of those that hang on others."""
+        shown = self.spec
+        while shown.parent is not None:
+            shown = self.specs[shown.parent]
+        return shown
 
     def _shows_some(self, http: HttpClient) -> bool:
         """Whether the API shows a record when it is asked for all of them."""
-        shown = self._parent or self.spec
+        shown = self._shown
         initial = shown.cursor.initial_value if shown.cursor is not None else None
         asked = SweepRequest(initial, limit=1)
         return sweep(shown, self.api.endpoint(http, shown), Nowhere(), asked, window=1).rows > 0
@@ -187,10 +185,9 @@ class Sweeping:
         Raises:
             IncompleteSweep: there are rows in the warehouse, and only some of them were asked for.
         """
-        shown = self.specs[self.spec.parent or self.spec.name].name
         if is_part and has_rows(settings, self.spec.name, live=True):
             raise IncompleteSweep(
-                f"The API shows no `{shown}` at all, though some were loaded before: some APIs answer so to "
+                f"The API shows no `{self._shown.name}` at all, though some were loaded before: some APIs answer so to "
                 "a key without rights. Nothing was changed."
             )
         if has_rows(settings, self.spec.name, live=False):

@@ -96,7 +96,7 @@ def test_a_bug_is_posted_in_its_own_words(chat: Chat, monkeypatch: pytest.Monkey
     def clumsy(*_: object, **__: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("invoices_assets.refresh.source.sweep", clumsy)
+    monkeypatch.setattr("invoices_assets.refresh.source.sweep_resource", clumsy)
     chat.project.run()
     assert "ValueError: a bug" in chat.tick("failed_runs_alert")[0]
 

@@ -57,7 +57,7 @@ def test_the_traceback_of_an_error_that_held_the_key_is_in_the_log_without_it(
     def clumsy(*_: object, **__: object) -> None:
         raise ValueError(f"a bug, with {SANDBOX_KEY} in hand")
 
-    monkeypatch.setattr("invoices_assets.refresh.source.sweep", clumsy)
+    monkeypatch.setattr("invoices_assets.refresh.source.sweep_resource", clumsy)
     said = debugged(project, project.run())
     assert "ValueError: a bug, with *** in hand" in said
     assert ", in clumsy" in said

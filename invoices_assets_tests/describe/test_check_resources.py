@@ -40,6 +40,17 @@ def test_a_dependent_resource_without_a_parent_record_is_unproven(api: FakeApi) 
     assert "`invoices` has no record" in told(checked(api.url, with_payments()), "parent", Verdict.UNPROVEN)
 
 
+def test_a_resource_that_hangs_on_a_dependent_one_is_asked_for_under_the_first_of_those(api: FakeApi) -> None:
+    content = with_payments()
+    path, endpoint = "/v1/payments/{resources.payments.id}/fees", content["resources"][-1]["endpoint"]
+    content["resources"].append({**PAYMENTS, "name": "fees", "endpoint": {**endpoint, "path": path}})
+    api.route("/v1/invoices", Reply(body={"data": INVOICES, "total": 2}))
+    api.route("/v1/invoices/1/payments", Reply(body={"data": [{"id": "p", "amount": "12.50"}], "total": 1}))
+    api.route("/v1/payments/p/fees", Reply(body={"data": [{"id": "f"}], "total": 1}))
+    found = [finding for finding in checked(api.url, content) if finding.resource == "fees"]
+    assert "1 records" in told(found, "types", Verdict.OK)
+
+
 def test_one_resource_that_fails_does_not_hide_the_others(api: FakeApi) -> None:
     content = config(incremental=None)
     content["resources"].insert(

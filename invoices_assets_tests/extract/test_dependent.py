@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.api import Api
-from invoices_assets.extract.dependent import sweep_dependent
+from invoices_assets.extract.dependent import sweep_resource
 from invoices_assets.extract.sweep import SweepResult
 from invoices_assets.redaction.redactor import Redactor
 from invoices_assets.source.file import DEFAULT_SOURCE, Source
@@ -19,18 +20,36 @@ from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 PAYMENTS = "/v1/invoices/{}/payments"
 
 
-def sweep_payments(api: FakeApi, **resource: Any) -> tuple[SweepResult, Records]:
+def sweep_payments(api: FakeApi, field: str = "id", **resource: Any) -> tuple[SweepResult, Records]:
+    """Sweeps the payments of each invoice.
+
+    Parameters:
+        field: of the invoice, that is in the path.
+    """
+    path = PAYMENTS.format(f"{{resources.invoices.{field}}}")
+    return sweep_last(api, {"name": "payments", "path": path, **resource})
+
+
+def sweep_last(
+    api: FakeApi, *dependents: dict[str, Any], columns: dict[str, Any] | None = None
+) -> tuple[SweepResult, Records]:
+    """Sweeps the last one of some resources that are declared behind `invoices`.
+
+    Parameters:
+        columns: further ones of `invoices`.
+    """
     content = config()
+    content["resources"][0]["columns"].update(columns or {})
     page = {"data_selector": "data", "paginator": {"type": "offset", "limit": 10}}
-    path = PAYMENTS.format("{resources.invoices.id}")
-    content["resources"].append({"name": "payments", "endpoint": {"path": path, **page}, **resource})
-    specs = {name: spec.with_auth("key") for name, spec in Source(DEFAULT_SOURCE, content).resources.items()}
-    connection = Api(api.url, "key", Redactor(["key"]))
-    http, records = connection.client(specs["payments"]), Records()
-    try:
-        return sweep_dependent(specs["payments"], specs["invoices"], connection, http, records), records
-    finally:
-        http.close()
+    for each in dependents:
+        endpoint = {"path": each["path"], **page}
+        declared = {name: value for name, value in each.items() if name != "path"}
+        content["resources"].append({**declared, "endpoint": endpoint})
+    api_of_test = Api(api.url, "key", Redactor(["key"]))
+    specs = api_of_test.resources(Source(DEFAULT_SOURCE, content))
+    spec, records = specs[dependents[-1]["name"]], Records()
+    with closing(api_of_test.client(spec)) as http:
+        return sweep_resource(spec, specs, api_of_test, http, records), records
 
 
 @pytest.fixture
@@ -85,3 +104,47 @@ def test_an_end_that_one_parent_does_not_prove_is_unproven(api: FakeApi) -> None
     swept, _ = sweep_payments(api)
     assert swept.complete
     assert not swept.proven
+
+
+def test_a_record_that_several_parents_name_is_asked_for_once(api: FakeApi) -> None:
+    api.route("/v1/invoices")(by_offset([row | {"customer": "c7"} for row in rows(3)], total=3))
+    api.route(PAYMENTS.format("c7"))(by_offset(rows(2), total=2))
+    swept, records = sweep_payments(api, "customer")
+    assert (swept.proven, records.ids) == (True, [0, 1])
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_nothing_is_asked_for_under_a_parent_without_the_value_and_that_is_told(api: FakeApi, nothing: Any) -> None:
+    customers = ["c7", nothing, nothing]
+    api.route("/v1/invoices")(
+        by_offset([row | {"customer": name} for row, name in zip(rows(3), customers, strict=True)], total=3)
+    )
+    api.route(PAYMENTS.format("c7"))(by_offset(rows(2), total=2))
+    swept, records = sweep_payments(api, "customer")
+    assert (swept.proven, records.ids) == (True, [0, 1])
+    assert "2 records of `invoices` have no value for `customer`, so no `payments` were asked for" in swept.remarks
+
+
+def test_nothing_is_asked_for_under_a_tombstone(api: FakeApi) -> None:
+    api.route("/v1/invoices")(by_offset([row | {"deleted": row["id"] == 1} for row in rows(3)], total=3))
+    for invoice in (0, 2):
+        api.route(PAYMENTS.format(invoice))(by_offset(rows(1, first=invoice), total=1))
+    payments = {"name": "payments", "path": PAYMENTS.format("{resources.invoices.id}")}
+    swept, records = sweep_last(api, payments, columns={"deleted": {"data_type": "bool", "hard_delete": True}})
+    assert (swept.proven, records.ids) == (True, [0, 2])
+
+
+def test_a_resource_may_hang_on_one_that_hangs_on_another(api: FakeApi) -> None:
+    api.route("/v1/invoices")(by_offset(rows(2), total=2))
+    for invoice in range(2):
+        api.route(PAYMENTS.format(invoice))(by_offset(rows(2, first=10 * invoice), total=2))
+        for payment in (10 * invoice, 10 * invoice + 1):
+            api.route(f"/v1/{invoice}/{payment}/fees")(by_offset(rows(1, first=payment), total=1))
+    payments = {
+        "name": "payments",
+        "path": PAYMENTS.format("{resources.invoices.id}"),
+        "include_from_parent": ["id"],
+    }
+    fees = {"name": "fees", "path": "/v1/{resources.payments._invoices_id}/{resources.payments.id}/fees"}
+    swept, records = sweep_last(api, payments, fees)
+    assert (swept.proven, records.ids) == (True, [0, 1, 10, 11])

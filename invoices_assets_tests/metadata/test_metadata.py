@@ -168,7 +168,7 @@ def test_an_error_that_nobody_foresaw_leaves_no_key_in_the_event_log(
     def refuse(*_: Any, **__: Any) -> None:
         raise ValueError(f"a bug, with {SANDBOX_KEY} in hand")
 
-    monkeypatch.setattr("invoices_assets.refresh.source.sweep", refuse)
+    monkeypatch.setattr("invoices_assets.refresh.source.sweep_resource", refuse)
     result = project.run()
     assert not result.success
     log = [dg.serialize_value(entry) for entry in project.instance.all_logs(result.run_id)]

@@ -180,7 +180,7 @@ def test_a_bug_in_a_sweep_shows_no_key(pipeline: Pipeline, api: Api, monkeypatch
     def refuse(*_: Any, **__: Any) -> None:
         raise ValueError(f"a bug, with {SANDBOX_KEY} in hand")
 
-    monkeypatch.setattr("invoices_assets.refresh.source.sweep", refuse)
+    monkeypatch.setattr("invoices_assets.refresh.source.sweep_resource", refuse)
     with pytest.raises(PipelineStepFailed) as failed:
         pipeline.run(complete_rest_source(SOURCE, api))
     shown = "".join(traceback.format_exception(failed.value))

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from invoices_assets.errors import LoadFailed, SweepOutdated
+from invoices_assets.extract.dependent import sweep_resource
 from invoices_assets.load.destination.handover import Handover
 from invoices_assets.refresh import source
 from invoices_assets.refresh.refresh import MOST_SWEEPS
-from invoices_assets.refresh.source import Sweeping
 from invoices_assets_tests.support.invoices import invoice, stamped
 from invoices_assets_tests.support.loader import Loader, loaded
 from invoices_assets_tests.support.months import by_month, history, month, months_in
@@ -156,18 +156,17 @@ def test_a_rejection_that_has_come_meanwhile_is_not_settled_by_an_older_record(
 
 def test_two_months_are_read_at_the_same_time(tmp_path: Path) -> None:
     both = Barrier(2)
-    real = Sweeping._sweep
 
-    def met(self: Sweeping, *arguments: Any) -> Any:
+    def met(*arguments: Any, **more: Any) -> Any:
         both.wait(60)
-        swept = real(self, *arguments)
+        swept = sweep_resource(*arguments, **more)
         both.wait(60)
         return swept
 
     with serve(history()) as server, pytest.MonkeyPatch.context() as patch:
         loader = Loader(tmp_path, server.url, by_month())
         loader.refresh(dates=month(1))
-        patch.setattr(Sweeping, "_sweep", met)
+        patch.setattr(source, "sweep_resource", met)
         with ThreadPoolExecutor(2) as threads:
             done = list(threads.map(lambda number: loader.refresh(dates=month(number)), [3, 4]))
     assert [loaded(each).new > 0 for each in done] == [True, True]

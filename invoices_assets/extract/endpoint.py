@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from dlt.sources.helpers.rest_client.utils import join_url
@@ -29,6 +31,8 @@ from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.sending import as_sent
 from invoices_assets.source.values.paths import plain_keys
 
+# Without `&`, `=` and `+`, for a path may go on into a query; with `%`, for a value may be escaped already.
+_IN_PATH = "/%:@!$'()*,;"
 Contradiction = Callable[[Page | ApiStatusError], str | None]
 """Says why a page, or a status that is final by itself, cannot be what it seems; None where it can.
 
@@ -134,7 +138,7 @@ class Endpoint:
             params |= dates.parameters(spec)
         return requests.Request(
             method=spec.method,
-            url=join_url(self._base_url, expand_placeholders(spec.path, values)),
+            url=join_url(self._base_url, _path(spec.path, values)),
             headers={**spec.client_headers, **expand_placeholders(dict(spec.headers), values)},
             params=params,
             json=expand_placeholders(deepcopy(spec.json), values, preserve_value_type=True),
@@ -171,6 +175,18 @@ class Endpoint:
             raise
         except BadAnswer as error:
             raise BadAnswer(f"{self._spec.method} {self._spec.path}: {error}.") from None
+
+
+def _path(path: str, values: Mapping[str, Any]) -> str:
+    """A path with its placeholders filled in.
+
+    A value that is a part of the path does not end it: `INV#7` is sent as `INV%237` (RFC 3986, 3.3). It may be several
+    segments, such as `owner/name`. One that is the whole path is an address, and sent as it is.
+    """
+    is_whole = re.fullmatch(r"/?{[^{}]*}", path) is not None
+    escaped = {name: quote(value, safe=_IN_PATH) if type(value) is str else value for name, value in values.items()}
+    filled: str = expand_placeholders(path, dict(values) if is_whole else escaped)
+    return filled
 
 
 def _projection_of(spec: ResourceSpec) -> Projection | None:

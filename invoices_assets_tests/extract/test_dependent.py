@@ -148,3 +148,20 @@ def test_a_resource_may_hang_on_one_that_hangs_on_another(api: FakeApi) -> None:
     fees = {"name": "fees", "path": "/v1/{resources.payments._invoices_id}/{resources.payments.id}/fees"}
     swept, records = sweep_last(api, payments, fees)
     assert (swept.proven, records.ids) == (True, [0, 1, 10, 11])
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [("A#1", "A%231"), ("A?b=c", "A%3Fb%3Dc"), ("A&B+C", "A%26B%2BC"), ("a/b", "a/b"), ("%C3", "%C3")],
+)
+def test_a_value_in_a_path_does_not_end_it(api: FakeApi, value: str, sent: str) -> None:
+    api.route("/v1/invoices")(by_offset([{**row, "id": value} for row in rows(1)], total=1))
+    api.route(PAYMENTS.format(sent))(by_offset(rows(2), total=2))
+    assert sweep_payments(api)[1].ids == [0, 1]
+
+
+def test_a_value_that_is_the_whole_path_is_one(api: FakeApi) -> None:
+    api.route("/v1/invoices")(by_offset([{**row, "payments": "/v1/payments?of=7"} for row in rows(1)], total=1))
+    api.route("/v1/payments")(by_offset(rows(2), total=2))
+    sweep_last(api, {"name": "payments", "path": "{resources.invoices.payments}"})
+    assert api.asked[-1].query["of"] == ["7"]

@@ -97,6 +97,7 @@ def read_json(body: bytes, content_type: str) -> tuple[Any, bool]:
         return exact_json.read(body)
     except ValueError:
         kind = content_type.partition(";")[0] or "no content type"
+        kind += "" if exact_json.is_utf8(body) else ", not in UTF-8"
         raise UnreadableBody(f"the answer is not a complete JSON document ({kind}, {len(body)} bytes)") from None
 
 

@@ -14,12 +14,9 @@ import pytest
 import requests
 
 from invoices_assets.errors import ApiStatusError, ApiUnreachable, RequestFailed, SourceError
+from invoices_assets.redaction.redactor import MARK
 from invoices_assets_tests.support.fake_clock import FakeClock
-from invoices_assets_tests.support.http_helpers import (
-    OK,
-    client,
-    get,
-)
+from invoices_assets_tests.support.http_helpers import KEY, OK, client, get
 from invoices_assets_tests.vendor.fake_api import Asked, FakeApi, Reply
 
 
@@ -36,6 +33,33 @@ def test_the_body_is_complete_when_send_returns(api: FakeApi) -> None:
 
     assert [answer.json()["data"] for answer in answers] == [rows] * 3
     assert http.stats.bytes_received == 2 * len(body) + len(packed)
+
+
+@pytest.mark.parametrize(("charset", "sent_in"), [("ISO-8859-1", "latin-1"), ('"windows-1252"', "cp1252")])
+def test_a_body_in_the_charset_that_it_names_is_read_in_it(api: FakeApi, charset: str, sent_in: str) -> None:
+    body = json.dumps({"data": [{"name": "Müller", "key": KEY}]}, ensure_ascii=False).encode(sent_in)
+    api.route("/v1/invoices", Reply(body=body, headers={"Content-Type": f"application/json; charset={charset}"}))
+    assert json.loads(client().send(get(api)).content) == {"data": [{"name": "Müller", "key": MARK}]}
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "utf-8", "x-nobody-knows", "rot13", ""])
+def test_a_body_in_utf_8_is_read_in_it_whatever_charset_is_named(api: FakeApi, charset: str) -> None:
+    body = json.dumps({"name": "Müller"}, ensure_ascii=False).encode()
+    api.route("/v1/invoices", Reply(body=body, headers={"Content-Type": f"application/json; charset={charset}"}))
+    assert client().send(get(api)).content == body
+
+
+def test_a_body_that_is_in_utf_8_in_part_is_not_read_in_another_charset(api: FakeApi) -> None:
+    body = "Müller".encode() + "Müller".encode("latin-1")
+    api.route("/v1/invoices", Reply(body=body, headers={"Content-Type": "application/json; charset=ISO-8859-1"}))
+    assert client().send(get(api)).content == body
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "x-nobody-knows", "rot13", ""])
+def test_a_body_in_an_encoding_that_it_does_not_name_stays_as_it_is(api: FakeApi, charset: str) -> None:
+    body = json.dumps({"name": "Müller"}, ensure_ascii=False).encode("latin-1")
+    api.route("/v1/invoices", Reply(body=body, headers={"Content-Type": f"application/json; charset={charset}"}))
+    assert client().send(get(api)).content == body
 
 
 def test_connections_are_kept_open(api: FakeApi) -> None:

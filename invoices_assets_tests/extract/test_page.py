@@ -101,6 +101,11 @@ def test_a_body_that_is_no_json_document_is_unreadable(body: bytes) -> None:
         page(body)
 
 
+def test_a_body_that_is_not_in_utf_8_is_said_to_be_so() -> None:
+    with pytest.raises(UnreadableBody, match=r"\(.*, not in UTF-8, 26 bytes\)"):
+        page('{"data": [{"n": "Ärger"}]}'.encode("latin-1"))
+
+
 @pytest.mark.parametrize("path", ["total", "meta.count", "@odata.nextLink", "$.meta.count"])
 def test_a_compiled_path_is_spelled_as_it_was_written_whatever_the_version_of_jsonpath_ng(
     path: str, monkeypatch: pytest.MonkeyPatch

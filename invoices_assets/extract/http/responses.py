@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import suppress
+from email.message import Message
 from http import HTTPStatus
 
 import requests
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_encoding_from_headers
 
 from invoices_assets.errors import ApiStatusError, KeyRefused, NotFound
 from invoices_assets.extract.http.retry import AttemptResult, RetryPolicy, retry_after_seconds
 from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.source.values.exact_json import is_utf8
 
 _CONDITIONS = {"if-modified-since", "if-none-match"}
 _LONGEST_EXCERPT = 200
@@ -20,18 +22,33 @@ _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.D
 
 
 def cleaned(response: requests.Response, url: str, redactor: Redactor) -> requests.Response:
-    """The response without the key, which a server may echo.
+    """The response without the key, which a server may echo, and in the one encoding in which JSON is read.
 
     Parameters:
         response: with its body read; it is changed in place.
         url: what was asked.
     """
     response.url = redactor.text(url)
-    response._content = redactor.data(response.content)
+    response._content = redactor.data(_in_utf8(response))
     values = "\n".join(response.headers.values())
     if redactor.text(values) != values:
         response.headers = CaseInsensitiveDict(redactor.value(dict(response.headers)))
     return response
+
+
+def _in_utf8(response: requests.Response) -> bytes:
+    """The body as it is, or in UTF-8 where none of it is and its `charset` names what it is in.
+
+    JSON is in UTF-8 whatever the `charset` says (RFC 8259, 8.1 and 11), so that is tried first: some servers name a
+    charset of old and send UTF-8, others send what they name.
+    """
+    body, header = response.content, Message()
+    header["Content-Type"] = response.headers.get("Content-Type", "")
+    charset = header.get_content_charset()
+    with suppress(LookupError, ValueError):
+        if charset is not None and not is_utf8(body) and body.decode(errors="ignore").isascii():
+            return body.decode(charset).encode()
+    return body
 
 
 def judged(
@@ -86,10 +103,7 @@ def _status_error(line: str, response: requests.Response, redactor: Redactor) ->
 
 def _excerpt(response: requests.Response, redactor: Redactor) -> str:
     """The beginning of a body as one line of text, without markup."""
-    try:
-        text = response.content.decode(get_encoding_from_headers(response.headers) or "utf-8", "replace")
-    except LookupError:
-        text = response.content.decode("utf-8", "replace")
+    text = response.content.decode("utf-8", "replace")
     text = redactor.text(text)
     if "html" in response.headers.get("Content-Type", "") or text.lstrip()[:1] == "<":
         text = html.unescape(_INVISIBLE.sub(" ", text))

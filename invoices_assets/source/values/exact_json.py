@@ -191,6 +191,15 @@ def _pieces(container: dict[str, Any] | list[Any]) -> Iterator[Any]:
     yield Unread("}" if is_object else "]")
 
 
+def is_utf8(body: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_encodable(text: str) -> bool:
     """Whether a text is valid Unicode, without a lone surrogate (`"\\ud800"` in JSON)."""
     try:

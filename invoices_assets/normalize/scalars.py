@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute
 
 from invoices_assets.normalize import dates
-from invoices_assets.source.columns.column import DECIMAL_DIGITS, Column
+from invoices_assets.source.columns.column import DECIMAL_DIGITS, UNDECLARED, Column
 from invoices_assets.source.values.exact_json import NOT_UNICODE, Unreadable, is_encodable, limited_json_text
-from invoices_assets.source.values.numbers import exact_number, flag, scaled, shown
+from invoices_assets.source.values.numbers import exact_number, flag, plain_text, scaled, shown
 
 _compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers know none
 _NUMBERS = {int, Decimal, NoneType}
@@ -181,6 +181,18 @@ def _double_reader(column: Column) -> Reader:
     return read
 
 
+def _text_reader(column: Column) -> Reader:
+    return _text_of_several_kinds if column is UNDECLARED["text"] else _text
+
+
+def _text_of_several_kinds(value: Any) -> str:
+    """A number as `load.types.text_of` writes it, for in another batch it may come among numbers only."""
+    if type(value) is not Decimal:
+        return _text(value)
+    limited_json_text(value)
+    return plain_text(value)
+
+
 def _text(value: Any) -> str:
     if type(value) is not str:
         return limited_json_text(value)
@@ -215,7 +227,7 @@ _READERS: dict[str, Callable[[Column], Reader]] = {
     "wei": _decimal_reader,
     "bigint": _integer_reader,
     "double": _double_reader,
-    "text": lambda _: _text,
+    "text": _text_reader,
     "bool": lambda _: flag,
     "json": lambda _: limited_json_text,
     "binary": lambda _: _binary,

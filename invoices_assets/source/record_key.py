@@ -16,10 +16,7 @@ from invoices_assets.source.columns.column import NUMERIC, Column
 from invoices_assets.source.columns.fields import field_reader
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.values.exact_json import Unreadable
-from invoices_assets.source.values.numbers import exact_number
-
-_MOST_DIGITS = 100
-"""Numbers with more digits before or after the point keep their exponent; no column holds them as a number."""
+from invoices_assets.source.values.numbers import MOST_DIGITS, exact_number, plain_text
 
 
 def keys_of(spec: ResourceSpec) -> Callable[[Sequence[Any]], list[Any]]:
@@ -69,7 +66,7 @@ def key_text(value: Any, *, is_number: bool = False) -> str | None:
         return "true" if value else "false"
     if type(value) is int:
         return str(value)
-    return _plain(value) if type(value) is Decimal else None
+    return plain_text(value) if type(value) is Decimal else None
 
 
 def key_values(column: Column, values: Sequence[Any]) -> Sequence[Any]:
@@ -112,17 +109,8 @@ def _reader(spec: ResourceSpec, column: Column, field: str) -> Callable[[Sequenc
 
 def _number(value: Any) -> Any:
     try:
-        text = _plain(exact_number(value))
+        text = plain_text(exact_number(value))
     except Unreadable:
         return None if key_text(value) is None else value
-    is_whole = len(text) <= _MOST_DIGITS and text.removeprefix("-").isdecimal()
+    is_whole = len(text) <= MOST_DIGITS and text.removeprefix("-").isdecimal()
     return int(text) if is_whole else Decimal(text)
-
-
-def _plain(number: Decimal) -> str:
-    if not number:
-        return "0"
-    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
-        return str(number)
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

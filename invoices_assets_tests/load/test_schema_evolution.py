@@ -85,6 +85,12 @@ def test_text_in_the_table_and_numbers_in_a_later_load_stay_text_and_equal(loade
     assert loader.column("SELECT ref FROM {d}.invoices ORDER BY id") == ["A-7", "12", "1.25", "true"]
 
 
+@pytest.mark.parametrize("written", ["1.50", "1.5", "15e-1", "1E+2", "-0.0", "0.000000001"])
+def test_a_number_among_texts_is_the_same_text_as_among_numbers(loader: Loader, written: str) -> None:
+    loader.load([invoice(1, ref="A-7"), invoice(2, ref=Decimal(written))])
+    assert loader.load([invoice(2, ref=Decimal(written))], scope=Scope.PART).unchanged == 1
+
+
 def test_a_declared_number_with_more_digits_widens_its_column(loader: Loader) -> None:
     loader.columns["total"] = {"data_type": "decimal", "precision": 10, "scale": 2}
     loader.load([invoice(1)])

@@ -11,6 +11,8 @@ from invoices_assets.source.values.exact_json import Unreadable, json_text
 _NUMERIC_TEXT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNBOUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
+MOST_DIGITS = 100
+"""Numbers with more digits before or after the point keep their exponent as text; no column holds them as a number."""
 _LONGEST_SHOWN = 60
 # Without the exponent of a zero such as 0E+999999999, which would have to be written out as an integer.
 _ZERO = Decimal(0)
@@ -57,6 +59,16 @@ def scaled(number: Decimal, power: int) -> Decimal:
         return _UNBOUNDED.scaleb(number, power)
     except DecimalException:
         raise Unreadable("is a number that cannot be stored") from None
+
+
+def plain_text(number: Decimal) -> str:
+    """The one text of a number: its digits without zeros behind them, however the API writes it (`1.50`, `1.5e0`)."""
+    if not number:
+        return "0"
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        return str(number)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def flag(value: Any) -> bool:

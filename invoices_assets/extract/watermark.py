@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from invoices_assets.source.columns.fields import field_reader
+from invoices_assets.source.columns.fields import field_reader, is_no_date
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.sending import moment_sent
 from invoices_assets.source.timestamps import TimestampFormat, is_later
@@ -30,6 +30,7 @@ class Watermark:
         last_value: the furthest stamp, in the API's notation.
         without_stamp, in_future, before_start: records without a readable stamp, with one from after the beginning,
             with one from before the start.
+        unreadable: those without a readable stamp that have something in its place.
     """
 
     def __init__(self, spec: ResourceSpec, start: Any = None) -> None:
@@ -40,6 +41,7 @@ class Watermark:
         self._furthest: Any = None
         self.last_value: Any = None
         self.without_stamp = 0
+        self.unreadable = 0
         self.in_future = 0
         self.before_start = 0
 
@@ -54,6 +56,7 @@ class Watermark:
             moment = self._format.moment(stamp)
             if moment is None:
                 self.without_stamp += stamps.count(stamp)
+                self.unreadable += 0 if is_no_date(stamp) else stamps.count(stamp)
                 continue
             if isinstance(moment, datetime) and moment > self._began:
                 self.in_future += stamps.count(stamp) if moment > datetime.now(UTC) else 0

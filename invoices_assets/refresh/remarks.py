@@ -58,13 +58,18 @@ def misfits_of(
         if column.x_from and not spooled.has_value(column.name)
     ]
     if spec.cursor is not None and swept.cursor is not None and swept.cursor.without_stamp == swept.rows:
-        misfits.append(f"no record has the change stamp `{spec.cursor.path}`")
+        unread = (
+            f"no record has a `{spec.cursor.path}` that can be read as a stamp; if it is one, declare its `x-format`"
+        )
+        none = f"no record has the change stamp `{spec.cursor.path}`"
+        misfits.append(unread if swept.cursor.unreadable else none)
     return swept.misfits + misfits
 
 
 def _cursor_remarks(path: str, read: Watermark) -> dict[str, int]:
     return {
-        f"records without `{path}`": read.without_stamp,
+        f"records without `{path}`": read.without_stamp - read.unreadable,
+        f"records with a `{path}` that cannot be read as a stamp": read.unreadable,
         f"records with `{path}` in the future, which did not move the cursor": read.in_future,
         f"records older than asked for: the API ignores or widens its filter on `{path}`": read.before_start,
     }

@@ -221,7 +221,10 @@ def test_records_without_a_stamp_are_loaded_and_told(tmp_path: Path) -> None:
         loader = Loader(tmp_path, server.url, content)
         done = loader.refresh()
         assert loaded(done).new == 4
-        assert done.remarks == ["records without `updated_at` (3 rows)"]
+        assert done.remarks == [
+            "records without `updated_at` (2 rows)",
+            "records with a `updated_at` that cannot be read as a stamp (1 rows)",
+        ]
         assert loader.cursor == NOON
 
 

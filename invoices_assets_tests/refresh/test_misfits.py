@@ -90,6 +90,14 @@ def test_a_change_stamp_that_no_record_has(loader: Loader, api: FakeApi) -> None
     assert loader.refresh().misfits == ["no record has the change stamp `updated_at`"]
 
 
+def test_a_change_stamp_that_every_record_has_in_a_notation_that_is_not_declared(loader: Loader, api: FakeApi) -> None:
+    loader.content = with_columns({})
+    del loader.content["resources"][0]["columns"]["updated_at"]
+    shows(api, [{"id": at, "total": 1, "updated_at": "03/31/2026"} for at in "abc"], total=3)
+    misfit = "no record has a `updated_at` that can be read as a stamp; if it is one, declare its `x-format`"
+    assert loader.refresh().misfits == [misfit]
+
+
 @pytest.mark.parametrize(
     ("around", "said"),
     [({"total": 7}, "total"), ({"meta": {"total_pages": 1}}, "total_pages"), ({"has_more": False}, "has_more")],

@@ -15,6 +15,11 @@ from invoices_assets.source.values.paths import MISSING, at_keys, found_by, is_q
 NO_DATE = re.compile(r"(?:0000-00-00(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?)?")
 
 
+def is_no_date(value: Any) -> bool:
+    """Whether a value in the place of a date says that there is none."""
+    return value is None or (isinstance(value, str) and NO_DATE.fullmatch(value.strip()) is not None)
+
+
 def looked_up(column: Column, record: Any) -> Any:
     """The first value of a derived column's fields that is not null; None where there is none.
 
@@ -26,8 +31,7 @@ def looked_up(column: Column, record: Any) -> Any:
         if len(found) > 1:
             raise Unreadable(f"finds {len(found)} values, and which one is meant is not said")
         value = found[0] if found else None
-        no_date = column.kind in TIMED and isinstance(value, str) and NO_DATE.fullmatch(value.strip())
-        if value is not None and not no_date:
+        if value is not None and not (column.kind in TIMED and is_no_date(value)):
             return value
     return None
 

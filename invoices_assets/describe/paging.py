@@ -13,7 +13,7 @@ from invoices_assets.errors import IncompleteSweep
 from invoices_assets.extract.claims import Claims
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.sweep import page_size
-from invoices_assets.source.values.paths import MISSING, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, first_at, spelled
 
 STABLE = "Give a stable sort in `params`, if the API has one."
 _PLACES = ("next_url_path", "cursor_path", "has_more_path")
@@ -112,7 +112,7 @@ def _told_total(seen: Evidence) -> bool:
 
 
 def _is_anywhere(place: Any, pages: list[Page]) -> bool:
-    return any(page.body is not None and reader_of(spelled(place))(page.body) is not MISSING for page in pages)
+    return any(page.body is not None and first_at(spelled(place), page.body) is not MISSING for page in pages)
 
 
 def _size(page: Page) -> int:

@@ -11,7 +11,7 @@ from invoices_assets.errors import BadAnswer, UnreadableBody
 from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source.values import exact_json
-from invoices_assets.source.values.paths import MISSING, at_keys, plain_keys, reader_of
+from invoices_assets.source.values.paths import MISSING, at_keys, first_at, plain_keys, reader_of
 
 Shape = Literal["unmodified", "list", "object", "null"]
 
@@ -195,7 +195,7 @@ def _shape(document: Any) -> str:
 
 
 def _total(document: Any, path: str | None, headers: Mapping[str, str]) -> int | None:
-    value = MISSING if path is None else reader_of(path)(document)
+    value = MISSING if path is None else first_at(path, document)
     total = None if value is MISSING else count_of(value)
     if total is None:
         total = next((count_of(headers[name]) for name in TOTAL_HEADERS if name in headers), None)

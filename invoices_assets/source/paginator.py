@@ -17,6 +17,9 @@ from invoices_assets.errors import SourceError
 from invoices_assets.source.dlt_format import LINK, paginator_of_dlt
 from invoices_assets.source.values.paths import checked_path, spelled
 
+_PLACES = frozenset(("next_url_path", "cursor_path", "has_more_path", "total_path"))
+"""Settings of dlt's paginators that say where an answer has something."""
+
 
 class HeaderAddressPaginator(HeaderCursorPaginator):
     """A `header_cursor` with `x-link: true`: the header holds the address of the next page, not a value to send."""
@@ -46,6 +49,10 @@ def read_paginator(name: str, config: Any) -> tuple[BasePaginator, str | None, b
     declared = config if isinstance(config, dict) else {}
     if declared.get(LINK):
         paginator = _followed(name, paginator)
+    for setting in _PLACES & declared.keys() & vars(paginator).keys():
+        if "?" in str(declared[setting]):
+            # a filter, `links[?(@.rel=='next')].href`, has no text that can be read again once dlt has compiled it
+            setattr(paginator, setting, declared[setting])
     path = getattr(paginator, "total_path", None)
     place = declared.get("total_path") if path is None else spelled(path)
     return paginator, checked_path(place), declared.get("total_path", "") is not None

@@ -116,6 +116,29 @@ def test_a_cursor_that_begins_like_a_path_is_sent_back(api: FakeApi) -> None:
     assert api.asked[1].query["after"] == ["/w=="]
 
 
+def listed_links(asked: Asked) -> Reply:
+    """Links as a list, as PayPal and FHIR have them; the last page has none to a next one."""
+    start = number(asked, "after")
+    links = [{"rel": "self", "href": PATH}, {"rel": "next", "href": f"{PATH}?after={start + 10}", "at": start + 10}]
+    return Reply(body={"data": rows(10, start), "links": links if start < 20 else links[:1]})
+
+
+@pytest.mark.parametrize(
+    "paginator",
+    [
+        {"type": "json_link", "next_url_path": "links[?(@.rel=='next')].href"},
+        {"type": "json_link", "next_url_path": '$.links[?(@.rel == "next")].href'},
+        CURSOR | {"cursor_path": "links[?(@.rel=='next')].at", "cursor_param": "after"},
+    ],
+    ids=str,
+)
+def test_a_link_may_be_picked_out_of_a_list(api: FakeApi, paginator: dict[str, Any]) -> None:
+    api.route(PATH)(listed_links)
+    found, records = read(api, paginator)
+    assert records.ids == list(range(30))
+    assert found.proven
+
+
 @pytest.mark.parametrize("value", [{"href": TWO}, 2])
 def test_a_next_link_that_is_no_text_is_refused(api: FakeApi, value: Any) -> None:
     api.route(PATH, Reply(body={"data": rows(10), "next": value}))

@@ -26,7 +26,7 @@ from invoices_assets.extract.pagination.positions import counting_parameter, cou
 from invoices_assets.extract.pagination.style import IGNORED, Style
 from invoices_assets.extract.pass_count import PassCount
 from invoices_assets.source.paginator import HeaderAddressPaginator
-from invoices_assets.source.values.paths import MISSING, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, first_at, spelled
 
 
 class Linked(Style):
@@ -154,7 +154,7 @@ class JsonLink(Linked):
         return f"`{spelled(self.paginator.next_url_path)}`"
 
     def reference(self, page: Page) -> Any:
-        return reader_of(spelled(self.paginator.next_url_path))(page.body)
+        return first_at(spelled(self.paginator.next_url_path), page.body)
 
     def follow(self, request: Any, reference: Any) -> None:
         self._follow_link(request, reference)
@@ -188,7 +188,7 @@ class Cursor(Linked):
         return str(self.paginator.cursor_param or self.paginator.cursor_body_path)
 
     def reference(self, page: Page) -> Any:
-        return reader_of(spelled(self.paginator.cursor_path))(page.body)
+        return first_at(spelled(self.paginator.cursor_path), page.body)
 
     def follow(self, request: Any, reference: Any) -> None:
         if self.paginator.cursor_body_path:

@@ -16,7 +16,7 @@ from invoices_assets.extract.completeness import End
 from invoices_assets.extract.endpoint import Endpoint, PageRequest
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pass_count import PassCount
-from invoices_assets.source.values.paths import MISSING, reader_of, spelled
+from invoices_assets.source.values.paths import MISSING, first_at, spelled
 
 IGNORED = End("the API answered with a status that the source file says to ignore", proven=None)
 
@@ -79,7 +79,7 @@ class Style(ABC):
         place = getattr(self.paginator, "has_more_path", None)
         if place is None or page.body is None:
             return None if page.claims.more is None else page.claims.more[1]
-        said = reader_of(spelled(place))(page.body)
+        said = first_at(spelled(place), page.body)
         if said is MISSING:
             raise BadAnswer(
                 f"the answer has no `{spelled(place)}`, so it does not tell where the next page is, "

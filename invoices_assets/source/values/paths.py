@@ -94,6 +94,18 @@ def reader_of(path: str) -> Callable[[Any], Any]:
     return read
 
 
+def first_at(path: str, document: Any) -> Any:
+    """As `reader_of`, of a path that means one value: the first that a JSONPath finds, as dlt reads it.
+
+    Returns:
+        None where a list is there in which nothing is found, such as links of which none is that to a next page.
+    """
+    value = reader_of(path)(document)
+    if isinstance(value, list) and _finds_several(path):
+        return value[0] if value else None
+    return value
+
+
 def at_keys(document: Any, keys: Iterable[str]) -> Any:
     """The value that keys lead to, one after the other; `MISSING` if absent."""
     for key in keys:
@@ -105,12 +117,16 @@ def at_keys(document: Any, keys: Iterable[str]) -> Any:
 
 def _find(path: str, document: Any) -> Any:
     values = jsonpath.find_values(_compiled(path), document)
-    if "*" in path or "?" in path:
+    if _finds_several(path):
         container = path.partition("[")[0].rstrip(".*") or "$"
         if not values and container != "$" and not jsonpath.find_values(_compiled(container), document):
             return MISSING
         return values
     return values[0] if values else MISSING
+
+
+def _finds_several(path: str) -> bool:
+    return "*" in path or "?" in path
 
 
 @lru_cache(maxsize=256)

@@ -140,11 +140,21 @@ def table_exists(connection: duckdb.DuckDBPyConnection, dataset: str, table: str
     )
 
 
+def refuse_without(settings: WarehouseSettings, table: str, columns: Container[str], needed: Iterable[str]) -> None:
+    """Refuses a table that lacks columns which those of this loader have.
+
+    Raises:
+        TableRefused: it does.
+    """
+    missing = [column for column in needed if column not in columns]
+    if missing:
+        name, way_out = f"{settings.dataset}.{table}", settings.hints.way_out
+        raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {way_out}")
+
+
 def _refuse_foreign(settings: WarehouseSettings, table: str, columns: Stored, *, is_root: bool) -> None:
     name, way_out = f"{settings.dataset}.{table}", settings.hints.way_out
-    missing = [c for c in ((ROW_ID, LOAD_ID) if is_root else (ROW_ID, ROOT_ID)) if c not in columns]
-    if missing:
-        raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {way_out}")
+    refuse_without(settings, table, columns, (ROW_ID, LOAD_ID) if is_root else (ROW_ID, ROOT_ID))
     variants = sorted(column for column in columns if VARIANT in column)
     if variants:
         raise TableRefused(

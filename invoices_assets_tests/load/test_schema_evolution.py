@@ -166,6 +166,15 @@ def test_an_api_field_with_the_name_of_the_loaders_own_column_is_refused(loader:
     assert loader.rows("SELECT api_deleted_at, deleted_at FROM {d}.invoices") == [("2026-01-01", None)]
 
 
+@pytest.mark.parametrize("made", ["TABLE {t} (key TEXT)", "VIEW {t} AS SELECT 1 AS id"], ids=["table", "view"])
+def test_a_table_of_rejected_records_that_is_not_ours_is_refused(loader: Loader, made: str) -> None:
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute("CREATE SCHEMA invoicing")
+        connection.execute(f"CREATE {made.format(t='invoicing.invoices_rejected')}")
+    with pytest.raises(TableRefused, match="invoices_rejected was not made by this loader: it has no"):
+        loader.load([invoice(1), invoice(2, id=None)])
+
+
 @pytest.mark.parametrize("made", ["TABLE {t} (id TEXT)", "VIEW {t} AS SELECT 1 AS id"], ids=["table", "view"])
 def test_a_table_that_is_not_ours_is_refused(loader: Loader, made: str) -> None:
     with duckdb.connect(str(loader.path)) as connection:

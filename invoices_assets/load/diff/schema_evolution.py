@@ -13,12 +13,22 @@ import duckdb
 
 from invoices_assets.errors import TableRefused
 from invoices_assets.load.settings import WarehouseSettings
-from invoices_assets.load.spool import SpooledSweep
+from invoices_assets.load.spool import REJECTED_SCHEMA, SpooledSweep
 from invoices_assets.load.sql import ident, parquet
-from invoices_assets.load.tables import DELETED_AT, LOAD_ID, LoadPlan, Stored, TablePlan, stored_tables
+from invoices_assets.load.tables import (
+    COLUMNS_VIEW,
+    DELETED_AT,
+    LOAD_ID,
+    LoadPlan,
+    Stored,
+    TablePlan,
+    refuse_without,
+    stored_tables,
+)
 from invoices_assets.load.types import TIMESTAMPTZ, VARCHAR, can_become_text, common_type, duckdb_type, text_of, widens
 from invoices_assets.source.columns.column import Column
 from invoices_assets.source.columns.meaning import columns_below
+from invoices_assets.source.naming import rejected_table
 from invoices_assets.source.resource import ResourceSpec
 
 JSON = "JSON"
@@ -38,6 +48,7 @@ def plan_tables(
     stored = stored_tables(connection, settings, sweep.root)
     plan = LoadPlan({}, [])
     spooled = sweep.columns
+    _refuse_foreign_rejections(connection, settings, rejected_table(sweep.root))
     if DELETED_AT in spooled.get(sweep.root, {}):
         raise TableRefused(
             f"the API has a field `{DELETED_AT}`, the name of the loader's own column; give it another one "
@@ -137,6 +148,13 @@ def _resolved(old: str, new: str, declared: bool) -> str | None:
     if not declared and can_become_text(old) and can_become_text(new):
         return VARCHAR
     return None
+
+
+def _refuse_foreign_rejections(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, name: str) -> None:
+    query = f"SELECT column_name FROM {COLUMNS_VIEW} WHERE table_name = ?"
+    present = {column.lower() for (column,) in connection.execute(query, [name]).fetchall()}
+    if present:
+        refuse_without(settings, name, present, (*REJECTED_SCHEMA.names, LOAD_ID))
 
 
 def _add_own_columns(settings: WarehouseSettings, plan: LoadPlan, resource: ResourceSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +13,16 @@ from dlt.common.storages.load_package import create_load_id
 from dlt.common.utils import compressed_b64decode
 from dlt.common.versioned_state import decompress_state
 
+from invoices_assets.errors import TableRefused
 from invoices_assets.load.tables import qualified, table_exists
 
 
 def pipeline_state(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, Any]:
-    """The state of the pipeline that has the name of the dataset; empty where there is none."""
+    """The state of the pipeline that has the name of the dataset; empty where there is none.
+
+    Raises:
+        TableRefused: it is none.
+    """
     states, loads = qualified(dataset, "_dlt_pipeline_state"), qualified(dataset, "_dlt_loads")
     if not all(table_exists(connection, dataset, name) for name in ("_dlt_pipeline_state", "_dlt_loads")):
         return {}
@@ -30,7 +35,8 @@ def pipeline_state(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[
     ).fetchone()
     if row is None:
         return {}
-    return dict(decompress_state(row[0]))
+    with _readable(dataset, "_dlt_pipeline_state"):
+        return dict(decompress_state(row[0]))
 
 
 def resource_state(connection: duckdb.DuckDBPyConnection, dataset: str, resource: str) -> dict[str, Any]:
@@ -41,7 +47,11 @@ def resource_state(connection: duckdb.DuckDBPyConnection, dataset: str, resource
 
 
 def stored_schema(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, Any] | None:
-    """The schema that dlt has stored last, as a dict; None where there is none."""
+    """The schema that dlt has stored last, as a dict; None where there is none.
+
+    Raises:
+        TableRefused: it is none.
+    """
     if not table_exists(connection, dataset, "_dlt_version"):
         return None
     row = connection.execute(
@@ -55,8 +65,20 @@ def stored_schema(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[s
     with contextlib.suppress(ValueError):
         # no base64: dlt compresses only what a destination has no room for (SqlJobClientBase._row_to_schema_info)
         text = compressed_b64decode(text).decode()
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    with _readable(dataset, "_dlt_version"):
+        schema: dict[str, Any] = json.loads(text)
+        return schema
+
+
+@contextlib.contextmanager
+def _readable(dataset: str, table: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise TableRefused(
+            f"the last row of {dataset}.{table} holds what dlt cannot read ({type(error).__name__}); put back a copy "
+            "of the warehouse, or drop that table and run a load of everything"
+        ) from None
 
 
 def load_ids(connection: duckdb.DuckDBPyConnection, dataset: str) -> frozenset[str]:

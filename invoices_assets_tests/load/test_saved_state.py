@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from dlt.common.pipeline import TPipelineState
 
+from invoices_assets.errors import TableRefused
 from invoices_assets.load.inspect import known_state
 from invoices_assets.load.request import Scope
 from invoices_assets.load.saved_state import cursor_state, next_load_id
@@ -38,6 +39,18 @@ def test_what_is_said_of_a_column_may_be_in_any_language(loader: Loader) -> None
 def test_no_file_is_no_state_and_stays_no_file(loader: Loader) -> None:
     assert read_state(loader.settings, "invoices") == {}
     assert list(loader.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("table", "column"), [("_dlt_pipeline_state", "state"), ("_dlt_version", "schema")])
+def test_what_dlt_cannot_read_of_it_is_refused_and_can_be_dropped(loader: Loader, table: str, column: str) -> None:
+    loader.load([invoice(1)], state=cursor_state("updated_at", None, "a"))
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute(f"UPDATE invoicing.{table} SET {column} = 'odd'")
+    with pytest.raises(TableRefused, match=f"the last row of invoicing.{table} holds what dlt cannot read"):
+        known_state(loader.settings, "invoices")
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute(f"DROP TABLE invoicing.{table}")
+    assert loader.load([invoice(1), invoice(2)]).new == 1
 
 
 def test_a_file_without_tables_is_no_state(loader: Loader) -> None:

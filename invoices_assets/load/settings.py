@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.load.sql import catalog_name, written
 
 DUCKDB = "duckdb"
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:|:\w*:")
@@ -93,5 +94,5 @@ class WarehouseSettings:
 
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""
-        name = f"{self.dataset}.{table}"
-        return f"{Path(self.duckdb_path).stem}.{name}" if self.is_duckdb and self.duckdb_path else name
+        catalog = [catalog_name(self.duckdb_path.name)] if self.is_duckdb and self.duckdb_path else []
+        return ".".join(map(written, [*catalog, self.dataset, table]))

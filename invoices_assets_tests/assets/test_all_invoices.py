@@ -148,4 +148,4 @@ def test_each_column_says_where_it_comes_from(location: Location) -> None:
     made = {each.asset_key.to_user_string(): each for each in result.asset_materializations_for_node("all_invoices")}
     lineage: Any = made["all_invoices"].metadata["dagster/column_lineage"].value
     assert [dep.column_name for dep in lineage.deps_by_column["customer"]] == ["customer__name"]
-    assert made["receivables"].metadata["dagster/table_name"].value == "all.main.receivables"
+    assert made["receivables"].metadata["dagster/table_name"].value == '"all".main.receivables'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from invoices_assets.errors import WarehouseBusy, WarehouseUnusable
@@ -73,3 +74,26 @@ def test_rows_go_to_the_file_behind_a_link(tmp_path: Path) -> None:
     assert Loader(tmp_path / "real" / "invoices.duckdb").column("SELECT id FROM {d}.invoices") == ["i1"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.duckdb", "real"]
     assert loader.settings.relation("invoices") == "link.invoicing.invoices"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my-data.duckdb",
+        "2024.invoices.duckdb",
+        "order.duckdb",
+        "temp.duckdb",
+        'it\'s "quoted".duckdb',
+        ".hidden.db",
+        "x",
+    ],
+)
+def test_the_name_of_a_table_can_be_queried_whatever_the_file_is_called(name: str, tmp_path: Path) -> None:
+    loader = Loader(tmp_path / name)
+    loader.load([invoice(1)])
+    with duckdb.connect(str(tmp_path / name), read_only=True) as connection:
+        assert len(connection.sql(f"FROM {loader.settings.relation('invoices')}").fetchall()) == 1
+
+
+def test_a_dataset_that_is_a_word_of_sql_is_in_quotes() -> None:
+    assert WarehouseSettings("order", destination="postgres").relation("invoices") == '"order".invoices'

@@ -23,10 +23,10 @@ def receivables_key(names: Names) -> dg.AssetKey:
 
 
 def has_receivables(source: Source) -> bool:
-    """Whether the main resource declares what it takes, and none has its name."""
+    """Whether the main resource declares what it takes, as what can be added up, and none has its name."""
     columns = source.resources[source.main_resource].columns
     return RECEIVABLES not in source.resource_names and all(
-        name in columns and columns[name].kind is not None for name in RECEIVABLE
+        name in columns and columns[name].kind in kinds for name, kinds in RECEIVABLE.items()
     )
 
 

@@ -81,7 +81,7 @@ def unite(
         log: told when another run has to be waited for.
 
     Raises:
-        TableRefused: a column has one type here and another one there.
+        TableRefused: a column has one type here and another one there, or one that does not tell what is open.
         WarehouseError: the warehouse cannot be reached or written.
     """
     done, catalog = United(), catalog_of(settings)
@@ -89,12 +89,11 @@ def unite(
     with writing(catalog, working_dir, log) as connection:
         found = {member: table_columns(connection, member.dataset, member.table) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
-        for table, select in (
-            (ALL_INVOICES, _union(found, done)),
-            (RECEIVABLES, receivables(qualified(settings.dataset, ALL_INVOICES), _BY)),
-        ):
-            made = make_table(connection, settings.dataset, table, select)
-            done.columns[table], done.rows[table] = made.columns, made.rows
+        united = make_table(connection, settings.dataset, ALL_INVOICES, _union(found, done))
+        is_open = receivables(settings.dataset, ALL_INVOICES, united.columns, _BY)
+        summed_up = make_table(connection, settings.dataset, RECEIVABLES, is_open)
+    for table, made in {ALL_INVOICES: united, RECEIVABLES: summed_up}.items():
+        done.columns[table], done.rows[table] = made.columns, made.rows
     return done
 
 

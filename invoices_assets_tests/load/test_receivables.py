@@ -91,3 +91,28 @@ def test_a_table_of_somebody_else_with_its_name_is_left_alone(loader: Loader, tm
     with pytest.raises(TableRefused, match=r"invoicing\.receivables was not made by this project; move it away"):
         made(loader, tmp_path)
     assert loader.column("SELECT mine FROM {d}.receivables") == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "hints", "said"),
+    [
+        ("amount_due", {"data_type": "text"}, "is VARCHAR, and what is open needs an exact number there"),
+        ("amount_due", {"data_type": "double"}, "is DOUBLE, and what is open needs an exact number there"),
+        ("due_date", {"data_type": "text"}, "is VARCHAR, and what is open needs a day there"),
+    ],
+)
+def test_a_table_that_was_loaded_with_other_types_is_refused_by_the_name_of_the_column(
+    tmp_path: Path, name: str, hints: dict[str, Any], said: str
+) -> None:
+    loader = Loader(tmp_path / "w.duckdb", columns=dict(COLUMNS) | {name: hints})
+    loader.load([bill(1, "1", "EUR", due_date=late(3))])
+    with pytest.raises(TableRefused) as refused:
+        made(loader, tmp_path)
+    assert f"`{name}` of {loader.settings.dataset}.invoices {said}" in str(refused.value)
+
+
+def test_a_table_that_has_no_such_column_yet_is_refused_by_its_name(tmp_path: Path) -> None:
+    loader = Loader(tmp_path / "w.duckdb", columns={})
+    loader.load([{"id": "1"}])
+    with pytest.raises(TableRefused, match=r"`currency` of .*invoices is missing"):
+        made(loader, tmp_path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, by_age
+from invoices_assets.errors import TableRefused
+from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, amount, by_age, day
 from invoices_assets.load.reports.made_table import MadeTable, make_table, table_columns
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
@@ -16,18 +17,34 @@ from invoices_assets.load.warehouses.connection import writing
 RECEIVABLES = "receivables"
 
 
-def receivables(invoices: str, by: Mapping[str, str], where: str = "true") -> str:
+def receivables(dataset: str, invoices: str, columns: Mapping[str, str], by: Mapping[str, str]) -> str:
     """A SELECT of open amounts.
 
     Parameters:
-        invoices: a table with `currency`, `amount_due` and `due_date`, as SQL.
+        dataset, invoices: a table with `currency`, `amount_due` and `due_date`; rows marked as deleted do not count.
+        columns: of the table: name -> DuckDB type.
         by: further columns to group by: name -> SQL.
-        where: which of its rows count.
+
+    Raises:
+        TableRefused: one of these is not there, or of a type that does not tell what is open.
     """
-    named = {**by, CURRENCY: ident(CURRENCY)}
-    sums = {"invoices": "count(*)", DUE: f"sum({ident(DUE)})", **by_age(ident(DUE), f"CAST({ident(DUE_DATE)} AS DATE)")}
+
+    def needed(name: str, found: str | None, what: str) -> str:
+        if found is None:
+            raise TableRefused(
+                f"`{name}` of {dataset}.{invoices} is {columns.get(name, 'missing')}, and what is open needs {what} "
+                "there; declare it so in the source file, and load it"
+            )
+        return found
+
+    currency = needed(CURRENCY, ident(CURRENCY) if CURRENCY in columns else None, "a code")
+    due = needed(DUE, amount(DUE, columns), "an exact number")
+    due_date = needed(DUE_DATE, day(DUE_DATE, columns), "a day")
+    named = {**by, CURRENCY: currency}
+    sums = {"invoices": "count(*)", DUE: f"sum({due})", **by_age(due, due_date)}
     selected = ", ".join(f"{value} AS {ident(name)}" for name, value in {**named, **sums}.items())
-    return f"SELECT {selected} FROM {invoices} WHERE {ident(DUE)} <> 0 AND {where} GROUP BY {', '.join(named.values())}"
+    rows = f"{qualified(dataset, invoices)} WHERE {due} <> 0 AND {is_live(columns)}"
+    return f"SELECT {selected} FROM {rows} GROUP BY {', '.join(named.values())}"
 
 
 def make_receivables(
@@ -44,7 +61,7 @@ def make_receivables(
         What was made, and the column that has the customers; None where there is none, or no main table yet.
 
     Raises:
-        TableRefused: there is a table of this name that somebody else has made.
+        TableRefused: there is a table of this name that somebody else has made, or the main table cannot tell it.
         WarehouseError: the warehouse cannot be reached or written.
     """
     dataset = settings.dataset
@@ -52,7 +69,7 @@ def make_receivables(
         columns = table_columns(connection, dataset, root)
         customer = next((column for column in CUSTOMERS if column in columns), None)
         by = {"customer": ident(customer) if customer else "CAST(NULL AS VARCHAR)"}
-        select = receivables(qualified(dataset, root), by, is_live(columns)) if columns else _none()
+        select = receivables(dataset, root, columns, by) if columns else _none()
         made = make_table(connection, dataset, RECEIVABLES, select)
     return made, customer
 

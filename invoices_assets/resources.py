@@ -19,7 +19,7 @@ from pydantic import Field
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.limits import AnswerLimits
-from invoices_assets.extract.http.origins import is_address, origin_of
+from invoices_assets.extract.http.origins import is_address, is_base, origin_of
 from invoices_assets.load.settings import Hints, WarehouseSettings
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.working_folder import working_folder
@@ -74,6 +74,24 @@ def shown_address(base_url: str = "") -> str:
     """
     address = base_url or os.environ.get(BASE_URL)
     return origin_of(address) if address and is_address(address) else "the embedded sandbox"
+
+
+def refuse_unless_base(address: str, name: str) -> None:
+    """Raises unless an address is one of an API, behind which the paths of the source file are written.
+
+    Parameters:
+        name: of its setting.
+
+    Raises:
+        SourceError: it is not; it is not repeated, for a key may stand in it.
+    """
+    if not is_address(address):
+        raise SourceError(f"{name} must start with http:// or https:// and name a host.")
+    if not is_base(address):
+        raise SourceError(
+            f"{name} must have no user name, `?` or `#`: parameters belong into `params` of the source file, user and "
+            "password into the key, with the auth `http_basic`."
+        )
 
 
 def fresh_within() -> timedelta:
@@ -214,9 +232,8 @@ class InvoicesApi(_SetInPart):
             raise SourceError(f"{variable} is not set, but {BASE_URL} is: set both, or neither for the sandbox.")
         if secret and not base_url:
             raise SourceError(f"{BASE_URL} is not set, but {variable} is: set both, or neither for the sandbox.")
-        if base_url and not is_address(base_url):
-            place = f"The `base_url` of `{dataset}`" if is_named else BASE_URL
-            raise SourceError(f"{place} must start with http:// or https:// and name a host.")
+        if base_url:
+            refuse_unless_base(base_url, f"The `base_url` of `{dataset}`" if is_named else BASE_URL)
         if bool(base_url) == (dataset == SANDBOX):
             raise SourceError(
                 f"There is {'a' if base_url else 'no'} base URL, but this code location was loaded for the "

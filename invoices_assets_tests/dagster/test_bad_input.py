@@ -65,6 +65,19 @@ def test_a_base_url_that_is_none_or_leads_nowhere_is_named(url: str, said: str, 
     assert any(part in sentence(project) for part in said.split("|"))
 
 
+@pytest.mark.parametrize("more", ["{}?tenant=7", "{}/?tenant=7", "{}/v1#top", "ann:pa55word@{}"])
+def test_a_base_url_that_is_more_than_one_is_refused_and_nothing_of_it_repeated(
+    more: str, project: Project, server: Vendor
+) -> None:
+    asked = len(server.requests)
+    project.monkeypatch.setenv("INVOICES_API_BASE_URL", f"http://{more.format(server.url.removeprefix('http://'))}")
+    assert sentence(project) == (
+        "INVOICES_API_BASE_URL must have no user name, `?` or `#`: parameters belong into `params` of the source file, "
+        "user and password into the key, with the auth `http_basic`."
+    )
+    assert len(server.requests) == asked
+
+
 def test_https_to_a_server_that_speaks_http_is_told(project: Project, server: Vendor) -> None:
     project.monkeypatch.setenv("INVOICES_API_BASE_URL", server.url.replace("http:", "https:"))
     assert "it does not speak TLS; should the address begin with http://?" in sentence(project)

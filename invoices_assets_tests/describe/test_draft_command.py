@@ -136,6 +136,11 @@ def test_without_a_key_in_the_environment_it_says_so(api: FakeApi) -> None:
     assert "INVOICES_API_KEY is not set" in refused(draft(api.url, key=""))
 
 
+def test_an_address_with_a_query_is_refused_and_nothing_is_asked(api: FakeApi) -> None:
+    assert "--base-url must have no user name, `?` or `#`" in refused(draft(f"{api.url}?tenant=7"))
+    assert api.asked == []
+
+
 @pytest.mark.parametrize("path", [f"/v1/invoices?api_key={SECRET}", "/v1/invoices?api_key=k3y%2F8%2Bchars-of-a-secret"])
 def test_a_key_in_the_path_is_refused_without_repeating_it(api: FakeApi, path: str) -> None:
     assert "--path holds the key" in refused(draft(api.url, "--path", path))

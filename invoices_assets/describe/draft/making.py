@@ -17,8 +17,8 @@ from invoices_assets.describe.draft.draft import draft_source
 from invoices_assets.describe.report import as_text, is_wrong
 from invoices_assets.errors import RefreshError, SourceError
 from invoices_assets.extract.api import Api
-from invoices_assets.extract.http.origins import is_address
 from invoices_assets.redaction.redactor import Redactor
+from invoices_assets.resources import refuse_unless_base
 from invoices_assets.source.auth import read_auth
 from invoices_assets.source.file import Source
 
@@ -88,8 +88,7 @@ def _api(asked: DraftRequest, key: str, redactor: Redactor) -> Api:
     variable, path = asked.variable, asked.path
     if not key:
         raise SourceError(f"{variable} is not set: it holds the key of the API, or any word for one that needs none.")
-    if not is_address(asked.base_url):
-        raise SourceError("--base-url must start with http:// or https:// and name a host.")
+    refuse_unless_base(asked.base_url, "--base-url")
     if path is not None and "://" in path:
         raise SourceError("--path begins behind the address that --base-url names, such as /v2/bills.")
     if path is not None and redactor.text(path) != path:

@@ -42,6 +42,18 @@ def is_address(url: str) -> bool:
     return False
 
 
+def is_base(address: str) -> bool:
+    """Whether paths can be written behind an address, and all of it is sent.
+
+    requests sends no user name of a URL where it has an auth of its own, and a path behind `?` is part of the query.
+
+    Raises:
+        RequestFailed: it is no address.
+    """
+    found = parsed(address)
+    return (found.auth, found.query, found.fragment) == (None, None, None)
+
+
 def linked(base: str, link: str) -> str:
     """The URL that a link or a redirect of an answer leads to.
 

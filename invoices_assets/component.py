@@ -38,7 +38,7 @@ from invoices_assets.resources import (
 )
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
-from invoices_assets.source.file import Source, read_source
+from invoices_assets.source.file import Source, read_source, read_yaml
 
 _TYPE = "invoices_assets.InvoicesComponent"
 UPKEEP = "0 6 * * 0"
@@ -234,7 +234,7 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
 def _component_of(path: Path) -> InvoicesComponent | None:
     """The component of a YAML file; None where it is a source file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         if not isinstance(content, dict) or content.get("type") != _TYPE:
             if isinstance(content, dict) and "resources" in content:
                 return None

@@ -116,7 +116,7 @@ def read_source(path: Path) -> Source:
         SourceError: the file is missing, is not YAML, or is refused by dlt.
     """
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = read_yaml(path)
     except OSError as error:
         raise SourceError(f"The source file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -130,6 +130,31 @@ def read_source(path: Path) -> Source:
     if not source.resource_names:
         raise SourceError(f"The source file {path} has `selected: false` on each of its resources.")
     return source
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice (YAML 1.2.2, section 3.2.1.1), of which PyYAML would take the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            name = (key.tag, str(key.value))
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(None, None, f"`{key.value}` stands there twice", key.start_mark)
+            seen.add(name)
+        return node
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+        yaml.YAMLError: it is no YAML, or a key stands twice in one mapping.
+    """
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
 
 
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:

@@ -51,6 +51,11 @@ BAD_SOURCES = [
     pytest.param("client: {auth: {type: api_key\n", "is not valid YAML: .* \\(line 2, column 1\\)", id="cut off"),
     pytest.param("resources:\n\t- name: x\n", "is not valid YAML: .*line 2", id="a tab"),
     pytest.param(b"\xff\xfe\x00", "is not UTF-8 text", id="no text"),
+    pytest.param(
+        "resources:\n  - name: invoices\n    params: {status: all}\n    params: {sort: id}\n",
+        "is not valid YAML: `params` stands there twice \\(line 4, column 5\\)",
+        id="a key twice",
+    ),
     pytest.param("resources: []\n", "needs a list `resources`", id="no resource"),
     pytest.param("resources: [{name: invoices}, 7]\n", "cannot be used", id="a number for a resource"),
     pytest.param(with_endpoint(paginator={"type": "telepathy"}), "telepathy", id="unknown paginator"),

@@ -35,6 +35,27 @@ def test_the_default_source_is_the_contract_of_the_design() -> None:
     )
 
 
+def test_anchors_and_merges_may_be_overridden(tmp_path: Path) -> None:
+    text = DEFAULT_SOURCE.read_text(encoding="utf-8")
+    path = tmp_path / "source.yaml"
+    path.write_text(
+        text.replace("resource_defaults:", "resource_defaults: &defaults").replace(
+            "resources:",
+            "resources:\n  - <<: *defaults\n    primary_key: number\n    name: payments\n"
+            "    endpoint: &one {path: /v1/payments, data_selector: data, paginator: {type: single_page}}\n"
+            "  - {<<: *defaults, name: refunds, endpoint: {<<: *one, path: /v1/refunds}}",
+        ),
+        encoding="utf-8",
+    )
+    resources = read_source(path).resources
+    assert {name: spec.primary_key for name, spec in resources.items()} == {
+        "payments": ("number",),
+        "refunds": ("id",),
+        "invoices": ("id",),
+    }
+    assert resources["refunds"].path == "/v1/refunds"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -12,12 +12,12 @@ from typing import Literal
 import click
 import dagster as dg
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from invoices_assets.alerts import Alerts
 from invoices_assets.assets.all_invoices import KEYS, UnitedApi, build_all_invoices
 from invoices_assets.assets.dlt_resource import InvoicesDlt
-from invoices_assets.assets.freshness import freshness_policy
+from invoices_assets.assets.freshness import freshness_policy, is_schedule
 from invoices_assets.assets.load_assets import build_assets
 from invoices_assets.assets.receivables import build_receivables, has_receivables
 from invoices_assets.assets.specs import AssetTraits, api_spec, has_api
@@ -28,6 +28,7 @@ from invoices_assets.resources import (
     API_KEY,
     APIS,
     BASE_URL,
+    VARIABLE,
     InvoicesApi,
     Warehouse,
     configured_source,
@@ -41,6 +42,7 @@ from invoices_assets.sensor import build_sensor
 from invoices_assets.source.file import Source, read_source, read_yaml
 
 _TYPE = "invoices_assets.InvoicesComponent"
+_ALL_INVOICES = "invoices_assets.AllInvoicesComponent"
 UPKEEP = "0 6 * * 0"
 """When a warehouse is kept in order: each week, after the reconciliation."""
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
@@ -58,6 +60,9 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
           base_url: https://api.stripe.example
           api_key_env: STRIPE_API_KEY
     """
+
+    # what is given in place of the name of a variable may be the key
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(description="The dataset, the first part of asset keys, and the prefix of all other names.")
     source: str = Field(default="source.yaml", description="The YAML file that says what to fetch, beside this file.")
@@ -84,6 +89,39 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
         if self.name not in (INVOICING, SANDBOX) and (not self.base_url or self.api_key_env == API_KEY):
             raise ValueError(f"`{self.name}` needs a `base_url` and an `api_key_env` of its own")
         return self
+
+    @field_validator("refresh", "reconcile")
+    @classmethod
+    def _can_be_followed(cls, schedule: str | None) -> str | None:
+        if schedule and not is_schedule(schedule):
+            raise ValueError(f"`{schedule}` is no schedule of five fields, as cron writes it")
+        return schedule
+
+    @field_validator("owners")
+    @classmethod
+    def _are_known_to_dagster(cls, owners: list[str]) -> list[str]:
+        for owner in owners:
+            try:
+                dg.AssetSpec("any", owners=[owner])
+            except dg.DagsterInvalidDefinitionError:
+                raise ValueError(f"`{owner}` is neither an e-mail address nor team:name") from None
+        return owners
+
+    @field_validator("tags")
+    @classmethod
+    def _have_letters_of_dagster(cls, tags: dict[str, str]) -> dict[str, str]:
+        try:
+            dg.AssetSpec("any", tags=tags)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return tags
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str) -> str:
+        if not VARIABLE.fullmatch(name):
+            raise ValueError("it must be the name of a variable, in capital letters")
+        return name
 
     @classmethod
     def from_environment(cls) -> InvoicesComponent:
@@ -212,7 +250,9 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
     """The components of a folder and those below it, in the order of the paths of their files.
 
     Parameters:
-        folder: with YAML files as `dg scaffold` writes them; a file with `resources` is a source file, and passed over.
+        folder: with YAML files as `dg scaffold` writes them. A file with `resources` is a source file, and passed over,
+            as is that of `all_invoices`, which several APIs have in any case. Hidden files and folders are not looked
+            into: where Kubernetes mounts a folder, they have each file once more.
 
     Raises:
         ClickException: one of them cannot be used, or there is none.
@@ -220,6 +260,8 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
     found: dict[str, Path] = {}
     components = []
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
         component = _component_of(path)
         if component is not None:
             other = found.setdefault(component.name, path)
@@ -232,11 +274,11 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
 
 
 def _component_of(path: Path) -> InvoicesComponent | None:
-    """The component of a YAML file; None where it is a source file."""
+    """The component of a YAML file; None where it is a source file, or the component of `all_invoices`."""
     try:
         content = read_yaml(path)
         if not isinstance(content, dict) or content.get("type") != _TYPE:
-            if isinstance(content, dict) and "resources" in content:
+            if isinstance(content, dict) and ("resources" in content or content.get("type") == _ALL_INVOICES):
                 return None
             raise ValueError(f"it has no `type: {_TYPE}`")
         attributes = yaml.safe_dump(content.get("attributes") or {})
@@ -246,8 +288,11 @@ def _component_of(path: Path) -> InvoicesComponent | None:
         return component
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        # behind the field come the type that was tried, and the place in a text that is not the file
+        where = [re.split(r"[. ]", str(each))[0] or "attributes" for each in first["loc"][:1]]
         said = first["msg"].removeprefix("Value error, ")
-        raise click.ClickException(f"{path} cannot be used: {where and f'`{where}`: '}{said}.") from None
+        raise click.ClickException(
+            f"{path} cannot be used: {''.join(f'`{each}`: ' for each in where)}{said}."
+        ) from None
     except (SourceError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise click.ClickException(f"{path} cannot be used: {' '.join(str(error).split())}") from None

@@ -41,7 +41,7 @@ FRESH_WITHIN = "INVOICES_FRESH_WITHIN"
 
 SANDBOX_PATH = Path("data/sandbox.duckdb")
 DEFAULT_PATH = Path("data/invoices.duckdb")
-_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
+VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 
 def is_sandbox() -> bool:
@@ -131,7 +131,7 @@ class EnvironmentVariable(dg.Config):
         Raises:
             SourceError: this is no name of a variable. It is not repeated, for it may be the secret itself.
         """
-        if not _VARIABLE.fullmatch(self.env):
+        if not VARIABLE.fullmatch(self.env):
             raise SourceError("`api_key` must name a variable of the environment, in capital letters.")
         return os.environ.get(self.env, "")
 

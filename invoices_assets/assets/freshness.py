@@ -25,6 +25,15 @@ def freshness_policy(schedule: str, within: timedelta) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=_longest_gap(schedule) + within)
 
 
+def is_schedule(text: str) -> bool:
+    """Whether Dagster can follow a text as cron writes it."""
+    try:
+        _ticks(text, _START)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
+
+
 def _longest_gap(schedule: str) -> timedelta:
     is_weekly = schedule.split()[2:4] == ["*", "*"]
     ticks = _ticks(schedule, _START + (_WEEKS if is_weekly else _YEAR))

@@ -164,6 +164,12 @@ def folder(location: Location) -> Path:
     return folder
 
 
+def with_attributes(**attributes: Any) -> str:
+    """A component that lacks nothing."""
+    whole = {"name": "b", "source": "../stripe.yaml", "base_url": "http://x", "api_key_env": "K"} | attributes
+    return yaml.safe_dump({"type": "invoices_assets.InvoicesComponent", "attributes": whole})
+
+
 def write(path: Path, attributes: dict[str, Any]) -> None:
     content = {"type": "invoices_assets.InvoicesComponent", "attributes": attributes}
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -182,6 +188,24 @@ def test_a_folder_of_components_makes_a_location_with_all_of_them(location: Loca
     assert {"all_invoices", "dolibarr/invoices", "receivables", "stripe/invoices"} <= set(names_of(defs)["assets"])
     assert location.run("stripe_refresh_invoices", defs).success
     assert location.query("SELECT source, count(*) FROM all_invoices GROUP BY source") == [("stripe", 20)]
+
+
+def test_the_files_that_dg_scaffolds_make_a_location_as_they_stand(location: Location, folder: Path) -> None:
+    scaffolded = {"type": "invoices_assets.AllInvoicesComponent"}
+    (folder / "all_invoices.yaml").write_text(yaml.safe_dump(scaffolded), encoding="utf-8")
+    assert {"all_invoices", "stripe/invoices"} <= set(names_of(project())["assets"])
+
+
+def test_a_folder_that_kubernetes_mounts_has_each_file_once(location: Location, folder: Path) -> None:
+    mounted = location.folder / "mounted"
+    (mounted / "..2026_11_29").mkdir(parents=True)
+    (mounted / "..data").symlink_to("..2026_11_29")
+    for name in ("stripe.yaml", "dolibarr.yaml"):
+        content = (folder / name).read_text(encoding="utf-8").replace("../", f"{location.folder}/")
+        (mounted / "..data" / name).write_text(content, encoding="utf-8")
+        (mounted / name).symlink_to(f"..data/{name}")
+    location.monkeypatch.setenv("INVOICES_APIS", str(mounted))
+    assert {"dolibarr/invoices", "stripe/invoices"} <= set(names_of(project())["assets"])
 
 
 def test_the_api_of_the_environment_stands_beside_those_of_the_folder(location: Location, folder: Path) -> None:
@@ -221,6 +245,16 @@ def test_two_apis_that_are_both_called_invoicing_are_refused_in_one_sentence(loc
             "api_key_env: K, source: ../stripe.yaml}}",
             "both have `name: stripe`",
         ),
+        (with_attributes(refresh="every hour"), "`refresh`: `every hour` is no schedule of five fields"),
+        (with_attributes(reconcile="* * * * * *"), "`reconcile`: `* * * * * *` is no schedule of five fields"),
+        (with_attributes(owners=["finance"]), "`owners`: `finance` is neither an e-mail address nor team:name"),
+        (with_attributes(tags={"a b": "c"}), "`tags`: Found invalid tag keys: ['a b']"),
+        (
+            with_attributes(api_key_env="sk-l1ve"),
+            "`api_key_env`: it must be the name of a variable, in capital letters",
+        ),
+        (with_attributes(window=0), "`window`: Input should be greater than or equal to 1"),
+        ("{type: invoices_assets.InvoicesComponent, attributes: [1]}", "`attributes`: Input should be an object"),
     ],
 )
 def test_a_file_that_fails_names_itself_in_one_sentence(folder: Path, content: str, said: str) -> None:
@@ -230,6 +264,7 @@ def test_a_file_that_fails_names_itself_in_one_sentence(folder: Path, content: s
     assert "bad.yaml" in refused.value.message
     assert said in refused.value.message
     assert len(refused.value.message.splitlines()) == 1
+    assert "sk-l1ve" not in refused.value.message
 
 
 def test_dagsters_command_prints_the_sentence_of_a_file_that_fails_once(folder: Path) -> None:

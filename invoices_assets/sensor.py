@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
+from pydantic import TypeAdapter, ValidationError
 
 from invoices_assets.errors import ExtractError
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult, probe
@@ -100,8 +101,8 @@ class Memory:
     def read(cls, cursor: str | None) -> Memory:
         """From a Dagster cursor; one that is not of this sensor is forgotten."""
         try:
-            return cls(**json.loads(cursor or "{}"))
-        except (ValueError, TypeError):
+            return TypeAdapter(cls).validate_json(cursor or "{}")
+        except ValidationError:
             return cls()
 
     def written(self) -> str:
@@ -135,7 +136,8 @@ class Memory:
 
     def tick_failed(self) -> Memory:
         """After an API that could not be asked; each failure in a row doubles the wait, up to an hour."""
-        wait = min(FIRST_BACK_OFF_SECONDS * 2.0**self.failures, LONGEST_BACK_OFF_SECONDS)
+        doublings = min(self.failures, 64)  # a power of two beyond 1024 is no float
+        wait = min(FIRST_BACK_OFF_SECONDS * 2.0**doublings, LONGEST_BACK_OFF_SECONDS)
         return replace(self, failures=self.failures + 1, not_before=now() + wait)
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from invoices_assets.extract.probe import EVERYTHING, ProbeResult
-from invoices_assets.sensor import Memory
+from invoices_assets.sensor import Memory, now
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.support.sensor_driver import Watch
 from invoices_assets_tests.support.sweep_helpers import config
@@ -120,9 +120,16 @@ def test_what_was_never_seen_of_an_api_without_a_filter_is_news() -> None:
     assert Memory().is_news(ProbeResult(EVERYTHING, "abc", newer=False), "run")
 
 
-@pytest.mark.parametrize("cursor", ["", "garbage", "[]", '{"seen": 1}', "null"])
+@pytest.mark.parametrize(
+    "cursor", ["", "garbage", "[]", '{"seen": 1}', "null", '{"failures": "many"}', '{"not_before": null}']
+)
 def test_a_cursor_of_somebody_else_is_forgotten(cursor: str) -> None:
     assert Memory.read(cursor) == Memory()
+
+
+def test_an_api_that_is_gone_for_months_is_asked_each_hour() -> None:
+    memory = Memory(failures=5000).tick_failed()
+    assert (memory.failures, round(memory.not_before - now())) == (5001, 3600)
 
 
 def test_what_is_remembered_survives_the_way_through_dagsters_cursor() -> None:

@@ -21,7 +21,7 @@ class MaintenanceConfig(dg.Config):
     """What an upkeep leaves in place."""
 
     keep_snapshots_days: float = Field(
-        default=30, ge=0, description="How long the former states of a lake stay readable (time travel)."
+        default=30, ge=0, le=36_500, description="How long the former states of a lake stay readable (time travel)."
     )
 
 

@@ -62,6 +62,14 @@ def test_the_job_waits_for_the_turn_of_a_load(project: Project) -> None:
     assert "another run has been loading into" in project.failure(result)
 
 
+@pytest.mark.parametrize("days", [-1, 1e9, float("inf")])
+def test_days_that_no_calendar_has_are_refused_by_name(project: Project, days: float) -> None:
+    config = {"ops": {"upkeep": {"config": {"keep_snapshots_days": days}}}}
+    job = project.definitions().resolve_job_def(JOB)
+    result = job.execute_in_process(instance=project.instance, run_config=config, raise_on_error=False)
+    assert "keep_snapshots_days" in project.failure(result)
+
+
 def test_a_warehouse_that_cannot_be_used_is_one_sentence(project: Project) -> None:
     project.warehouse.parent.mkdir()
     project.warehouse.write_bytes(b"no database" * 1000)

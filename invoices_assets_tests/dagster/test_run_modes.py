@@ -179,6 +179,21 @@ def test_a_wrong_value_is_refused_by_name_before_anything_is_asked(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("limit", ["lots", "", "12"])
+def test_a_limit_of_memory_that_duckdb_cannot_read_is_refused_in_its_words(
+    project: Project, server: Vendor, limit: str
+) -> None:
+    config = {"resources": {"warehouse": {"config": {"memory_limit": limit}}}}
+    job = project.definitions().resolve_job_def("refresh_invoices")
+    result = job.execute_in_process(instance=project.instance, run_config=config, raise_on_error=False)
+    assert project.failure(result).startswith(f"DuckDB cannot read `memory_limit: {limit}` (")
+    assert server.requests == []
+
+
+def test_the_size_of_an_answer_may_have_no_limit(project: Project) -> None:
+    assert project.run(api={"answer_megabytes": float("inf")}).success
+
+
 def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server: Vendor) -> None:
     result = project.run(since="yesterday")
     assert not result.success

@@ -30,9 +30,9 @@ class AnswerLimits:
     megabytes: float = 512.0
 
     @property
-    def bytes(self) -> int:
-        """The most bytes of a body."""
-        return int(self.megabytes * 1_000_000)
+    def bytes(self) -> float:
+        """The most bytes of a body; infinite for no limit."""
+        return self.megabytes * 1_000_000
 
 
 DEFAULT_LIMITS = AnswerLimits()

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.warehouses.extensions import are_checked, load_extension
@@ -107,7 +108,11 @@ def open_warehouse(
     # without it DuckDB keeps whole results in memory to hand them on in order
     config["preserve_insertion_order"] = False
     config["allow_unsigned_extensions"] = are_checked(catalog.extensions)
-    connection = duckdb.connect(":memory:", config=config)
+    try:
+        connection = duckdb.connect(":memory:", config=config)
+    except duckdb.ParserException as error:
+        limit, said = catalog.settings.memory_limit, str(error).removeprefix("Parser Error: ")
+        raise WarehouseUnusable(f"DuckDB cannot read `memory_limit: {limit}` ({said}); nothing was loaded") from None
     try:
         connection.execute("SET TimeZone = 'UTC'")
         with explained(catalog):

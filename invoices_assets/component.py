@@ -235,7 +235,7 @@ def configured_components() -> list[InvoicesComponent]:
     folder = os.environ.get(APIS)
     if not folder:
         return [InvoicesComponent.from_environment()]
-    found = components_in(Path(folder))
+    found = components_in(Path(os.path.expanduser(folder)))
     if is_sandbox():
         return found
     if any(component.name == INVOICING for component in found):

@@ -61,7 +61,7 @@ def configured_source() -> Source:
         ClickException: it cannot be used; Dagster's command line prints its sentence, and no frames.
     """
     try:
-        return read_source(Path(os.environ.get(SOURCE) or DEFAULT_SOURCE))
+        return read_source(Path(os.path.expanduser(os.environ.get(SOURCE) or DEFAULT_SOURCE)))
     except SourceError as error:
         raise click.ClickException(str(error)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ class WarehouseSettings:
                 f"{self.hints.path} begins with `{scheme[0]}`, which names no file on this machine; "
                 "it must be the path of a DuckDB file"
             )
-        return Path(self.duckdb_path).expanduser().resolve()
+        return Path(os.path.expanduser(self.duckdb_path)).resolve()
 
     @property
     def place(self) -> str:

@@ -32,7 +32,7 @@ def working_folder(place: Path | None = None, *, setting: str = "place") -> Iter
     Raises:
         WarehouseUnusable: the folder cannot be made, or may be read by others.
     """
-    runs = Path(place or tempfile.gettempdir()).expanduser().absolute() / f"invoices_assets_{os.getuid()}"
+    runs = Path(os.path.expanduser(place or tempfile.gettempdir())).absolute() / f"invoices_assets_{os.getuid()}"
     folder = runs / uuid.uuid4().hex[:12]
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)

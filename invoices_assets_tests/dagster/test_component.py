@@ -208,6 +208,12 @@ def test_a_folder_that_kubernetes_mounts_has_each_file_once(location: Location, 
     assert {"dolibarr/invoices", "stripe/invoices"} <= set(names_of(project())["assets"])
 
 
+def test_a_folder_may_be_below_the_home_folder(location: Location, folder: Path) -> None:
+    location.monkeypatch.setenv("HOME", str(folder.parent))
+    location.monkeypatch.setenv("INVOICES_APIS", f"~/{folder.name}")
+    assert "stripe/invoices" in names_of(project())["assets"]
+
+
 def test_the_api_of_the_environment_stands_beside_those_of_the_folder(location: Location, folder: Path) -> None:
     location.monkeypatch.setenv("INVOICES_API_BASE_URL", location.servers["stripe"].url)
     assert "invoicing/invoices" in names_of(project())["assets"]

@@ -46,6 +46,14 @@ def test_what_names_no_file_is_refused_in_one_sentence(path: str) -> None:
         _ = settings.path
 
 
+def test_the_home_of_a_user_that_is_none_is_a_name_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = WarehouseSettings("invoicing", duckdb_path=Path("~no-such-user/x.duckdb"))
+    assert settings.path == tmp_path / "~no-such-user" / "x.duckdb"
+
+
 def test_a_token_in_an_address_is_not_repeated() -> None:
     settings = WarehouseSettings("invoicing", duckdb_path=Path("md:invoices?motherduck_token=s3cret"))
     with pytest.raises(WarehouseUnusable) as refused:

@@ -113,6 +113,16 @@ def test_a_source_file_that_cannot_be_used_is_refused_with_its_meaning(
     assert re.search(said, found), found
 
 
+def test_the_home_folder_is_followed_which_no_shell_writes_out_in_an_env_file(project: Project) -> None:
+    project.monkeypatch.setenv("HOME", str(project.folder))
+    (project.folder / "own.yaml").write_text("resources: []\n", encoding="utf-8")
+    project.monkeypatch.setenv("INVOICES_SOURCE", "~/own.yaml")
+    assert (
+        sentence(project)
+        == f"The source file {project.folder}/own.yaml needs a list `resources` with at least one resource."
+    )
+
+
 @pytest.mark.parametrize(("name", "said"), [("nowhere.yaml", "No such file"), (".", "Is a directory")])
 def test_a_source_file_that_is_not_there_is_named(name: str, said: str, project: Project) -> None:
     project.monkeypatch.setenv("INVOICES_SOURCE", name)

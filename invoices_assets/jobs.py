@@ -11,7 +11,7 @@ from invoices_assets.assets.run_config import MODE_TAG, RefreshConfig
 from invoices_assets.assets.warehouse_step import in_warehouse
 from invoices_assets.checks.evaluation import rare_checks
 from invoices_assets.failure import WithoutFrames
-from invoices_assets.load.maintenance import maintain
+from invoices_assets.load.warehouses.connection import maintain
 from invoices_assets.names import Names
 from invoices_assets.resources import Warehouse
 from invoices_assets.source.file import Source

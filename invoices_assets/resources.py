@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -209,14 +209,11 @@ class InvoicesApi(_SetInPart):
                 API is not that of the dataset: the base URL came or went since the code location was loaded.
         """
         base_url, secret = self._access(dataset)
-        if base_url:
-            with self._opened(base_url, secret) as api:
-                yield api
-        else:
-            from invoices_assets.sandbox import SANDBOX_KEY, serve
-
-            with serve() as sandbox, self._opened(sandbox.url, SANDBOX_KEY, has_fixed_address=False) as api:
-                yield api
+        limits = AnswerLimits(seconds=self.answer_seconds, megabytes=self.answer_megabytes)
+        with nullcontext((base_url, secret)) if base_url else _sandbox() as (url, key):
+            redactor = Redactor([key])
+            with redactor.installed(), redactor.guard():
+                yield Api(url, key, redactor, self.window, self.requests_per_second, limits, bool(base_url))
 
     def _access(self, dataset: str) -> tuple[str, str]:
         """Base URL and key; both empty for the sandbox."""
@@ -241,20 +238,13 @@ class InvoicesApi(_SetInPart):
             )
         return base_url, secret
 
-    @contextmanager
-    def _opened(self, base_url: str, secret: str, *, has_fixed_address: bool = True) -> Iterator[Api]:
-        redactor = Redactor([secret])
-        with redactor.installed(), redactor.guard():
-            limits = AnswerLimits(seconds=self.answer_seconds, megabytes=self.answer_megabytes)
-            yield Api(
-                base_url,
-                secret,
-                redactor,
-                self.window,
-                self.requests_per_second,
-                limits,
-                has_fixed_address=has_fixed_address,
-            )
+
+@contextmanager
+def _sandbox() -> Iterator[tuple[str, str]]:
+    from invoices_assets.sandbox import SANDBOX_KEY, serve
+
+    with serve() as sandbox:
+        yield sandbox.url, SANDBOX_KEY
 
 
 class Warehouse(_SetInPart):

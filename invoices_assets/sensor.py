@@ -28,13 +28,7 @@ RUN_KEY_TAG = "dagster/run_key"
 now: Callable[[], float] = time
 """Seconds since the epoch."""
 
-_UNDER_WAY = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
+_UNDER_WAY = [DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 
 
 def build_sensor(source: Source, names: Names, job: Any, api_resource: InvoicesApi) -> dg.SensorDefinition:

@@ -106,6 +106,6 @@ def _document(error: ExtractError, asking: Asking | None) -> Any:
     if not isinstance(error, BadAnswer) or isinstance(error, UnreadableBody) or asking is None:
         return None
     try:
-        return asking.whole_answer()
+        return replace(asking, endpoint=asking.endpoint.reading_all()).first_page().body
     except ExtractError:
         return None

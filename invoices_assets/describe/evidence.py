@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,25 +14,12 @@ from invoices_assets.extract.http.retry import RetryPolicy
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.pagination.walk import first_page
 from invoices_assets.extract.partition import DateWindow
-from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
+from invoices_assets.extract.sweep import Kept, SweepRequest, SweepResult, sweep
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 
 POLICY = RetryPolicy(retries=1, factor=1.0)
 """A person waits for the answer, and what fails twice is worth telling."""
-
-
-class Kept:
-    """A sink that keeps the pages."""
-
-    def __init__(self) -> None:
-        self.pages: list[Page] = []
-
-    def start_over(self) -> None:
-        self.pages.clear()
-
-    def add(self, page: Page) -> None:
-        self.pages.append(page)
 
 
 @dataclass(frozen=True)
@@ -57,24 +44,6 @@ class Asking:
         """
         request = self.endpoint.request(start, self.parent_values, dates)
         return first_page(self.endpoint, self.spec.paginator, request)
-
-    def whole_answer(self) -> Any:
-        """What the API answers where its records are not at the selected place.
-
-        Raises:
-            ExtractError: it cannot be had.
-        """
-        asking = replace(self, endpoint=self.endpoint.reading_all())
-        return asking.first_page().body
-
-    def some_pages(self, rows: int, kept: Kept) -> SweepResult:
-        """One pass over everything that stops after so many rows.
-
-        Raises:
-            ExtractError: a run would fail here, too.
-        """
-        asked = SweepRequest(limit=rows, parent_values=self.parent_values, passes=1)
-        return sweep(self.spec, self.endpoint, kept, asked, window=1)
 
 
 @dataclass(frozen=True)
@@ -127,7 +96,9 @@ def gather(asking: Asking) -> Evidence:
     again = asking.first_page()
     kept, swept, fault = Kept(), None, None
     try:
-        swept = asking.some_pages(2 * len(first.outline) + 1, kept)
+        # one pass over everything that stops soon; where it fails, a run would fail, too
+        some = SweepRequest(limit=2 * len(first.outline) + 1, parent_values=asking.parent_values, passes=1)
+        swept = sweep(asking.spec, asking.endpoint, kept, some, window=1)
     except ExtractError as error:
         fault = error
     return Evidence(asking, first, again, kept.pages, swept, fault, seconds)

@@ -96,12 +96,6 @@ def on_wrong_key(api: Api, spec: ResourceSpec, first: Page) -> Finding:
     )
 
 
-def record_lists(document: Any) -> dict[str, list[Any]]:
-    """Where an answer has lists of objects, as a `data_selector` names them; the longest first."""
-    found = dict(_lists(document, (), _DEEPEST))
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
-
-
 def _lists(value: Any, keys: tuple[str, ...], deeper: int) -> Iterator[tuple[str, list[Any]]]:
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         yield ".".join(keys) or "$", value
@@ -111,10 +105,10 @@ def _lists(value: Any, keys: tuple[str, ...], deeper: int) -> Iterator[tuple[str
 
 
 def _selector_remedy(document: Any) -> str:
-    found = record_lists(document)
+    found = sorted(_lists(document, (), _DEEPEST), key=lambda item: -len(item[1]))
     if not found:
         return "The answer has no list of records at all: is `path` that of a list?"
-    return "Lists of objects are at " + ", ".join(f"`data_selector: {path}`" for path in list(found)[:4]) + "."
+    return "Lists of objects are at " + ", ".join(f"`data_selector: {path}`" for path, _ in found[:4]) + "."
 
 
 def _auth_of(spec: ResourceSpec) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import compress
@@ -17,7 +17,7 @@ from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.id_count import IdCount
 from invoices_assets.extract.page import Page
 from invoices_assets.extract.reading import reading_of
-from invoices_assets.extract.sweep import EVERYTHING, Progress, Sink, SweepRequest, SweepResult, sweep
+from invoices_assets.extract.sweep import EVERYTHING, Kept, Progress, Sink, SweepRequest, SweepResult, sweep
 from invoices_assets.source.record_key import keys_of
 from invoices_assets.source.resource import ResourceSpec
 from invoices_assets.source.values.exact_json import json_text
@@ -83,59 +83,6 @@ class ParentValues:
             self._found.setdefault(question, (values, inherited))
 
 
-class _Passed:
-    """A sink that adds the inherited fields and hands on only whole passes."""
-
-    def __init__(self, inherited: Mapping[str, Any]) -> None:
-        self._inherited = inherited
-        self.pages: list[Page] = []
-
-    def start_over(self) -> None:
-        self.pages.clear()
-
-    def add(self, page: Page) -> None:
-        if self._inherited:
-            records = [{**record, **self._inherited} if isinstance(record, dict) else record for record in page.records]
-            page = Page(records)
-        self.pages.append(page)
-
-
-class _Distinct:
-    """The keys over all parents: each has to be one record.
-
-    Parameters:
-        ids: counts them; empty.
-    """
-
-    def __init__(self, spec: ResourceSpec, ids: IdCount) -> None:
-        self._spec = spec
-        self._keys = keys_of(spec)
-        self._ids = ids
-        self._added = 0
-
-    def add(self, pages: Sequence[Page]) -> None:
-        """Takes the records of one parent."""
-        keys = {key for page in pages for key in self._keys(page.outline) if key is not None}
-        self._ids.add(keys)
-        self._added += len(keys)
-
-    def prove(self) -> None:
-        """Raises unless each key came under one parent only.
-
-        Raises:
-            IncompleteSweep: it did not.
-        """
-        if self._ids.distinct == self._added:
-            return
-        parent = self._spec.parent
-        fields = list(self._spec.include_from_parent) or ["id"]
-        raise IncompleteSweep(
-            f"The same key of `{self._spec.name}` comes under several `{parent}`, so it identifies a record only "
-            f"together with its parent: add the parent's field to the key, `include_from_parent: [{fields[0]}]` "
-            f"and `primary_key: [_{parent}_{fields[0]}, {', '.join(self._spec.key_fields)}]`."
-        )
-
-
 def sweep_resource(
     spec: ResourceSpec,
     specs: Mapping[str, ResourceSpec],
@@ -165,19 +112,22 @@ def sweep_resource(
     endpoint = api.endpoint(http, alone)
     sink.start_over()
     with IdCount(asked.folder) as ids:
-        distinct = _Distinct(spec, ids)
+        keys_in, added = keys_of(spec), 0
         for values, inherited in parents.values:
-            passed = _Passed(inherited)
-            one = replace(asked, limit=None, parent_values=values)
-            part = sweep(alone, endpoint, passed, one, window=api.window, progress=progress)
-            distinct.add(passed.pages)
-            for page in passed.pages:
+            kept, one = Kept(), replace(asked, limit=None, parent_values=values)
+            part = sweep(alone, endpoint, kept, one, window=api.window, progress=progress)
+            pages = [_with(page, inherited) for page in kept.pages] if inherited else kept.pages
+            keys = {key for page in pages for key in keys_in(page.outline) if key is not None}
+            ids.add(keys)
+            added += len(keys)
+            for page in pages:
                 sink.add(page)
             _add(swept, part)
             if asked.limit is not None and swept.rows >= asked.limit:
                 swept.complete = False
                 break
-        distinct.prove()
+        if ids.distinct != added:
+            raise _shared_keys(spec)
     swept.seconds = time.monotonic() - began
     return swept
 
@@ -191,6 +141,19 @@ def _sweep_parents(
         swept = sweep_resource(specs[name], specs, api, http, sink, one)
     remarks = swept.remarks + sink.remarks
     return SweepResult(passes=1, complete=swept.complete, proven=swept.proven, end=swept.end, remarks=remarks)
+
+
+def _with(page: Page, inherited: Mapping[str, Any]) -> Page:
+    return Page([{**record, **inherited} if isinstance(record, dict) else record for record in page.records])
+
+
+def _shared_keys(spec: ResourceSpec) -> IncompleteSweep:
+    fields = list(spec.include_from_parent) or ["id"]
+    return IncompleteSweep(
+        f"The same key of `{spec.name}` comes under several `{spec.parent}`, so it identifies a record only "
+        f"together with its parent: add the parent's field to the key, `include_from_parent: [{fields[0]}]` "
+        f"and `primary_key: [_{spec.parent}_{fields[0]}, {', '.join(spec.key_fields)}]`."
+    )
 
 
 def _add(swept: SweepResult, part: SweepResult) -> None:

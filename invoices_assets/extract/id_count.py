@@ -32,6 +32,8 @@ def digests(keys: Iterable[str | tuple[str, ...]]) -> list[bytes]:
 class IdCount:
     """Ids, each with the change stamp that it came with where that matters.
 
+    Each question about them raises `WarehouseUnusable` where the file cannot be read back.
+
     Parameters:
         folder: where the file is made, without a name, so that it ends with the process; None for the system's
             temporary place.
@@ -71,38 +73,22 @@ class IdCount:
 
     @property
     def distinct(self) -> int:
-        """How many ids there are.
-
-        Raises:
-            WarehouseUnusable: the file with the ids cannot be read back.
-        """
+        """How many ids there are."""
         return self._count()[0]
 
     @property
     def renewed(self) -> int:
-        """How often an id came with another stamp than the time before.
-
-        Raises:
-            WarehouseUnusable: the file with the ids cannot be read back.
-        """
+        """How often an id came with another stamp than the time before."""
         return self._count()[1]
 
     def known(self, keys: Iterable[Any]) -> list[bool]:
-        """Which of a few keys came before.
-
-        Raises:
-            WarehouseUnusable: the file with the ids cannot be read back.
-        """
+        """Which of a few keys came before."""
         asked = digests(keys)
         found = {key for bucket in self._buckets() for key in asked if key in bucket[0]}
         return [key in found for key in asked]
 
     def is_same(self, other: IdCount) -> bool:
-        """Whether these are the same ids.
-
-        Raises:
-            WarehouseUnusable: the file with the ids cannot be read back.
-        """
+        """Whether these are the same ids."""
         for each in (self, other):
             each._spill()
         pairs = zip(self._buckets(), other._buckets(), strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from invoices_assets.errors import IncompleteSweep
@@ -23,6 +23,7 @@ class EndInDoubt(RecordsMoved):
     """An answer that came as often as it may be asked for is a move or a fault; alike in two passes, it is a fault."""
 
 
+@dataclass(eq=False)
 class PassCount:
     """The running count of one pass.
 
@@ -45,42 +46,32 @@ class PassCount:
         sizes: records of the first and of the last page.
     """
 
-    def __init__(
-        self,
-        reading: RecordReaders,
-        position: str,
-        ids: IdCount,
-        tombstones: IdCount,
-        asked: int | None = None,
-        *,
-        names_pages: bool = False,
-    ) -> None:
-        self._reading = reading
-        self._read: tuple[Page, list[Any]] | None = None
-        self._position = position
-        self._ids = ids
-        self._tombstones = tombstones
-        self._tombstone_rows = 0
-        self._fingerprints: set[int] = set()
-        self._last_fingerprint: int | None = None
-        self._last: Any = None
-        self._said = _Total()
-        self._claimed = _Total()
-        self.asked = asked
-        self.names_pages = names_pages
-        self.claims: Claims = NOTHING
-        self.rows = 0
-        self.pages = 0
-        self.without_key = 0
-        self.pages_without_key = 0
-        self.is_unmodified = False
-        self.ends_empty = False
-        self.sizes: tuple[int, int] = (0, 0)
+    reading: RecordReaders
+    position: str
+    ids: IdCount
+    tombstones: IdCount
+    asked: int | None
+    names_pages: bool
+    claims: Claims = NOTHING
+    rows: int = 0
+    pages: int = 0
+    without_key: int = 0
+    pages_without_key: int = 0
+    is_unmodified: bool = False
+    ends_empty: bool = False
+    sizes: tuple[int, int] = (0, 0)
+    _read: tuple[Page, list[Any]] | None = None
+    _tombstone_rows: int = 0
+    _fingerprints: set[int] = field(default_factory=set)
+    _last_fingerprint: int | None = None
+    _last: Any = None
+    _said: _Total = field(default_factory=lambda: _Total())
+    _claimed: _Total = field(default_factory=lambda: _Total())
 
     @property
     def distinct(self) -> int:
         """Distinct records: ids, and each record without an id."""
-        return self._ids.distinct + self.without_key
+        return self.ids.distinct + self.without_key
 
     @property
     def told(self) -> int | None:
@@ -90,7 +81,7 @@ class PassCount:
     @property
     def total(self) -> int | None:
         """The same where it tells how many rows come; it may leave out tombstones, or count versions as one."""
-        return None if self._reading.is_tombstone or self._reading.version else self.told
+        return None if self.reading.is_tombstone or self.reading.version else self.told
 
     @property
     def total_is_of_records(self) -> bool:
@@ -106,8 +97,8 @@ class PassCount:
 
     def is_total(self, number: int) -> bool:
         """Whether so many came, by one of the ways in which APIs count versions and tombstones."""
-        live = self.distinct - self._tombstones.distinct
-        versions = (self.rows, self.rows - self._tombstone_rows) if self._reading.version else ()
+        live = self.distinct - self.tombstones.distinct
+        versions = (self.rows, self.rows - self._tombstone_rows) if self.reading.version else ()
         return number in (self.distinct, live, *versions)
 
     @property
@@ -159,20 +150,17 @@ class PassCount:
     def begins_with_the_last(self, page: Page) -> bool:
         """Whether a page begins with the record that the page before ended with."""
         one, other = self._last, page.outline[0]
-        first, second = self._reading.keys([one, other])
+        first, second = self.reading.keys([one, other])
         return one == other if first is None else first == second and self._version(one) == self._version(other)
 
-    def knows(self, page: Page) -> bool:
-        """Whether every record of a page came before."""
-        return all(self._known(page))
-
-    def knows_any_of(self, page: Page) -> bool:
-        """Whether a record of a page came before."""
-        return any(self._known(page))
+    def known(self, page: Page) -> list[bool]:
+        """Which records of a page came before; of those without a key none did."""
+        named = [key for key in self._keys(page) if key is not None]
+        return self.ids.known(named) + [False] * (len(page.outline) - len(named))
 
     def has_same_records(self, other: PassCount) -> bool:
         """Whether another pass brought the same ids."""
-        pairs = ((self._ids, other._ids), (self._tombstones, other._tombstones))
+        pairs = ((self.ids, other.ids), (self.tombstones, other.tombstones))
         return self.without_key == other.without_key and all(mine.is_same(theirs) for mine, theirs in pairs)
 
     def add(self, page: Page) -> None:
@@ -189,16 +177,16 @@ class PassCount:
         self._last_fingerprint = self._fingerprint(page)
         self._fingerprints.add(self._last_fingerprint)
         self._last = page.outline[-1]
-        stamp, is_tombstone = self._reading.stamp, self._reading.is_tombstone
+        stamp, is_tombstone = self.reading.stamp, self.reading.is_tombstone
         if stamp is None:
-            self._ids.add(named)
+            self.ids.add(named)
         else:
             stamps = [stamp(record) for key, record in zip(keys, page.outline, strict=True) if key is not None]
-            self._ids.add(named, stamps)
+            self.ids.add(named, stamps)
         if is_tombstone is not None:
             pairs = zip(keys, page.outline, strict=True)
             gone = [key for key, record in pairs if key is not None and is_tombstone(record)]
-            self._tombstones.add(gone)
+            self.tombstones.add(gone)
             self._tombstone_rows += len(gone)
         self.without_key += len(keys) - len(named)
         self.pages += 1
@@ -210,13 +198,13 @@ class PassCount:
         """What to say of a page that came twice."""
         if self.pages == 1:
             return IncompleteSweep(
-                f"The API ignores `{self._position}`: it answered the first page again, so only {self.rows} records "
+                f"The API ignores `{self.position}`: it answered the first page again, so only {self.rows} records "
                 "can be read. Its paging may be another one: `single_page` if it has no pages, `page_number` if it "
                 "counts them, or its parameter has another name."
             )
         return IncompleteSweep(
             f"The same page came twice after {self.rows} records (the last page comes again, or "
-            f"`{self._position}` is ignored), so what lies behind it cannot be proven."
+            f"`{self.position}` is ignored), so what lies behind it cannot be proven."
         )
 
     def capped(self) -> str:
@@ -234,30 +222,26 @@ class PassCount:
         """
         if expected is not None and not self.is_total(expected):
             raise RecordsMoved(f"the API says {expected} records, and {self.distinct} distinct ones came{self._dead()}")
-        if self._reading.version is not None:
+        if self.reading.version is not None:
             return
         # a keyset in the order of change shows what changes meanwhile once more, in its later version
-        twice = self.rows - self._ids.renewed - self.distinct
+        twice = self.rows - self.ids.renewed - self.distinct
         if twice:
             raise RecordsMoved(f"{twice} of {self.rows} records came twice")
 
     def _dead(self) -> str:
-        gone = self._tombstones.distinct
+        gone = self.tombstones.distinct
         return f", {gone} of them marked as deleted" if gone else ""
 
     def _version(self, record: Any) -> Any:
-        return None if self._reading.version is None else self._reading.version(record)
-
-    def _known(self, page: Page) -> list[bool]:
-        named = [key for key in self._keys(page) if key is not None]
-        return self._ids.known(named) + [False] * (len(page.outline) - len(named))
+        return None if self.reading.version is None else self.reading.version(record)
 
     def _fingerprint(self, page: Page) -> int:
         """The same for the same records, whether or not the first of them is left out for it came before."""
         keys, records = self._keys(page), page.outline
         if page.skipped:
-            keys, records = [*self._reading.keys([self._last]), *keys], [self._last, *records]
-        if self._reading.version is not None:
+            keys, records = [*self.reading.keys([self._last]), *keys], [self._last, *records]
+        if self.reading.version is not None:
             return hash(tuple((key, repr(self._version(record))) for key, record in zip(keys, records, strict=True)))
         if None not in keys:
             return hash(tuple(keys))
@@ -265,7 +249,7 @@ class PassCount:
 
     def _keys(self, page: Page) -> list[Any]:
         if self._read is None or self._read[0] is not page:
-            self._read = page, self._reading.keys(page.outline)
+            self._read = page, self.reading.keys(page.outline)
         return self._read[1]
 
 

@@ -46,6 +46,19 @@ class Sink(Protocol):
         """Takes the records of one page."""
 
 
+class Kept:
+    """A sink that keeps the pages."""
+
+    def __init__(self) -> None:
+        self.pages: list[Page] = []
+
+    def start_over(self) -> None:
+        self.pages.clear()
+
+    def add(self, page: Page) -> None:
+        self.pages.append(page)
+
+
 @dataclass(frozen=True)
 class SweepRequest:
     """What of a resource is asked for.
@@ -173,7 +186,7 @@ class _Pass:
         reading = reading_of(spec, changes_come_again=walk.shows_changes_again)
         records, tombstones = ids
         size, of_pages = page_size(spec, request), names_pages(spec.total_path)
-        self.count = PassCount(reading, walk.parameter, records, tombstones, size, names_pages=of_pages)
+        self.count = PassCount(reading, walk.parameter, records, tombstones, size, of_pages)
 
     def pages(self, window: int) -> Iterator[Page]:
         """The pages with new records, up to the end or to the limit."""

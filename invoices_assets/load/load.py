@@ -172,11 +172,9 @@ class Load:
             return
         with self.result.timed("describe"):
             try:
-                found = overview_of(self.connection, dataset, root, columns, self.spec)
+                self.result.overview = overview_of(self.connection, dataset, root, columns, self.spec)
             except duckdb.Error as error:
                 self.result.remarks.append(f"the amounts could not be added up: {self.catalog.explain(error)}")
-            else:
-                self.result.overview = found
 
     @property
     def settings(self) -> WarehouseSettings:

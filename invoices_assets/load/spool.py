@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ from invoices_assets.source.naming import normalized
 
 SEQ = "_dlt_spool_seq"
 
+_WRITTEN: Any = {"compression": "snappy", "use_dictionary": False, "write_statistics": False}
 REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "reason", ROW_ID)])
 
 
@@ -105,10 +107,11 @@ class _TableFiles:
             self.close()
             path = self.directory / f"{self.table}.{len(self.files)}.parquet"
             schema = table.schema.remove_metadata()
-            self.writer = _writer(path, schema)
+            self.writer = pq.ParquetWriter(path, schema, **_WRITTEN)
             self.files.append((path, schema))
         assert self.writer is not None
-        self.writer.write_table(_aligned(table, schema))
+        # columns that did not come are null
+        self.writer.write_table(pa.concat_tables([schema.empty_table(), table], promote_options="default"))
         self.rows += table.num_rows
         open_names = (name for name in table.column_names if name not in self.filled)
         self.filled.update(name for name in open_names if table[name].null_count < table.num_rows)
@@ -144,7 +147,8 @@ class Spool:
         with self._explained():
             for name, table in batch.tables.items():
                 seq = pa.repeat(pa.scalar(self._seq, pa.int64()), table.num_rows)
-                self._files(name).append(table.append_column(SEQ, seq))
+                files = self._tables.setdefault(name, _TableFiles(self._directory, name))
+                files.append(table.append_column(SEQ, seq))
             if batch.rejected:
                 self._rejected.append(_rejected_table(batch.rejected))
         self._seq += 1
@@ -170,11 +174,6 @@ class Spool:
             filled={name: files.filled for name, files in self._tables.items()},
         )
 
-    def _files(self, table: str) -> _TableFiles:
-        if table not in self._tables:
-            self._tables[table] = _TableFiles(self._directory, table)
-        return self._tables[table]
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
@@ -196,21 +195,8 @@ def _rejected_table(rejected: Sequence[RejectedRecord]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REJECTED_SCHEMA)
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False)
-
-
 def _fits(schema: pa.Schema, into: pa.Schema) -> bool:
     return all(
         (index := into.get_field_index(name)) >= 0 and into.field(index).type == kind
         for name, kind in zip(schema.names, schema.types, strict=True)
     )
-
-
-def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    names = set(table.column_names)
-    arrays = [
-        table[name] if name in names else pa.nulls(table.num_rows, kind)
-        for name, kind in zip(schema.names, schema.types, strict=True)
-    ]
-    return pa.table(arrays, schema=schema)

@@ -11,16 +11,11 @@ VARCHAR = "VARCHAR"
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 # digits before the point that any value of these types can need
-_INTEGER_DIGITS = {
-    "TINYINT": 3,
-    "SMALLINT": 5,
-    "INTEGER": 10,
-    "BIGINT": 19,
-    "UTINYINT": 3,
-    "USMALLINT": 5,
-    "UINTEGER": 10,
-    "UBIGINT": 20,
-}
+_INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
+_INTEGER_DIGITS |= {"UTINYINT": 3, "USMALLINT": 5, "UINTEGER": 10, "UBIGINT": 20}
+_OTHERS = {pa.string(): VARCHAR, pa.null(): VARCHAR, pa.bool_(): "BOOLEAN", pa.date32(): "DATE"}
+_OTHERS |= {pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
+_OTHERS |= {pa.float64(): "DOUBLE", pa.binary(): "BLOB"}
 _STAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS"}
 
 
@@ -30,25 +25,15 @@ def duckdb_type(arrow: pa.DataType) -> str:
     Raises:
         ValueError: the converter never makes such a column.
     """
-    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_null(arrow):
-        return VARCHAR
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision},{arrow.scale})"
-    if pa.types.is_boolean(arrow):
-        return "BOOLEAN"
-    if pa.types.is_integer(arrow):
-        return {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER"}.get(arrow.bit_width, "BIGINT")
-    if pa.types.is_date(arrow):
-        return "DATE"
-    if pa.types.is_time(arrow):
-        return "TIME"
     if pa.types.is_timestamp(arrow):
         return TIMESTAMPTZ if arrow.tz else _STAMPS.get(arrow.unit, "TIMESTAMP")
-    if pa.types.is_floating(arrow):
-        return "DOUBLE"
-    if pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow):
-        return "BLOB"
-    raise ValueError(f"no warehouse type for the Arrow type {arrow}")
+    if pa.types.is_time(arrow):
+        return "TIME"
+    if arrow not in _OTHERS:
+        raise ValueError(f"no warehouse type for the Arrow type {arrow}")
+    return _OTHERS[arrow]
 
 
 def common_type(types: Iterable[str]) -> str:

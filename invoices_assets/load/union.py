@@ -24,18 +24,11 @@ ALL_INVOICES = "all_invoices"
 _AMOUNT = "DECIMAL(38,9)"
 _BY = {"source": "source", "customer": "customer"}
 NEUTRAL = {
-    "id": "VARCHAR",
-    "number": "VARCHAR",
-    "status": "VARCHAR",
-    "currency": "VARCHAR",
-    "issue_date": "DATE",
-    "due_date": "DATE",
-    "total": _AMOUNT,
-    "amount_paid": _AMOUNT,
-    "amount_due": _AMOUNT,
+    **dict.fromkeys(("id", "number", "status", "currency"), "VARCHAR"),
+    **dict.fromkeys(("issue_date", "due_date"), "DATE"),
+    **dict.fromkeys(("total", "amount_paid", "amount_due"), _AMOUNT),
     "customer": "VARCHAR",
-    "created_at": TIMESTAMPTZ,
-    "updated_at": TIMESTAMPTZ,
+    **dict.fromkeys(("created_at", "updated_at"), TIMESTAMPTZ),
 }
 """The columns that all APIs share, as the default source file declares them; the type is that of one that none has."""
 

@@ -121,12 +121,8 @@ def _numbers(done: RefreshResult, overview: Overview | None) -> Entries:
 
 
 def _counts(loaded: LoadResult) -> Entries:
-    yield "rows_new", loaded.new
-    yield "rows_changed", loaded.changed
-    yield "rows_deleted", loaded.deleted
-    yield "rows_rejected", loaded.rejected
-    yield "rows_returned", loaded.returned
-    yield "rows_unchanged", loaded.unchanged
+    for count in ("new", "changed", "deleted", "rejected", "returned", "unchanged"):
+        yield f"rows_{count}", getattr(loaded, count)
     yield "table_rows", loaded.table_rows
     yield "missed_by_incremental", loaded.missed
     yield "history_versions", loaded.versions

@@ -47,14 +47,7 @@ def log_line(done: RefreshResult, name: str, table: str) -> str:
     if loaded is None:
         said = f"a dry run fetched {swept.rows:,} rows and loaded none"
     else:
-        counts = {
-            "new": loaded.new,
-            "changed": loaded.changed,
-            "returned": loaded.returned,
-            "deleted": loaded.deleted,
-            "rejected": loaded.rejected,
-            "missed by incremental": loaded.missed,
-        }
+        counts = {**_counts(loaded), "rejected": loaded.rejected, "missed by incremental": loaded.missed}
         shown = [f"{count:,} {what}" for what, count in counts.items() if count or what in ("new", "changed")]
         said = f"{', '.join(shown)}, {loaded.table_rows:,} rows in {table}"
     trial = "" if swept.complete else ", a trial that did not read everything"
@@ -71,9 +64,12 @@ def _coverage(done: RefreshResult) -> str:
     )
 
 
+def _counts(loaded: LoadResult) -> dict[str, int | None]:
+    return {"new": loaded.new, "changed": loaded.changed, "returned": loaded.returned, "deleted": loaded.deleted}
+
+
 def _changes(loaded: LoadResult) -> str:
-    counts = {"new": loaded.new, "changed": loaded.changed, "returned": loaded.returned, "deleted": loaded.deleted}
-    shown = [f"{count:,} {what}" for what, count in counts.items() if count]
+    shown = [f"{count:,} {what}" for what, count in _counts(loaded).items() if count]
     rejected = f"{loaded.rejected:,} rejected" if loaded.rejected else "none rejected"
     return f"{', '.join(shown) or 'nothing new'}, {rejected}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 from types import NoneType
 from typing import Any
 
@@ -72,41 +71,28 @@ class Value:
         column: what it is declared as, or an undeclared one.
         types: that the values have, null left out.
         read_as: the Arrow type that loses nothing of them.
+        numbers: a type that only takes numbers, where the values must be such; None elsewhere.
     """
 
     name: str
     column: Column
     types: set[type]
     read_as: pa.DataType
-
-    @property
-    def numbers(self) -> pa.DataType | None:
-        """A type that only takes numbers, where the values must be such; None elsewhere."""
-        is_undeclared = self.column is UNDECLARED["a number"]
-        return pa.float64() if is_undeclared and pa.types.is_decimal(self.read_as) else None
+    numbers: pa.DataType | None
 
 
 @dataclass(frozen=True)
 class Object:
-    """A key whose objects become columns of the same table."""
+    """A key whose objects become columns of the same table; the types are those of `Value`, with what is in it."""
 
     parts: dict[str, Part]
-
-    @cached_property
-    def read_as(self) -> pa.DataType:
-        """As that of `Value`, with what is in it."""
-        return pa.struct([(key, part.read_as) for key, part in self.parts.items()])
-
-    @cached_property
-    def numbers(self) -> pa.DataType | None:
-        """As that of `Value`, with what is in it."""
-        numbers = [(key, part.numbers) for key, part in self.parts.items() if part.numbers is not None]
-        return pa.struct(numbers) if numbers else None
+    read_as: pa.DataType
+    numbers: pa.DataType | None
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A key whose lists become the rows of a child table.
+    """A key whose lists become the rows of a child table; the types are those of `Value`, with what is in it.
 
     Parameters:
         path: of the table, normalized, from the root record.
@@ -115,16 +101,8 @@ class Rows:
 
     path: str
     row: Part
-
-    @cached_property
-    def read_as(self) -> pa.DataType:
-        """As that of `Value`, with what is in it."""
-        return pa.list_(self.row.read_as)
-
-    @cached_property
-    def numbers(self) -> pa.DataType | None:
-        """As that of `Value`, with what is in it."""
-        return None if self.row.numbers is None else pa.list_(self.row.numbers)
+    read_as: pa.DataType
+    numbers: pa.DataType | None
 
 
 Part = Value | Object | Rows
@@ -165,12 +143,14 @@ class _Planner:
         self._taken: set[str] = set()
 
     def of_object(self, node: Node, table: str, prefix: str, moves: Move | None) -> Object:
-        parts = {}
+        parts: dict[str, Part] = {}
         for key, inner in node.fields.items():
             move = moves.onward.get(key) if moves else None
             name = f"{prefix}__{normalized(key)}" if prefix else normalized(key)
             parts[key] = self._of(inner, table, move.target or name if move else name, move)
-        return Object(parts)
+        numbers = [(key, part.numbers) for key, part in parts.items() if part.numbers is not None]
+        read_as = pa.struct([(key, part.read_as) for key, part in parts.items()])
+        return Object(parts, read_as, pa.struct(numbers) if numbers else None)
 
     def _of(self, node: Node, table: str, name: str, move: Move | None) -> Part:
         place = f"{table}__{name}" if table else name
@@ -181,7 +161,8 @@ class _Planner:
             return self.of_object(node, table, name, move)
         if node.types == {list}:
             self._take(place)
-            return Rows(place, self._of_items(node.items or Node(), place, move))
+            row = self._of_items(node.items or Node(), place, move)
+            return Rows(place, row, pa.list_(row.read_as), None if row.numbers is None else pa.list_(row.numbers))
         return self._of_value(node, name, place)
 
     def _of_items(self, node: Node, place: str, move: Move | None) -> Part:
@@ -197,7 +178,9 @@ class _Planner:
         column = self._declared.get(place)
         if column is None or column.kind is None:
             column = UNDECLARED[next((SHAPES[kind] for kind in node.types), "text")]
-        return Value(name, column, node.types, _read_as(column, node.types, place in self._keys))
+        read_as = _read_as(column, node.types, place in self._keys)
+        is_number = column is UNDECLARED["a number"] and pa.types.is_decimal(read_as)
+        return Value(name, column, node.types, read_as, pa.float64() if is_number else None)
 
     def _check_shape(self, node: Node, place: str) -> None:
         column = self._declared.get(place)

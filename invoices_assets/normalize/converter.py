@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from invoices_assets.extract.page import Page
 from invoices_assets.normalize.arrow_reader import ArrowReader
-from invoices_assets.normalize.derived import Derived
+from invoices_assets.normalize.derived import filled_in
 from invoices_assets.normalize.flatten import Field, Flat, Move, Table, flatten, merged, moves_of
 from invoices_assets.normalize.inference import FieldTypes
 from invoices_assets.normalize.required import Required
@@ -40,7 +40,7 @@ class Converter:
         self._spec = spec
         self._keys = keys_of(spec)
         self._moves = moves_of(spec.columns.values())
-        self._derived = Derived(spec.columns.values())
+        self._derived = [column for column in spec.columns.values() if column.is_derived]
         self._shapes = FieldTypes()
         self._vectorized = ArrowReader(spec, self._moves)
 
@@ -63,7 +63,7 @@ class Converter:
             TypeError: a value that exact JSON does not have, such as a float.
         """
         reasons = {row: "not an object" for row, record in enumerate(records) if type(record) is not dict}
-        filled = self._derived.filled_in(records) if self._derived else records
+        filled = [filled_in(self._derived, record) for record in records] if self._derived else records
         while True:
             # Once more without the rejected ones: they shall have no part in the types of columns.
             rows = [row for row in range(len(records)) if row not in reasons]

@@ -5,7 +5,7 @@ What is found takes the place of the column's first field, so that the record th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from invoices_assets.source.columns.column import Column
@@ -14,32 +14,16 @@ from invoices_assets.source.values.exact_json import Unread, Unreadable, json_te
 from invoices_assets.source.values.paths import at_keys, is_query
 
 
-class Derived:
-    """The derived columns of a resource; false where it has none.
-
-    Parameters:
-        columns: all that are declared.
-    """
-
-    def __init__(self, columns: Iterable[Column]) -> None:
-        self._columns = [column for column in columns if column.is_derived]
-
-    def __bool__(self) -> bool:
-        return bool(self._columns)
-
-    def filled_in(self, records: Sequence[Any]) -> list[Any]:
-        """The records with what was found; those that came are left as they are."""
-        return [self._filled_in(record) if type(record) is dict else record for record in records]
-
-    def _filled_in(self, record: dict[str, Any]) -> dict[str, Any]:
-        filled = record
-        for column in self._columns:
-            try:
-                value = looked_up(column, record)
-            except Unreadable as error:
-                value = Unread(json_text(None), str(error))
-            filled = _with(filled, _place(column.sources[0], record), value)
-        return filled
+def filled_in(columns: Sequence[Column], record: Any) -> Any:
+    """A record with what was found for its derived columns; the one that came is left as it is."""
+    filled = record
+    for column in columns if type(record) is dict else ():
+        try:
+            value = looked_up(column, record)
+        except Unreadable as error:
+            value = Unread(json_text(None), str(error))
+        filled = _with(filled, _place(column.sources[0], record), value)
+    return filled
 
 
 def _place(source: str, record: dict[str, Any]) -> list[str]:

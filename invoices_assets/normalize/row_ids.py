@@ -7,7 +7,7 @@ at a time: 0.24 s more for 100,000 invoices with 250,000 lines, 3 % of what the 
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import shake_128
 from typing import Any
 
@@ -25,7 +25,8 @@ def key_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     Parameters:
         columns: normalized name of each part of the primary key -> its values as they came, not converted.
     """
-    texts = _plain_key_texts(columns) or map(_key_text, _keys(columns))
+    rows = zip(*columns.values(), strict=True)
+    texts = _plain_key_texts(columns) or (_key_text(dict(zip(columns, row, strict=True))) for row in rows)
     return _as_texts([shake_128(text).digest(ID_BYTES) for text in texts])
 
 
@@ -44,10 +45,6 @@ def nested_ids(table: str, parents: Iterable[str], positions: Sequence[int]) -> 
             for parent, position in zip(parents, positions, strict=True)
         ]
     )
-
-
-def _keys(columns: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 def _plain_key_texts(columns: Mapping[str, Sequence[Any]]) -> list[bytes] | None:

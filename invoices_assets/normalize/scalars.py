@@ -26,6 +26,7 @@ _compute: Any = pyarrow.compute  # its functions are made at import, so that typ
 _NUMBERS = {int, Decimal, NoneType}
 _INTEGERS = {int, NoneType}
 _TEXTS = {str, NoneType}
+_PLAIN = {"bigint": (_INTEGERS, None), "text": (_TEXTS, pa.string()), "bool": ({bool, NoneType}, pa.bool_())}
 # Arrow 26 casts a text of very many digits to a wrong number without an error, and crashes on 0E-9999999; at
 # most 28 digits without an exponent can do neither.
 _PLAIN_NUMBER = r"^[+-]?[0-9]{1,19}(\.[0-9]{0,9})?$"
@@ -114,22 +115,11 @@ def _fitting(precision: int) -> Callable[[Decimal, Decimal], Decimal]:
     return Context(prec=precision, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=traps).quantize
 
 
-def _integers(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
-    if types <= _INTEGERS and column.x_scale is None:
-        return pa.array(values, column.arrow_type)
-    raise pa.ArrowInvalid("no column of whole numbers")
-
-
-def _texts(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
-    if types <= _TEXTS:
-        return pa.array(values, pa.string())
-    raise pa.ArrowInvalid("no column of texts")
-
-
-def _flags(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
-    if types <= {bool, NoneType}:
-        return pa.array(values, pa.bool_())
-    raise pa.ArrowInvalid("no column of booleans")
+def _as_they_are(column: Column, values: Sequence[Any], types: set[type]) -> pa.Array:
+    plain, kind = _PLAIN[str(column.kind)]
+    if types <= plain and column.x_scale is None:
+        return pa.array(values, kind or column.arrow_type)
+    raise pa.ArrowInvalid("no column of one kind")
 
 
 def _number(column: Column) -> Callable[[Any], Decimal]:
@@ -216,9 +206,7 @@ def _binary(value: Any) -> bytes:
 _AT_ONCE: dict[str, Callable[[Column, Sequence[Any], set[type]], pa.Array]] = {
     "decimal": _decimals,
     "wei": _decimals,
-    "bigint": _integers,
-    "text": _texts,
-    "bool": _flags,
+    **dict.fromkeys(_PLAIN, _as_they_are),
     "timestamp": dates.timestamps,
     "date": dates.dates,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -109,7 +109,7 @@ class Redactor:
         cause: BaseException | None = error
         while cause is not None and id(cause) not in seen:
             seen.add(id(cause))
-            text = " ".join(self.text(_text_of(cause)).split())
+            text = " ".join(self.text(_told(cause)).split())
             if not isinstance(cause, ExtractError):
                 text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
             sentences.append(text)
@@ -157,7 +157,7 @@ class Redactor:
             if cause is None or id(cause) in seen:
                 continue
             seen.add(id(cause))
-            held = [_text_of(cause), *map(_repr, cause.args), *map(_repr, vars(cause).values())]
+            held = [_told(cause), *(_told(each, repr) for each in (*cause.args, *vars(cause).values()))]
             if any(self.text(text) != text for text in held):
                 return True
             waiting += [cause.__cause__, cause.__context__]
@@ -211,16 +211,9 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _text_of(error: BaseException) -> str:
+def _told(value: Any, by: Callable[[Any], str] = str) -> str:
     try:
-        return str(error)
-    except Exception:
-        return ""
-
-
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
+        return by(value)
     except Exception:
         return ""
 

@@ -25,7 +25,7 @@ from invoices_assets.extract.api import Api
 from invoices_assets.extract.dependent import sweep_resource
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.stats import HttpStats
-from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
+from invoices_assets.extract.sweep import Kept, SweepRequest, SweepResult, sweep
 from invoices_assets.load.destination.handover import Handover
 from invoices_assets.load.destination.pipeline import complete_resource, destination_of, hand_over
 from invoices_assets.load.inspect import has_rows, known_state
@@ -37,7 +37,7 @@ from invoices_assets.refresh.plan import RefreshPlan, RefreshRequest
 from invoices_assets.refresh.progress import Progress
 from invoices_assets.refresh.remarks import misfits_of, remarks_on, tombstones_in
 from invoices_assets.refresh.result import RefreshResult
-from invoices_assets.refresh.spools import Nowhere, Spools
+from invoices_assets.refresh.spools import Spools
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
 
@@ -174,7 +174,7 @@ class Sweeping:
         shown = self._shown
         initial = shown.cursor.initial_value if shown.cursor is not None else None
         asked = SweepRequest(initial, limit=1)
-        return sweep(shown, self.api.endpoint(http, shown), Nowhere(), asked, window=1).rows > 0
+        return sweep(shown, self.api.endpoint(http, shown), Kept(), asked, window=1).rows > 0
 
     def _of_nothing(self, swept: SweepResult, settings: WarehouseSettings, *, is_part: bool) -> SweepResult:
         """A sweep of an API that shows no record, which proves nothing where none was ever seen.

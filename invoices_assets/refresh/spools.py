@@ -16,13 +16,6 @@ MOST_LOOKED_AT = 1000
 """Records of a first page that are looked at one by one; a page of all records would take its time."""
 
 
-class Nowhere:
-    """A sink that keeps nothing."""
-
-    def start_over(self) -> None: ...
-    def add(self, page: Page) -> None: ...
-
-
 class Spools:
     """The sink of a sweep: a new spool for each pass, so that a pass that did not add up leaves nothing.
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from invoices_assets.errors import WarehouseUnusable
-from invoices_assets.load.maintenance import maintain
+from invoices_assets.load.warehouses.connection import maintain
 from invoices_assets_tests.support.load_helpers import Loader, invoice
 from invoices_assets_tests.support.warehouses import PASSWORD, SharedLoader, execute, extension_or_skip
 

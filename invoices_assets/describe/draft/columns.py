@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from invoices_assets.describe.draft import moments
 from invoices_assets.describe.draft.names import snake
 from invoices_assets.normalize.scalars import reader
-from invoices_assets.source.columns.column import Column
 from invoices_assets.source.columns.declaration import parse_columns
 from invoices_assets.source.naming import normalized
 from invoices_assets.source.values.exact_json import Unreadable, is_encodable
@@ -133,20 +132,10 @@ def _column(one: Field) -> DraftedColumn | None:
 def fits(one: Field, hints: Mapping[str, Any]) -> bool:
     """Whether each value of a field can be stored as declared."""
     try:
-        read = reader(_parsed(one.path, hints))
-        return all(_is_readable(read, value) for value in one.values)
+        read = reader(*parse_columns({one.path: dict(hints)}).values())
+        for value in one.values:
+            read(value)
     except ValueError:
-        return False
-
-
-def _parsed(path: str, hints: Mapping[str, Any]) -> Column:
-    return next(iter(parse_columns({path: dict(hints)}).values()))
-
-
-def _is_readable(read: Callable[[Any], Any], value: Any) -> bool:
-    try:
-        read(value)
-    except Unreadable:
         return False
     return True
 

@@ -20,17 +20,9 @@ _YEARS = (946_684_800, 4_102_444_800)
 """Seconds from 1970 to the years 2000 and 2100."""
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ISO_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
-_ZONE = re.compile(r"([Zz]|[+-]\d{2}(:?\d{2})?)\s*$")
 _ORDERED = (
-    "%d.%m.%Y",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%Y/%m/%d",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
+    *("%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d"),
+    *("%d %b %Y", "%b %d, %Y", "%B %d, %Y"),
 )
 _CLOCKS = ("", " %H:%M:%S", " %H:%M", " %I:%M %p", " %I:%M:%S %p")
 _FORMATS = {

@@ -24,16 +24,8 @@ SIZES = (
 )
 CURSORS = (
     *("cursor", "after", "page_token", "pageToken", "next_token", "nextToken", "token", "next", "starting_after"),
-    *(
-        "start_cursor",
-        "continuation_token",
-        "continuationToken",
-        "marker",
-        "page[after]",
-        "page[cursor]",
-        "next_cursor",
-        "offset",
-    ),
+    *("start_cursor", "continuation_token", "continuationToken", "marker", "page[after]", "page[cursor]"),
+    *("next_cursor", "offset"),
 )
 AFTER_RECORD = ("starting_after", "after", "after_id", "last_id", "since_id", "start_after")
 CURSOR_PLACES = frozenset(("cursor", "end_cursor", "after", "marker", "continuation", "next_offset", "offset"))

@@ -10,11 +10,10 @@ from typing import Any
 
 from invoices_assets.describe.draft.asking import TooManyRequests, keep_budget
 from invoices_assets.describe.draft.paging.paging import Paging
-from invoices_assets.describe.evidence import Kept
 from invoices_assets.errors import PASSING_STATUSES, ApiStatusError, ExtractError
 from invoices_assets.extract.api import Api
 from invoices_assets.extract.http.retry import RetryPolicy
-from invoices_assets.extract.sweep import SweepRequest, SweepResult, sweep
+from invoices_assets.extract.sweep import Kept, SweepRequest, SweepResult, sweep
 from invoices_assets.source.file import Source
 from invoices_assets.source.resource import ResourceSpec
 

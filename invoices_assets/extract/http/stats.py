@@ -43,32 +43,27 @@ class RequestCounter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests = self._retries = self._bytes = 0
-        self._statuses: Counter[int] = Counter()
-        self._waited = 0.0
+        self._stats = HttpStats()
         self._waited_until = float("-inf")
 
     def sent(self, status: int | None = None, size: int = 0) -> None:
         """A request, with the status of its answer and the bytes of its body; None where no answer came."""
+        statuses = {} if status is None else {status: 1}
         with self._lock:
-            self._requests += 1
-            self._bytes += size
-            if status is not None:
-                self._statuses[status] += 1
+            self._stats += HttpStats(requests=1, bytes_received=size, status_counts=statuses)
 
     def repeated(self) -> None:
         """A request that is sent again."""
         with self._lock:
-            self._retries += 1
+            self._stats += HttpStats(retries=1)
 
     def waits(self, start: float, seconds: float) -> None:
         """A wait from a moment of a monotonic clock on."""
         with self._lock:
             end = start + seconds
-            self._waited += max(0.0, end - max(start, self._waited_until))
+            self._stats += HttpStats(seconds_waited=max(0.0, end - max(start, self._waited_until)))
             self._waited_until = max(self._waited_until, end)
 
     def snapshot(self) -> HttpStats:
         """The figures of this moment."""
-        with self._lock:
-            return HttpStats(self._requests, self._retries, self._waited, self._bytes, dict(self._statuses))
+        return self._stats

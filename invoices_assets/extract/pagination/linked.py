@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from dlt.common import jsonpath
@@ -34,22 +33,31 @@ class Linked(Style):
 
     shows_changes_again = True
 
+    in_body: ClassVar[str] = ""
+    """The setting of the paginator that names the place in the body; empty for a style that looks elsewhere."""
+
     @property
-    @abstractmethod
     def place(self) -> str:
         """Where the next page stands in an answer, for sentences."""
+        return f"`{spelled(getattr(self.paginator, self.in_body))}`"
 
-    @abstractmethod
     def reference(self, page: Page) -> Any:
         """What leads to the next page; None where its place says that there is none, MISSING where that is absent."""
+        return first_at(spelled(getattr(self.paginator, self.in_body)), page.body)
 
-    @abstractmethod
     def follow(self, request: Any, reference: Any) -> None:
-        """Makes the request one for the next page.
+        """Makes the request one for the next page, whose address the reference is unless a style says otherwise.
 
         Raises:
             BadAnswer: the reference leads nowhere.
         """
+        if not isinstance(reference, str):
+            raise BadAnswer(f"{self.place} is no address of a next page")
+        origin = urlsplit(request.url)
+        request.url = _stay_with(origin, linked(self._at or request.url, reference))
+        request.params = {}
+        self._at = request.url
+        self.sees_moves = self.sees_moves and counting_parameter(request.url) is None
 
     def first(self) -> PageRequest:
         return self.endpoint.page(self._copy_of_request())
@@ -109,15 +117,6 @@ class Linked(Style):
             return End(f"the last answer has no {self.place}, and those before had one")
         return End(f"the only answer has no {self.place}", proven=None, next_is_unread=True)
 
-    def _follow_link(self, request: Any, link: Any) -> None:
-        if not isinstance(link, str):
-            raise BadAnswer(f"{self.place} is no address of a next page")
-        origin = urlsplit(request.url)
-        request.url = _stay_with(origin, linked(self._at or request.url, link))
-        request.params = {}
-        self._at = request.url
-        self.sees_moves = self.sees_moves and counting_parameter(request.url) is None
-
     def _send_back(self, request: Any, parameter: str, cursor: Any) -> None:
         request.params[parameter] = cursor
         self.sees_moves = self.sees_moves and not counts(parameter, cursor)
@@ -136,9 +135,6 @@ class SinglePage(Linked):
     def reference(self, page: Page) -> Any:
         return MISSING
 
-    def follow(self, request: Any, reference: Any) -> None:
-        raise AssertionError("a single page is the last one")
-
     def _end(self, reference: Any, count: PassCount) -> End:
         why = f"`single_page` reads one page only, and it has {count.rows} records, as many as a full page may have"
         return End(why, proven=None, next_is_unread=True)
@@ -148,16 +144,7 @@ class JsonLink(Linked):
     """`"next": "https://api.vendor.example/v1/invoices?page=2"` in the body."""
 
     paginator_class = JSONLinkPaginator
-
-    @property
-    def place(self) -> str:
-        return f"`{spelled(self.paginator.next_url_path)}`"
-
-    def reference(self, page: Page) -> Any:
-        return first_at(spelled(self.paginator.next_url_path), page.body)
-
-    def follow(self, request: Any, reference: Any) -> None:
-        self._follow_link(request, reference)
+    in_body = "next_url_path"
 
 
 class HeaderLink(Linked):
@@ -170,25 +157,12 @@ class HeaderLink(Linked):
         links = links_of(page.headers.get("Link", ""))
         return links.get(self.paginator.links_next_key.lower(), MISSING)
 
-    def follow(self, request: Any, reference: Any) -> None:
-        self._follow_link(request, reference)
-
 
 class Cursor(Linked):
     """`"next": "aW52XzEwMA"` in the body, sent back as a parameter."""
 
     paginator_class = JSONResponseCursorPaginator
-
-    @property
-    def place(self) -> str:
-        return f"`{spelled(self.paginator.cursor_path)}`"
-
-    @property
-    def parameter(self) -> str:
-        return str(self.paginator.cursor_param or self.paginator.cursor_body_path)
-
-    def reference(self, page: Page) -> Any:
-        return first_at(spelled(self.paginator.cursor_path), page.body)
+    in_body = "cursor_path"
 
     def follow(self, request: Any, reference: Any) -> None:
         if self.paginator.cursor_body_path:
@@ -208,16 +182,12 @@ class HeaderCursor(Linked):
     def place(self) -> str:
         return f"`{self.paginator.cursor_key}` header"
 
-    @property
-    def parameter(self) -> str:
-        return str(self.paginator.cursor_param)
-
     def reference(self, page: Page) -> Any:
         return page.headers.get(self.paginator.cursor_key, MISSING)
 
     def follow(self, request: Any, reference: Any) -> None:
         if isinstance(self.paginator, HeaderAddressPaginator):
-            self._follow_link(request, reference)
+            super().follow(request, reference)
             return
         if "://" in reference or reference.startswith("<") or (reference.startswith("/") and "?" in reference):
             raise BadAnswer(

@@ -62,7 +62,7 @@ class PageNumber(Counted):
             raise
         except RequestFailed:
             return
-        if page.outline and not count.knows_any_of(page):
+        if page.outline and not any(count.known(page)):
             raise IncompleteSweep(
                 f"Page {before} has records too, and they are not those of page {before + 1}: is `base_page` right?"
             )

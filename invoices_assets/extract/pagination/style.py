@@ -46,7 +46,8 @@ class Style(ABC):
     @property
     def parameter(self) -> str:
         """What asks for a page, for sentences."""
-        return str(getattr(self.paginator, "param_name", None) or "the page's position")
+        names = (getattr(self.paginator, name, None) for name in ("param_name", "cursor_param", "cursor_body_path"))
+        return str(next(filter(None, names), "the page's position"))
 
     @abstractmethod
     def first(self) -> PageRequest:

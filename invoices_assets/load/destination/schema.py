@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dlt.common.data_types.typing import TDataType
 from dlt.common.schema.utils import dlt_id_column, dlt_load_id_column
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 
@@ -44,7 +45,7 @@ _PRECISIONS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "HUGEINT": 128}
 _PRECISIONS |= {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
 
 
-REJECTED_COLUMNS = {
+REJECTED_COLUMNS: dict[str, tuple[TDataType, str]] = {
     "key": ("text", "the record's key, as far as it has one"),
     "raw": ("text", "the record as JSON"),
     "reason": ("text", "why it cannot be stored as declared"),

@@ -10,15 +10,12 @@ What is overridden was read in dlt 1.31: destinations/impl/duckdb and destinatio
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import duckdb
-from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import StorageSchemaInfo
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TSchemaTables
-from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import raise_database_error
@@ -67,27 +64,12 @@ class SessionSqlClient(DuckDbSqlClient):
 class Session(DuckDbClient):
     """dlt's job client on an open warehouse: what it reads there, and what it writes beside the rows."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        schema: Schema,
-        config: DuckDbClientConfiguration,
-        capabilities: DestinationCapabilitiesContext,
-    ) -> None:
-        super().__init__(schema, config, capabilities)
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: Schema, *configuration: Any) -> None:
+        super().__init__(schema, *configuration)
+        config, capabilities = configuration
         self._connection = connection
         self._dataset = self.sql_client.dataset_name
         self.sql_client = SessionSqlClient(connection, self._dataset, config.credentials, capabilities)
-
-    def update_stored_schema(
-        self,
-        only_tables: Iterable[str] | None = None,
-        expected_update: TSchemaTables | None = None,
-        force: bool = True,
-    ) -> TSchemaTables | None:
-        # without `force`, dlt takes its stored schema's word for tables that somebody has moved away; its hint
-        # leaves out its own default, None
-        return super().update_stored_schema(only_tables, expected_update, force)  # type: ignore[arg-type]
 
     def _row_to_schema_info(self, query: str, *args: Any) -> StorageSchemaInfo:
         # dlt tries and lives with the error, but since DuckDB 2.0 any error ends the transaction

@@ -17,10 +17,11 @@ import duckdb
 from invoices_assets.errors import WarehouseError, WarehouseUnusable
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident, literal
-from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
+from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan, qualified, table_exists
 from invoices_assets.load.warehouses.lock import Log, sweep_lock
-from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 from invoices_assets.redaction.redactor import Redactor
+
+TURNS = "_invoices_turns"
 
 
 class Catalog(ABC):
@@ -37,16 +38,15 @@ class Catalog(ABC):
     dlt_destination: ClassVar[str] = "dlt.destinations.duckdb"
     retypes: ClassVar[bool] = False
     has_indexes: ClassVar[bool] = False
+    extensions: Sequence[str] = ()
+    """DuckDB's extensions that must be loaded before it is attached."""
+    is_shared = True
+    """Whether other machines may load as well, so that a row of the warehouse holds the turn."""
     sees_all_datasets = False
     """Whether tables of other datasets are read as well; a server may have thousands of them."""
 
     def __init__(self, settings: WarehouseSettings) -> None:
         self.settings = settings
-
-    @property
-    def extensions(self) -> Sequence[str]:
-        """DuckDB's extensions that must be loaded before it is attached."""
-        return ()
 
     @property
     def secrets(self) -> list[str]:
@@ -63,11 +63,6 @@ class Catalog(ABC):
         Raises:
             WarehouseError: it cannot be reached, read or written.
         """
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other machines may load as well, so that a row of the warehouse holds the turn."""
-        return True
 
     def sweep_turn(self, name: str, folder: Path, log: Log) -> AbstractContextManager[Any]:
         """Wait for the end of another sweep of the same stretch of a resource, which would be one too many.
@@ -102,11 +97,24 @@ class Catalog(ABC):
         Raises:
             duckdb.Error: another load has the turn.
         """
-        if self.is_shared:
-            make_turn_row(connection, self.settings.dataset)
+        self.make_turn_row(connection)
         connection.begin()
+        self.hold_turn_row(connection)
+
+    def make_turn_row(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the row that every load changes where there is none yet, in a transaction of its own, in its turn."""
+        dataset = self.settings.dataset
+        if self.is_shared and not table_exists(connection, dataset, TURNS):
+            connection.begin()
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {ident(CATALOG)}.{ident(dataset)}")
+            connection.execute(f"CREATE TABLE {qualified(dataset, TURNS)} (token BIGINT NOT NULL)")
+            connection.execute(f"INSERT INTO {qualified(dataset, TURNS)} VALUES (0)")
+            connection.commit()
+
+    def hold_turn_row(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Change the row, in the transaction of a load, so that of two at once the later commit fails."""
         if self.is_shared:
-            hold_turn_row(connection, self.settings.dataset)
+            connection.execute(f"UPDATE {qualified(self.settings.dataset, TURNS)} SET token = token + 1")
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the view that shows the columns of the dataset's tables."""

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from invoices_assets.errors import WarehouseUnusable
+from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import CATALOG, ident
 from invoices_assets.load.warehouses.catalog import Catalog
+from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.extensions import are_checked, load_extension
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.turn_row import make_turn_row
 
 
 def make_ready(catalog: Catalog, log: Log) -> None:
@@ -32,7 +34,7 @@ def make_ready(catalog: Catalog, log: Log) -> None:
     with catalog.turn(log):
         if catalog.is_shared:
             with open_warehouse(catalog, log=log) as connection, explained(catalog):
-                make_turn_row(connection, catalog.settings.dataset)
+                catalog.make_turn_row(connection)
 
 
 @contextlib.contextmanager
@@ -82,6 +84,30 @@ def writing(catalog: Catalog, working_dir: Path, log: Log) -> Iterator[duckdb.Du
         catalog.begin(connection)
         yield connection
         connection.commit()
+
+
+def maintain(
+    settings: WarehouseSettings, keep: timedelta, working_dir: Path, log: Log = lambda _: None
+) -> dict[str, int]:
+    """Make the warehouse smaller and reading quicker; the figures are those of `Catalog.maintain`.
+
+    Parameters:
+        keep: how long the former states of a lake stay readable.
+        working_dir: of this run.
+        log: told when another process holds the warehouse and has to be waited for.
+
+    Raises:
+        WarehouseError: it cannot be reached or written.
+    """
+    catalog = catalog_of(settings)
+    if settings.is_duckdb and not settings.path.exists():
+        return {}
+    with (
+        explained(catalog),
+        catalog.turn(log),
+        open_warehouse(catalog, working_dir=working_dir, log=log) as connection,
+    ):
+        return catalog.maintain(connection, keep)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ class DuckDbFile(Catalog):
     """A DuckDB file on this machine."""
 
     retypes: ClassVar[bool] = True
+    is_shared = False
 
     def attach(self, connection: duckdb.DuckDBPyConnection, log: Log, *, read_only: bool) -> None:
         path = self.settings.path
@@ -39,10 +40,6 @@ class DuckDbFile(Catalog):
     def turn(self, log: Log) -> AbstractContextManager[None]:
         settings = self.settings
         return warehouse_lock(settings.path, limit_seconds=settings.turn_seconds, log=log, setting=settings.hints.path)
-
-    @property
-    def is_shared(self) -> bool:
-        return False
 
     def undisturbed(self, log: Log) -> AbstractContextManager[None]:
         # DuckDB opens a file for one process that writes or for many that read

@@ -6,7 +6,6 @@ Its transactions are optimistic: of two that change a row of the same table, the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ REWRITE_SHARE = 0.05
 """From this share of deleted rows on, a file is written anew; with less, that costs more than it saves."""
 READERS_NEED = timedelta(days=1)
 """How long files that no state has any more are left for queries that are under way."""
-EXTENSIONS = {"postgresql": "postgres_scanner", "postgres": "postgres_scanner", "sqlite": "sqlite_scanner"}
+EXTENSIONS = {"postgresql": ("postgres_scanner",), "postgres": ("postgres_scanner",), "sqlite": ("sqlite_scanner",)}
 
 
 class DuckLakeCatalog(Catalog):
@@ -40,16 +39,9 @@ class DuckLakeCatalog(Catalog):
         super().__init__(settings)
         self._credentials = _resolved(settings)
         self._kind = self._credentials.catalog.drivername
-
-    @property
-    def is_shared(self) -> bool:
-        return self._kind in ("postgresql", "postgres")
-
-    @property
-    def extensions(self) -> Sequence[str]:
-        of_catalog, of_storage = EXTENSIONS.get(self._kind), self._credentials.storage
-        of_bucket = () if of_storage.is_local_filesystem else ("httpfs",)
-        return (*((of_catalog,) if of_catalog else ()), "ducklake", *of_bucket)
+        self.is_shared = self._kind in ("postgresql", "postgres")
+        of_bucket = () if self._credentials.storage.is_local_filesystem else ("httpfs",)
+        self.extensions = (*EXTENSIONS.get(self._kind, ()), "ducklake", *of_bucket)
 
     @property
     def secrets(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -23,14 +22,11 @@ class MotherDuck(Catalog):
 
     dlt_destination: ClassVar[str] = "dlt.destinations.motherduck"
     retypes: ClassVar[bool] = True
+    extensions = ("motherduck",)
 
     def __init__(self, settings: WarehouseSettings) -> None:
         super().__init__(settings)
         self._credentials = resolved(settings, CREDENTIALS, settings.credentials)
-
-    @property
-    def extensions(self) -> Sequence[str]:
-        return ("motherduck",)
 
     @property
     def secrets(self) -> list[str]:

@@ -5,7 +5,6 @@ One transaction of DuckDB is one of PostgreSQL, with the isolation level REPEATA
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +26,6 @@ from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.server_lock import readable, server_lock
-from invoices_assets.load.warehouses.turn_row import hold_turn_row, make_turn_row
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 LONGEST_NAME = 63
@@ -39,15 +37,12 @@ class PostgresCatalog(Catalog):
 
     dlt_destination: ClassVar[str] = "dlt.destinations.postgres"
     has_indexes: ClassVar[bool] = True
+    extensions = ("postgres_scanner",)
 
     def __init__(self, settings: WarehouseSettings) -> None:
         super().__init__(settings)
         self._credentials = readable(resolved(settings, CREDENTIALS, settings.credentials), CREDENTIALS)
         self._dsn = str(self._credentials.to_native_representation())
-
-    @property
-    def extensions(self) -> Sequence[str]:
-        return ("postgres_scanner",)
 
     @property
     def secrets(self) -> list[str]:
@@ -71,12 +66,10 @@ class PostgresCatalog(Catalog):
     def turn(self, log: Log) -> AbstractContextManager[Any]:
         return server_lock(self, self._dsn, self.settings.dataset, self.settings.turn_seconds, log)
 
-    def begin(self, connection: duckdb.DuckDBPyConnection) -> None:
-        make_turn_row(connection, self.settings.dataset)
-        connection.begin()
+    def hold_turn_row(self, connection: duckdb.DuckDBPyConnection) -> None:
         limit = f"SET LOCAL lock_timeout = {int(self.settings.turn_seconds * 1000)}"
         connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(limit)})")
-        hold_turn_row(connection, self.settings.dataset)
+        super().hold_turn_row(connection)
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         # DuckDB shows them as texts

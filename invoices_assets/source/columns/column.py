@@ -11,7 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from dlt.common.data_types.typing import DATA_TYPES
+from dlt.common.data_types.typing import TDataType
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -79,7 +79,7 @@ class Column(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     name: str
-    kind: str | None = None
+    kind: TDataType | None = None
     precision: int | None = Field(default=None, ge=0)
     scale: int | None = Field(default=None, ge=0)
     nullable: bool = True
@@ -152,13 +152,6 @@ class Column(BaseModel):
         if place is not None and "__" not in place:
             raise ValueError
         return place
-
-    @field_validator("kind")
-    @classmethod
-    def _is_of_dlt(cls, kind: str | None) -> str | None:
-        if kind is not None and kind not in DATA_TYPES:
-            raise ValueError
-        return kind
 
     @field_validator("x_timezone")
     @classmethod

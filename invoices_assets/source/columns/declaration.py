@@ -12,13 +12,9 @@ from invoices_assets.source.columns.column import Column
 from invoices_assets.source.naming import RESERVED_PREFIX, normalized
 
 _HINTS = {
-    "kind": "data_type",
-    **{hint: hint for hint in ("precision", "scale", "nullable", "timezone", "description")},
-    **{hint: hint for hint in ("hard_delete", "dedup_sort")},
-    **{
-        f"x_{hint}": f"x-{hint.replace('_', '-')}"
-        for hint in ("from", "scale", "format", "timezone", "pii", "table", "sum_of", "tolerance")
-    },
+    field: "data_type" if field == "kind" else field.replace("_", "-") if field.startswith("x_") else field
+    for field in Column.model_fields
+    if field != "name"
 }
 _OURS = tuple(hint for hint in _HINTS.values() if hint.startswith("x-"))
 _OF_DLT = (
@@ -27,21 +23,18 @@ _OF_DLT = (
     "x-postgres- x-qdrant- x-snowflake- x-weaviate-"
 )
 _DLT_PREFIXES = tuple(_OF_DLT.split())
+_FLAGS = ("nullable", "timezone", "hard_delete", "x_pii", "x_table")
 _WRONG = {
     "kind": f"the unknown `data_type` {{!r}}; known are {', '.join(sorted(DATA_TYPES))}",
     "precision": "`precision` {!r}; it must be a whole number",
     "scale": "`scale` {!r}; it must be a whole number",
-    "nullable": "`nullable` {!r}; it must be true or false",
-    "timezone": "`timezone` {!r}; it must be true or false",
+    **{flag: f"`{_HINTS[flag]}` {{!r}}; it must be true or false" for flag in _FLAGS},
     "description": "`description` {!r}; it must be a text",
-    "hard_delete": "`hard_delete` {!r}; it must be true or false",
     "dedup_sort": "`dedup_sort` {!r}; it must be asc or desc",
     "x_from": "`x-from` {!r}; it must be the name of a field, a JSONPath, or a list of such",
     "x_scale": "`x-scale` {!r}; it must be a whole number, such as -2 for cents",
     "x_format": "`x-format` {!r}; it must be epoch_s, epoch_ms or a strptime format with day and year",
     "x_timezone": "the unknown `x-timezone` {!r}; it must be an IANA name, Europe/Berlin",
-    "x_pii": "`x-pii` {!r}; it must be true or false",
-    "x_table": "`x-table` {!r}; it must be true or false",
     "x_sum_of": "`x-sum-of` {!r}; it must name a column of a child table, such as line_items.amount",
     "x_tolerance": "`x-tolerance` {!r}; it must be a number that is not negative",
 }

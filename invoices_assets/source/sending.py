@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from invoices_assets.errors import SourceError
 from invoices_assets.source.columns.column import EPOCHS
 from invoices_assets.source.resource import ResourceSpec
-from invoices_assets.source.timestamps import TimestampFormat
+from invoices_assets.source.timestamps import TimestampFormat, from_iso, instant
+from invoices_assets.source.values.exact_json import Unreadable
 
 
 class CursorText(str):
@@ -40,22 +42,13 @@ def as_sent(spec: ResourceSpec, start: Any) -> Any:
 
     Parameters:
         spec: a resource with a cursor.
-        start: in the notation of the records, or already as it is sent; None for no start.
+        start: in the notation of the records, or already as it is sent, or the first day of a date window; None for no
+            start.
 
     Raises:
-        SourceError: it is in neither.
+        SourceError: it is in none of them.
     """
-    form = spec.cursor.sent_as if spec.cursor is not None else None
-    sent, moment = start, TimestampFormat(spec).as_datetime(start)
-    if form is not None and start is not None:
-        filters = TimestampFormat(spec, form=form)
-        if moment is not None:
-            sent = filters.start_at(moment, like=0 if form in EPOCHS else "")
-        elif (moment := filters.as_datetime(start)) is None:
-            raise SourceError(
-                f"`x-format: {form}` of the filter of `{spec.name}` cannot be applied to {start!r}, which no "
-                "`x-format` of the column of its stamps reads as a moment."
-            )
+    sent, moment = _written(spec, start)
     return CursorText.of(sent, moment) if isinstance(sent, str) else sent
 
 
@@ -65,4 +58,35 @@ def moment_sent(spec: ResourceSpec, start: Any) -> Any:
     Parameters and errors are those of `as_sent`.
     """
     form = spec.cursor.sent_as if spec.cursor is not None else None
-    return None if start is None else TimestampFormat(spec, form=form).moment(as_sent(spec, start))
+    return None if start is None else TimestampFormat(spec, form=form).moment(_written(spec, start)[0])
+
+
+def _written(spec: ResourceSpec, start: Any) -> tuple[Any, datetime | None]:
+    """What is sent, and the moment that it stands for, if that is known."""
+    form = spec.cursor.sent_as if spec.cursor is not None else None
+    moment = TimestampFormat(spec).as_datetime(start)
+    if moment is None and spec.cursor is not None and (moment := _first_of_window(spec, start)) is not None:
+        # it is written in ISO 8601 whatever the notation of the API
+        form = form or spec.column_of(spec.cursor.path).x_format
+    if form is None or start is None:
+        return start, moment
+    filters = TimestampFormat(spec, form=form)
+    if moment is not None:
+        return filters.start_at(moment, like=0 if form in EPOCHS else ""), moment
+    moment = filters.as_datetime(start)
+    if moment is None:
+        raise SourceError(
+            f"`x-format: {form}` of the filter of `{spec.name}` cannot be applied to {start!r}, which no "
+            "`x-format` of the column of its stamps reads as a moment."
+        )
+    return start, moment
+
+
+def _first_of_window(spec: ResourceSpec, start: Any) -> datetime | None:
+    """The moment of a start that is where the history begins, of a date window that is the filter by change, too."""
+    cursor, window = spec.cursor, spec.window
+    if cursor is None or window is None or (window.start_param, window.first) != (cursor.start_param, start):
+        return None
+    with suppress(Unreadable):
+        return instant(from_iso(window.first), spec.column_of(window.path).zone or UTC)
+    return None

@@ -11,7 +11,7 @@ import pytest
 
 from invoices_assets.errors import SourceError
 from invoices_assets.extract.watermark import Watermark
-from invoices_assets.source.sending import as_sent
+from invoices_assets.source.sending import as_sent, moment_sent
 from invoices_assets_tests.support.invoices import invoice, stamped
 from invoices_assets_tests.support.loader import Loader
 from invoices_assets_tests.support.months import by_month, month
@@ -55,6 +55,36 @@ def test_a_start_is_written_as_declared_and_never_later(
     form: str, column: dict[str, Any], start: Any, sent: Any
 ) -> None:
     assert as_sent(spec_of(sent_as(form, column)), start) == sent
+
+
+def test_a_cursor_of_texts_that_are_epochs_is_sent_and_read_as_one() -> None:
+    content = default_config(incremental={"cursor_path": "updated_at", "start_param": "since"})
+    content["resources"][0]["columns"]["updated_at"] = {"data_type": "timestamp", "x-format": "epoch_s"}
+    spec = spec_of(content)
+    assert as_sent(spec, "1709294400") == "1709294400"
+    assert moment_sent(spec, "1709294400") == datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "form", "sent"),
+    [
+        ({"x-format": "%d-%m-%Y"}, None, "01-01-2019"),
+        ({"x-format": "%d-%m-%Y"}, BY_DAY, "01/01/2019"),
+        ({"x-format": "epoch_ms"}, None, 1546300800000),
+        ({"x-format": "epoch_s", **BERLIN}, None, 1546297200),
+        ({}, BY_DAY, "01/01/2019"),
+        ({}, None, "2019-01-01"),
+    ],
+)
+def test_the_first_day_of_a_window_that_is_the_filter_by_change_is_sent_as_other_days_are(
+    column: dict[str, Any], form: str | None, sent: Any
+) -> None:
+    window = by_month("2019-01-01", **({"x-format": form} if form else {}))["resources"][0]["endpoint"]["incremental"]
+    content = default_config(incremental=window)
+    content["resources"][0]["columns"]["created_at"] = {"data_type": "timestamp", **column}
+    spec = spec_of(content)
+    assert as_sent(spec, "2019-01-01") == sent
+    assert isinstance(moment_sent(spec, "2019-01-01"), datetime)
 
 
 def test_a_start_that_cannot_be_read_is_refused() -> None:

@@ -23,6 +23,7 @@ from invoices_assets.source.dlt_format import as_dlt_takes
 from invoices_assets.source.naming import RESERVED_PREFIX, history_table, normalized, rejected_table
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
+_YAML = "tag:yaml.org,2002:"
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
 """The description of the default contract, used unless the settings name another file."""
 
@@ -132,16 +133,20 @@ def read_source(path: Path) -> Source:
     return source
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that a mapping has twice (YAML 1.2.2, section 3.2.1.1), of which PyYAML would take the last."""
+class _PlainKeys(yaml.SafeLoader):
+    """Takes a key as what is written, and once in a mapping (YAML 1.2.2, 3.2.1.1); of two, PyYAML has the last one."""
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
-            name = (key.tag, str(key.value))
-            if name in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(None, None, f"`{key.value}` stands there twice", key.start_mark)
+            name, wrong = (key.tag, str(key.value)), None
+            if name in seen and key.tag != f"{_YAML}merge":
+                wrong = "stands there twice"
+            elif key.tag in (f"{_YAML}bool", f"{_YAML}null"):
+                wrong = "is no text in YAML; put it in quotes"
+            if wrong is not None:
+                raise yaml.MarkedYAMLError(None, None, f"`{key.value}` {wrong}", key.start_mark)
             seen.add(name)
         return node
 
@@ -152,9 +157,9 @@ def read_yaml(path: Path) -> Any:
     Raises:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
-        yaml.YAMLError: it is no YAML, or a key stands twice in one mapping.
+        yaml.YAMLError: it is no YAML, or a key of it stands twice in one mapping or is no text.
     """
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainKeys)
 
 
 def _refuse_shared_tables(specs: Mapping[str, ResourceSpec]) -> None:

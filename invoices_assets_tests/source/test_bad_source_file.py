@@ -50,6 +50,7 @@ BAD_SOURCES = [
     pytest.param("- a\n- b\n", "needs a list `resources`", id="a list"),
     pytest.param("client: {auth: {type: api_key\n", "is not valid YAML: .* \\(line 2, column 1\\)", id="cut off"),
     pytest.param("resources:\n\t- name: x\n", "is not valid YAML: .*line 2", id="a tab"),
+    pytest.param("columns: {no: {}}\n", "`no` is no text in YAML; put it in quotes \\(line 1", id="no as a key"),
     pytest.param(b"\xff\xfe\x00", "is not UTF-8 text", id="no text"),
     pytest.param(
         "resources:\n  - name: invoices\n    params: {status: all}\n    params: {sort: id}\n",

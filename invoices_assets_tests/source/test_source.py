@@ -56,6 +56,12 @@ def test_anchors_and_merges_may_be_overridden(tmp_path: Path) -> None:
     assert resources["refunds"].path == "/v1/refunds"
 
 
+def test_a_word_of_yaml_in_quotes_is_the_name_of_a_column(tmp_path: Path) -> None:
+    path, default = tmp_path / "source.yaml", DEFAULT_SOURCE.read_text(encoding="utf-8")
+    path.write_text(default.replace("columns:", "columns:\n      'no': {data_type: text}", 1), encoding="utf-8")
+    assert read_source(path).resources["invoices"].columns["no"].kind == "text"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -122,8 +123,8 @@ def read_page(
 
     Raises:
         UnreadableBody: the body is not JSON.
-        BadAnswer: the selected data is not there, or the answer says that it failed; the message has the keys that
-            are there, never their values.
+        BadAnswer: the selected data is not there, or the total is none, or the answer says that it failed; the message
+            has the keys that are there, never their values.
     """
     document, found = _read_outline(body, data_selector, projection)
     is_whole, is_plain = found is None, True
@@ -197,6 +198,11 @@ def _shape(document: Any) -> str:
 def _total(document: Any, path: str | None, headers: Mapping[str, str]) -> int | None:
     value = MISSING if path is None else first_at(path, document)
     total = None if value is MISSING else count_of(value)
+    if total is None and isinstance(value, str) and re.match(r"[^-]*[1-9]", value):
+        raise BadAnswer(
+            f"`{path}`, the total, is a text with digits that is no whole number, so what it says cannot be held "
+            "against what came; `total_path: null` passes over it"
+        )
     if total is None:
         total = next((count_of(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
     if total is None and "Content-Range" in headers:

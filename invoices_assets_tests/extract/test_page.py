@@ -40,6 +40,8 @@ def test_numbers_keep_every_digit() -> None:
         (b'{"data": [], "total": null}', "total", None),
         (b'{"data": [], "total": true}', "total", None),
         (b'{"data": [], "total": "many"}', "total", None),
+        (b'{"data": [], "total": "-1"}', "total", None),
+        (b'{"data": [], "total": ""}', "total", None),
         (b'{"data": [], "meta": {"total": 7}}', "meta.total", 7),
         (b'{"data": [], "@odata.count": 7}', "@odata.count", 7),
         (b'{"data": [], "a.b": 7}', "a.b", 7),
@@ -48,6 +50,14 @@ def test_numbers_keep_every_digit() -> None:
 )
 def test_the_total_is_read_where_the_source_says(body: bytes, path: str, total: int | None) -> None:
     assert page(body, total_path=path).total == total
+
+
+@pytest.mark.parametrize("total", ["1,025", "1 025", "1.025", "10000+", "25 of 300", "1e3"])
+def test_a_total_that_nobody_can_read_is_not_passed_over(total: str) -> None:
+    body = f'{{"data": [], "total": "{total}"}}'.encode()
+    with pytest.raises(BadAnswer, match="`total`, the total, is a text with digits that is no whole number"):
+        page(body, total_path="total")
+    assert page(body, total_path="total", totals=False).total is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import CycleError
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from invoices_assets.source.naming import RESERVED_PREFIX, history_table, normal
 from invoices_assets.source.resource import ResourceSpec, resource_spec
 
 _YAML = "tag:yaml.org,2002:"
+_RESOLVED = re.compile(r"ResolvedParam\(param_name='([^']*)'.*?\)\)+")
 DEFAULT_SOURCE = Path(__file__).parent.parent / "source.yaml"
 """The description of the default contract, used unless the settings name another file."""
 
@@ -189,11 +191,15 @@ def _refuse_odd_names(names: Iterable[str]) -> None:
 
 
 def _complaint(error: Exception) -> str:
-    """dlt's complaint about the innermost field, where it names several."""
+    """dlt's complaint about the innermost field, where it names several, without the names of its classes."""
+    if isinstance(error, KeyError):
+        return f"`{error.args[0]}` is missing in it."
+    if isinstance(error, CycleError):
+        return f"its resources hang on each other: {', '.join(f'`{name}`' for name in error.args[1])}."
     if isinstance(error, DictValidationException):
         while error.nested_exceptions:
             error = max(error.nested_exceptions, key=lambda nested: len(str(nested.path)))
-    return " ".join(str(error).split())
+    return _RESOLVED.sub(r"\1", " ".join(str(error).split()))
 
 
 def _yaml_complaint(error: yaml.YAMLError) -> str:

@@ -45,6 +45,19 @@ def with_auth(**auth: Any) -> dict[str, Any]:
     return content
 
 
+def hanging(name: str | None, *paths: str) -> dict[str, Any]:
+    """Resources `a`, `b` and so on of these paths; the first one has another name, or none."""
+    content = config()
+    usual = {"paginator": "single_page", "data_selector": "data"}
+    content["resources"] = [
+        {"name": letter, "endpoint": {"path": path, **usual}} for letter, path in zip("abc", paths, strict=False)
+    ]
+    content["resources"][0] |= {"name": name}
+    if name is None:
+        del content["resources"][0]["name"]
+    return content
+
+
 BAD_SOURCES = [
     pytest.param("", "needs a list `resources`", id="empty"),
     pytest.param("- a\n- b\n", "needs a list `resources`", id="a list"),
@@ -112,6 +125,7 @@ def test_a_source_file_that_cannot_be_used_is_refused_with_its_meaning(
     found = sentence(project)
     assert "source.yaml" in found
     assert re.search(said, found), found
+    assert "ResolvedParam" not in found
 
 
 def test_the_home_folder_is_followed_which_no_shell_writes_out_in_an_env_file(project: Project) -> None:

@@ -52,13 +52,15 @@ _NEXT = (
 )
 _ERROR = _spellings("error", "errors", "error message", "error code", "fault", "exception")
 _OK = _spellings("success", "ok")
+_STATUS = _spellings("status")
 _WRAPPERS = (
     *_spellings("meta", "metadata", "pagination", "paging", "page", "page info", "links", "cursors", "page context"),
     *("_meta", "_metadata", "_pagination", "_links", *_spellings("result info", "response metadata", "list info")),
 )
-WORDS = tuple(dict.fromkeys((*_TOTAL, *_PAGES, *_MORE, *_LAST, *_NEXT, *_ERROR, *_OK, *_WRAPPERS)))
+WORDS = tuple(dict.fromkeys((*_TOTAL, *_PAGES, *_MORE, *_LAST, *_NEXT, *_ERROR, *_OK, *_STATUS, *_WRAPPERS)))
 """The keys that are looked at, beside the records and beside each object that leads to them."""
 
+_FAILED = frozenset(("error", "fail", "failed", "failure"))
 _NO_ERROR = frozenset(("200", "none", "null", "false", "ok", "success", "no error", "no_error"))
 
 
@@ -101,7 +103,7 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
         or _first([headers], NEXT_HEADERS, lambda value: True if value else None)
     )
     last = _first(around, _LAST, lambda value: not value if isinstance(value, bool) else None)
-    failed = _first(around, _ERROR, is_error) or _first(around, _OK, lambda value: True if value is False else None)
+    failed = _first(around, _ERROR, is_error) or _first(around, _OK, lambda value: flag_of(value) is False or None)
     return Claims(
         total=_first(around, _TOTAL, count_of) if totals else None,
         pages=pages if totals else None,
@@ -109,6 +111,13 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
         next=following[0] if following else None,
         error=failed[0] if failed else None,
     )
+
+
+def failed_status(document: Any) -> str | None:
+    """Where an answer without a record says by a status of its own that it failed (JSend: `error`, `fail`)."""
+    if not isinstance(document, Mapping):
+        return None
+    return next((name for name in _STATUS if str(document.get(name)).lower() in _FAILED), None)
 
 
 def names_pages(path: str | None) -> bool:

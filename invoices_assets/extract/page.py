@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, cast
 
 from invoices_assets.errors import BadAnswer, UnreadableBody
-from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
+from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, failed_status, is_error
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source.values import exact_json
 from invoices_assets.source.values.paths import MISSING, at_keys, first_at, plain_keys, reader_of
@@ -133,8 +133,9 @@ def read_page(
         found = _records(document, data_selector)
     records, shape, keys = found
     claims = claims_of(document, ("",) if keys is None else keys, headers, totals=totals)
-    if claims.error or (shape == "object" and _says_error(records[0])):
-        raise BadAnswer(f"the answer says that it failed, in its `{claims.error or 'error'}`; it is {_shape(document)}")
+    failed = claims.error or (failed_status(document) if not records else None)
+    if failed or (shape == "object" and _says_error(records[0])):
+        raise BadAnswer(f"the answer says that it failed, in its `{failed or 'error'}`; it is {_shape(document)}")
     has_raw = shape == "list" and keys is not None and is_plain
     return Page(
         records,

@@ -31,6 +31,10 @@ from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
         ({"error": {"code": "busy"}}, "$"),
         ({"id": "request-7", "error": "busy"}, "$"),
         ({"data": [], "success": False}, "data"),
+        ({"data": [], "success": 0, "message": "busy"}, "data"),
+        ({"data": [], "ok": "false", "message": "busy"}, "data"),
+        ({"data": [], "status": "error", "message": "busy"}, "data"),
+        ({"data": None, "status": "fail"}, "data"),
         ({"data": [{"message": "busy"}]}, "data"),
     ],
     ids=str,
@@ -47,6 +51,17 @@ def test_no_record_is_made_of(api: FakeApi, body: dict[str, Any], selector: str,
 def test_an_error_that_is_none_is_none(api: FakeApi, error: Any) -> None:
     api.route(PATH)(by_offset(rows(25), error=error, total=25))
     assert read(api, OFFSET)[1].ids == list(range(25))
+
+
+@pytest.mark.parametrize("beside", [{"success": 1}, {"ok": "true"}, {"status": "success"}, {"status": 200}], ids=repr)
+def test_a_word_of_success_is_none_of_failure(api: FakeApi, beside: dict[str, Any]) -> None:
+    api.route(PATH)(by_offset(rows(25), total=25, **beside))
+    assert read(api, OFFSET)[1].ids == list(range(25))
+
+
+def test_a_status_beside_records_is_theirs(api: FakeApi) -> None:
+    api.route(PATH, Reply(body={"data": rows(3), "total": 3, "status": "failed"}))
+    assert read(api, "single_page")[1].ids == [0, 1, 2]
 
 
 @pytest.mark.parametrize("paginator", [OFFSET | NO_TOTAL, PAGES | NO_TOTAL], ids=["offset", "page_number"])

@@ -131,7 +131,8 @@ class Load:
         result.remarks += delta.plan.remarks
         if delta.counts.rekeyed:
             result.remarks.append(
-                f"{delta.counts.rekeyed} rows that another dlt pipeline had written got new dlt row ids"
+                f"{delta.counts.rekeyed} rows got new dlt row ids: another dlt pipeline had written them, or their key "
+                "came with another type (declare its `data_type`)"
             )
         with result.timed("write"):
             result.load_id = load_id

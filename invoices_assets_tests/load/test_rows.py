@@ -144,6 +144,14 @@ def test_keys_of_several_columns_identify_a_record_together(tmp_path: Path) -> N
     assert (result.changed, result.unchanged, result.table_rows) == (1, 1, 2)
 
 
+def test_a_row_whose_undeclared_key_comes_with_another_type_is_one_row_and_that_is_told(loader: Loader) -> None:
+    del loader.columns["id"]
+    loader.load([invoice(1, id=1), invoice(2, id="b")])
+    result = loader.load([invoice(1, id=1)], scope=Scope.PART)
+    assert loader.column("SELECT id FROM {d}.invoices ORDER BY id") == ["1", "b"]
+    assert any("their key came with another type (declare its `data_type`)" in remark for remark in result.remarks)
+
+
 def test_a_file_and_a_dataset_of_one_name_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     loader = Loader(tmp_path / "sandbox.duckdb", dataset="sandbox")
     loader.load([invoice(1)])

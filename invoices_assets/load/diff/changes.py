@@ -44,7 +44,7 @@ LOOKUP_SHARE = 0.1
 
 @dataclass
 class Counts:
-    """How many records are what; `rekeyed` ones had a row id of another dlt pipeline."""
+    """How many records are what; `rekeyed` ones had another row id: one is made of the key with its type."""
 
     new: int = 0
     changed: int = 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import inf
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import setup_incremental_object
@@ -99,7 +100,7 @@ def read_cursor(name: str, endpoint: Mapping[str, Any]) -> CursorSpec | None:
         path=str(incremental.cursor_path),
         start_param=param.start if param else None,
         initial_value=_as_text(incremental.initial_value),
-        lag=float(incremental.lag or 0.0),
+        lag=_lag(name, incremental.lag),
         used_in_placeholders="{incremental." in repr({**endpoint, "incremental": None}),
         shows_unstamped=incremental.on_cursor_value_missing == "include",
         sent_as=_sent_as(name, (as_parameter or [declared or {}])[0]),
@@ -138,9 +139,16 @@ def read_window(name: str, endpoint: Mapping[str, Any], *, depends: bool) -> Dat
         start_param=incremental["start_param"],
         end_param=incremental["end_param"],
         first=first,
-        lag=float(incremental.get("lag") or 0.0),
+        lag=_lag(name, incremental.get("lag")),
         sent_as=_sent_as(name, incremental),
     )
+
+
+def _lag(name: str, declared: float | None) -> float:
+    lag = float(declared or 0.0)
+    if not 0 <= lag < inf:
+        raise SourceError(f"resource `{name}` has `lag: {declared}`; it must be a number that is not negative.")
+    return lag
 
 
 def _sent_as(name: str, incremental: Mapping[str, Any]) -> str | None:

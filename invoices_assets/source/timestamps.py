@@ -175,7 +175,19 @@ class TimestampFormat:
         return self._initial if is_before_all else start
 
     def stepped_back(self, value: Any, lag: float) -> Any:
-        """A start that lies earlier, in the same notation; `lag` in the units of `start_after`."""
+        """A start that lies earlier, in the same notation; `lag` in the units of `start_after`.
+
+        Raises:
+            SourceError: it would lie before all days.
+        """
+        try:
+            return self._stepped_back(value, lag)
+        except OverflowError:
+            raise SourceError(
+                f"`lag: {lag:g}` reaches back behind the year 1 from `{value}`; it is in seconds, for dates in days."
+            ) from None
+
+    def _stepped_back(self, value: Any, lag: float) -> Any:
         moment = self.moment(value)
         if moment is None:
             return value

@@ -268,3 +268,15 @@ def test_since_is_written_as_the_api_writes(since: str, like: Any, column: dict[
 def test_since_that_is_no_moment_is_refused() -> None:
     with pytest.raises(SourceError, match="must be a moment in ISO 8601"):
         parse_since(cursor_spec(), "last week", NOON)
+
+
+@pytest.mark.parametrize("lag", [-60, float("inf"), float("nan")])
+def test_a_lag_that_would_leave_a_gap_is_refused(lag: float) -> None:
+    with pytest.raises(SourceError, match=r"`lag: .*`; it must be a number that is not negative"):
+        cursor_spec(lag=lag)
+
+
+@pytest.mark.parametrize(("stamp", "lag"), [("2024-03-01T12:00:00Z", 1e14), ("2024-03-01", 1e6), ("2024-03-01", 1e12)])
+def test_a_lag_that_reaches_back_behind_the_year_1_is_told(stamp: str, lag: float) -> None:
+    with pytest.raises(SourceError, match=r"reaches back behind the year 1.*for dates in days"):
+        TimestampFormat(cursor_spec(lag=lag)).start_after(stamp)

@@ -30,6 +30,12 @@ LONGEST_TEXT = 2500
 _OF_PAGES = "__ASSET_JOB"
 """Dagster's job of what is materialized without one: from an asset's page, by a backfill or a condition."""
 
+_PLANNED = {
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+}
+"""What Dagster writes of a run before it begins, for each asset and each check in it."""
+
 _SPECIAL = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """Slack takes these for markup: with `<!channel>` an error of an API would call everybody."""
 
@@ -58,7 +64,6 @@ class Alerts:
         They run from the start where the webhook is set when the code location is loaded.
         """
         common: dict[str, Any] = {
-            "monitored_jobs": [*self.jobs, dg.define_asset_job(_OF_PAGES)],
             "default_status": dg.DefaultSensorStatus.RUNNING
             if ALERT_WEBHOOK in os.environ  # the address is a secret, which loading does not read
             else dg.DefaultSensorStatus.STOPPED,
@@ -93,7 +98,7 @@ class Alerts:
         run, address = context.dagster_run, os.environ.get(ALERT_WEBHOOK)
         if not address:
             return dg.SkipReason(f"{ALERT_WEBHOOK} is not set.")
-        if run.job_name not in {job.name for job in self.jobs} and not self.keys & (run.asset_selection or set()):
+        if not self._is_ours(context):
             return dg.SkipReason(f"Run {run.run_id} is none of `{self.names.dataset}`.")
         lines = lines_of(context)
         if not lines:
@@ -105,6 +110,14 @@ class Alerts:
             context.log.warning(f"What run {run.run_id} has to tell was not posted to {ALERT_WEBHOOK}: {_why(error)}.")
             return dg.SkipReason(f"The webhook did not take it: {_why(error)}.")
         return None
+
+    def _is_ours(self, context: dg.RunStatusSensorContext) -> bool:
+        """Whether a run is of one of the jobs, or was to make or check one of the assets, whoever defined its job."""
+        run = context.dagster_run
+        records = context.instance.get_records_for_run(run.run_id, of_type=_PLANNED).records
+        events = [record.event_log_entry.dagster_event for record in records]
+        planned: list[Any] = [event.event_specific_data for event in events if event is not None]
+        return run.job_name in {job.name for job in self.jobs} or any(each.asset_key in self.keys for each in planned)
 
     def _failed_checks(self, context: dg.RunStatusSensorContext) -> list[str]:
         """The checks of these assets that a run saw fail, without those that had failed alike before."""

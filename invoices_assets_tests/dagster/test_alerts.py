@@ -14,6 +14,7 @@ import pytest
 from invoices_assets import alerts
 from invoices_assets.errors import KeyRefused
 from invoices_assets.extract.http.client import HttpClient
+from invoices_assets_tests.support.bills import write_by_hand
 from invoices_assets_tests.support.fake_clock import FakeClock
 from invoices_assets_tests.support.project import Project
 from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Vendor, faults
@@ -161,6 +162,27 @@ def test_a_materialization_from_the_page_of_the_asset_is_posted(chat: Chat, serv
     job.execute_in_process(instance=chat.project.instance, asset_selection=[key], raise_on_error=False)
     [text] = chat.tick("failed_runs_alert")
     assert text.startswith("A run of `invoicing` failed.\n")
+
+
+def test_a_job_of_somebody_else_with_one_of_the_assets_is_posted_under_its_name(chat: Chat, server: Vendor) -> None:
+    server.faults.append(faults.status(401))
+    job = dg.define_asset_job("nightly", dg.AssetSelection.groups("invoicing"))
+    both = dg.Definitions.merge(chat.project.definitions(), dg.Definitions(jobs=[job]))
+    both.resolve_job_def("nightly").execute_in_process(instance=chat.project.instance, raise_on_error=False)
+    [text] = chat.tick("failed_runs_alert")
+    assert text.startswith("`nightly` failed.\n")
+
+
+def test_checks_that_are_executed_alone_and_begin_to_fail_are_posted(chat: Chat) -> None:
+    chat.project.run()
+    chat.tick("failed_checks_alert")
+    write_by_hand(chat.project.warehouse, "UPDATE invoicing.invoices SET amount_paid = total + 1 WHERE total > 0")
+    check = dg.AssetCheckKey(dg.AssetKey(["invoicing", "invoices"]), "paid_within_total")
+    job = dg.define_asset_job("look", dg.AssetSelection.checks(check))
+    both = dg.Definitions.merge(chat.project.definitions(), dg.Definitions(jobs=[job]))
+    both.resolve_job_def("look").execute_in_process(instance=chat.project.instance)
+    [text] = chat.tick("failed_checks_alert")
+    assert "WARN `paid_within_total` of `invoicing/invoices`" in text
 
 
 def test_without_a_webhook_a_tick_is_skipped_with_a_reason(

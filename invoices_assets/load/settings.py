@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class WarehouseSettings:
 
         Raises:
             ValueError: there is none.
-            WarehouseUnusable: it is no path of a file, but `md:…`, `s3://…`, `:memory:` or the like.
+            WarehouseUnusable: it is no path of a file, but `md:…`, `s3://…`, `:memory:` or the like, or one too long.
         """
         if self.duckdb_path is None:
             raise ValueError("the destination duckdb needs duckdb_path")
@@ -86,7 +87,14 @@ class WarehouseSettings:
                 f"{self.hints.path} begins with `{scheme[0]}`, which names no file on this machine; "
                 "it must be the path of a DuckDB file"
             )
-        return Path(os.path.expanduser(self.duckdb_path)).resolve()
+        path = os.path.realpath(os.path.expanduser(self.duckdb_path))
+        try:
+            os.stat(path)
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                reason = error.strerror
+                raise WarehouseUnusable(f"{self.hints.path} names no file of this machine ({reason})") from None
+        return Path(path)
 
     @property
     def place(self) -> str:

@@ -46,6 +46,14 @@ def test_what_names_no_file_is_refused_in_one_sentence(path: str) -> None:
         _ = settings.path
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "loop/x.duckdb"])
+def test_a_name_that_no_file_can_have_is_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    settings = WarehouseSettings("invoicing", duckdb_path=tmp_path / name)
+    with pytest.raises(WarehouseUnusable, match=r"^duckdb_path names no file of this machine \([^()]+\)$"):
+        _ = settings.path
+
+
 def test_the_home_of_a_user_that_is_none_is_a_name_like_any_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -45,6 +45,8 @@ _TYPE = "invoices_assets.InvoicesComponent"
 _ALL_INVOICES = "invoices_assets.AllInvoicesComponent"
 UPKEEP = "0 6 * * 0"
 """When a warehouse is kept in order: each week, after the reconciliation."""
+_SCHEMAS = {"main", "public", "information_schema", "pg_catalog"}
+"""The first two also have the tables of `all_invoices`."""
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
 
 
@@ -84,6 +86,8 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     def _is_one_api(self) -> InvoicesComponent:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"`name: {self.name}` must be small letters, digits and single _, such as stripe_eu")
+        if self.name in _SCHEMAS:
+            raise ValueError(f"`name: {self.name}` is a schema that databases have for themselves; choose another")
         if self.name == SANDBOX and self.base_url:
             raise ValueError(f"`name: {SANDBOX}` is that of the embedded API; give this one another name")
         if self.name not in (INVOICING, SANDBOX) and (not self.base_url or self.api_key_env == API_KEY):

@@ -130,6 +130,11 @@ def test_schedules_sensor_owners_and_tags_are_as_the_component_says(location: Lo
         ({"name": "Stripe EU", "base_url": "https://x", "api_key_env": "K"}, "must be small letters"),
         ({"name": "a__b", "base_url": "https://x", "api_key_env": "K"}, "must be small letters"),
         ({"name": "sandbox", "base_url": "https://x"}, "is that of the embedded API"),
+        (
+            {"name": "main", "base_url": "https://x", "api_key_env": "K"},
+            "is a schema that databases have for themselves",
+        ),
+        ({"name": "public", "base_url": "https://x", "api_key_env": "K"}, "is a schema that databases have"),
         ({"name": "stripe", "base_url": "https://x"}, "an `api_key_env` of its own"),
         ({"name": "stripe", "api_key_env": "K"}, "needs a `base_url`"),
         ({"name": "stripe", "base_url": "https://x", "api_key_env": "K", "api_key": "secret"}, "api_key"),

@@ -1,8 +1,9 @@
 """What a run is asked to do, as a person sets it in the launchpad."""
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from invoices_assets.errors import SourceError
 from invoices_assets.extract.partition import DateWindow
 from invoices_assets.refresh.plan import Mode, RefreshRequest
 
@@ -39,6 +40,16 @@ class RefreshConfig(dg.Config):
         Parameters:
             mode: the one that the job has; None where it has none.
             dates: the partition that is asked for.
+
+        Raises:
+            SourceError: the job, or whoever started the run, has given it a mode that is none.
         """
-        chosen = RefreshConfig.model_validate({"mode": mode}).mode if mode else self.mode
+        chosen = self.mode
+        if mode:
+            try:
+                chosen = RefreshConfig.model_validate({"mode": mode}).mode
+            except ValidationError:
+                raise SourceError(
+                    f"The tag `{MODE_TAG}` of a run must be incremental, full or reconcile, not `{mode}`."
+                ) from None
         return RefreshRequest(chosen, self.since, self.limit, self.dry_run, self.max_deleted_share, dates)

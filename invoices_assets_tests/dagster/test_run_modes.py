@@ -194,6 +194,18 @@ def test_the_size_of_an_answer_may_have_no_limit(project: Project) -> None:
     assert project.run(api={"answer_megabytes": float("inf")}).success
 
 
+def test_a_mode_in_the_tag_of_a_run_that_is_none_is_refused_by_the_name_of_the_tag(
+    project: Project, server: Vendor
+) -> None:
+    job = project.definitions().resolve_job_def("refresh_invoices")
+    tags = {"invoices/mode": "everything"}
+    result = job.execute_in_process(instance=project.instance, tags=tags, raise_on_error=False)
+    assert project.failure(result) == (
+        "The tag `invoices/mode` of a run must be incremental, full or reconcile, not `everything`."
+    )
+    assert server.requests == []
+
+
 def test_a_moment_that_is_none_fails_with_one_sentence(project: Project, server: Vendor) -> None:
     result = project.run(since="yesterday")
     assert not result.success

@@ -11,7 +11,7 @@ import dagster as dg
 import requests
 
 from invoices_assets.checks.load_history import evaluation_before
-from invoices_assets.errors import ApiStatusError, ApiUnreachable, ExtractError
+from invoices_assets.errors import ApiStatusError, ApiUnreachable, BadAnswer, ExtractError
 from invoices_assets.extract.http.client import HttpClient
 from invoices_assets.extract.http.limits import AnswerLimits
 from invoices_assets.extract.http.origins import origin_of
@@ -151,7 +151,10 @@ def post(address: str, text: str, end: str, key: str) -> None:
     client = HttpClient(auth=None, redactor=redactor, policy=POLICY, limits=LIMITS, pool=1)
     try:
         with redactor.installed():
-            client.send(requests.Request("POST", address, json={"text": f"{text}\n{end}".translate(_SPECIAL)}))
+            request = requests.Request("POST", address, json={"text": f"{text}\n{end}".translate(_SPECIAL)})
+            answer = client.send(request)
+            if "html" in answer.headers.get("Content-Type", "").lower():
+                raise BadAnswer  # a page for people, such as a login, takes no post
     finally:
         client.close()
 

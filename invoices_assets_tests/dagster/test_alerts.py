@@ -220,8 +220,13 @@ def test_a_webhook_that_is_busy_is_asked_again(chat: Chat, refused: dg.ExecuteIn
         (Reply(429, headers={"Retry-After": "3600"}), 1, "it answers 429"),
         (Reply(302, headers={"Location": "http://elsewhere.invalid/hook"}), 1, "it answers 302"),
         (Reply(hang_up=True), 3, "it cannot be reached"),
+        (
+            Reply(200, b"<html>Sign in</html>", {"content-type": "text/html; charset=utf-8"}),
+            1,
+            "its address or its answer is not usable",
+        ),
     ],
-    ids=["403", "404", "503", "429 for an hour", "elsewhere", "hangs up"],
+    ids=["403", "404", "503", "429 for an hour", "elsewhere", "hangs up", "a login page"],
 )
 def test_a_webhook_that_refuses_is_one_warning_and_changes_nothing_of_the_run(
     chat: Chat, refused: dg.ExecuteInProcessResult, reply: Reply, posts: int, said: str

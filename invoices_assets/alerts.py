@@ -153,8 +153,9 @@ def post(address: str, text: str, end: str, key: str) -> None:
         with redactor.installed():
             request = requests.Request("POST", address, json={"text": f"{text}\n{end}".translate(_SPECIAL)})
             answer = client.send(request)
-            if "html" in answer.headers.get("Content-Type", "").lower():
-                raise BadAnswer  # a page for people, such as a login, takes no post
+            # a page for people, such as a login, takes no post; Slack calls its `ok` text/html, too
+            if answer.content.lstrip().startswith(b"<"):
+                raise BadAnswer
     finally:
         client.close()
 

@@ -21,7 +21,8 @@ from invoices_assets_tests.vendor import SANDBOX_KEY, Book, Vendor, faults
 from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
 
 PATH = "/services/T0PL4C3/tok3n-0f-th3-w3bh00k"
-OK = Reply(200, b"ok")
+OK = Reply(200, b"ok", {"content-type": "text/html"})
+"""As Slack answers, which calls these two letters HTML."""
 
 
 @dataclass

@@ -126,11 +126,15 @@ class RefreshPlan:
 
     @property
     def covers(self) -> str:
-        """What a complete sweep has: `everything`, `changes`, or the days of a partition."""
-        dates = self.request.dates
+        """What a complete sweep has, see `RefreshResult`."""
+        dates, since = self.request.dates, self.request.since
         if dates is not None:
             return f"{dates.start:%Y-%m-%d} to {dates.end:%Y-%m-%d}"
-        return "everything" if self.covers_everything else "changes"
+        if self.covers_everything:
+            return "everything"
+        began, held = map(TimestampFormat(self.spec).moment, (self.start, self.before))
+        has_gap = since is not None and (held is None or is_later(began, held))
+        return f"what changed since {since}" if has_gap else "changes"
 
     def cursor_after(self, swept: SweepResult) -> Any:
         """The cursor moves forward only, and only over what a complete sweep has covered without a gap."""

@@ -20,7 +20,8 @@ class RefreshResult:
         spec: the resource.
         swept: what the API gave.
         stats: how it was asked.
-        covers: what a complete sweep has: `everything`, `changes`, or the days of a partition.
+        covers: what a complete sweep has: `everything`, `changes` since the last one, the days of a partition, or
+            `what changed since …` where a run was told to begin later than that.
         loaded: what the load did; None after a dry run.
         cursor_before, cursor_after: in the API's notation; None where there is none.
         notes: what has to be told of the sweep, one sentence each.

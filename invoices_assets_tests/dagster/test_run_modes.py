@@ -74,6 +74,23 @@ def test_since_a_moment_after_the_cursor_leaves_the_cursor_where_no_gap_is_behin
     assert shown(loaded)["rows_changed"] == 1
 
 
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        ("2026-11-18T00:00:00Z", "with all of what changed since 2026-11-18T00:00:00Z"),
+        ("2026-01-01T00:00:00Z", "up to date with the API"),
+    ],
+)
+def test_since_a_moment_after_the_cursor_is_not_told_as_all_that_has_changed(
+    loaded: Project, since: str, said: str
+) -> None:
+    assert said in shown(loaded, since=since)["summary"]
+
+
+def test_since_a_moment_is_not_told_as_all_that_has_changed_where_nothing_was_loaded_yet(project: Project) -> None:
+    assert "with all of what changed since" in shown(project, since="2026-11-10T00:00:00Z")["summary"]
+
+
 def test_a_run_that_is_told_how_hard_to_ask_still_asks_the_api_of_the_environment(project: Project) -> None:
     result = project.run(api={"window": 1, "requests_per_second": 1000})
     assert result.success

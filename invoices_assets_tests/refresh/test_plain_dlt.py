@@ -186,3 +186,10 @@ def test_a_bug_in_a_sweep_shows_no_key(pipeline: Pipeline, api: Api, monkeypatch
     shown = "".join(traceback.format_exception(failed.value))
     assert "a bug, with ***" in shown
     assert SANDBOX_KEY not in shown
+
+
+def test_dlt_finds_all_tables_that_it_has_heard_of_in_the_script_that_has_loaded(pipeline: Pipeline, api: Api) -> None:
+    pipeline.run(complete_rest_source(SOURCE, api))
+    counts = dict(pipeline.dataset().row_counts().fetchall())
+    assert counts["invoices"] == 250
+    assert set(counts) == {"invoices", "invoices__line_items"}

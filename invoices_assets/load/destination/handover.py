@@ -51,7 +51,8 @@ class Handover:
         write into one file with the others, or fail to.
         """
         tables = {table: [path for path, _ in files] for table, files in self.sweep.files.items()}
-        tables[self._rejected] = self.sweep.rejected_files or [self._no_rejections()]
+        if self.sweep.rejected_files or not tables:
+            tables[self._rejected] = self.sweep.rejected_files or [self._no_rejections()]
         found: dict[str, tuple[Path, pa.Schema, int]] = {}
         for table, paths in tables.items():
             for number, path in enumerate(paths):
@@ -62,7 +63,7 @@ class Handover:
         return found
 
     def _no_rejections(self) -> Path:
-        # a load of nothing is a load too, and dlt makes a package only of files
+        # a load of nothing is a load too, and dlt makes a package only of files; it counts the table as one with rows
         path = self.directory / f"{self._rejected}.none.parquet"
         pq.write_table(REJECTED_SCHEMA.empty_table(), path)
         return path

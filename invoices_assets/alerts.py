@@ -64,6 +64,8 @@ class Alerts:
         They run from the start where the webhook is set when the code location is loaded.
         """
         common: dict[str, Any] = {
+            # of other jobs Dagster would show one run a tick, and so those of these assets late
+            "monitored_jobs": [*self.jobs, dg.define_asset_job(_OF_PAGES)],
             "default_status": dg.DefaultSensorStatus.RUNNING
             if ALERT_WEBHOOK in os.environ  # the address is a secret, which loading does not read
             else dg.DefaultSensorStatus.STOPPED,
@@ -112,12 +114,14 @@ class Alerts:
         return None
 
     def _is_ours(self, context: dg.RunStatusSensorContext) -> bool:
-        """Whether a run is of one of the jobs, or was to make or check one of the assets, whoever defined its job."""
+        """Whether a run is of one of the jobs, or was to make or check one of the assets."""
         run = context.dagster_run
+        if run.job_name in {job.name for job in self.jobs}:
+            return True
         records = context.instance.get_records_for_run(run.run_id, of_type=_PLANNED).records
         events = [record.event_log_entry.dagster_event for record in records]
         planned: list[Any] = [event.event_specific_data for event in events if event is not None]
-        return run.job_name in {job.name for job in self.jobs} or any(each.asset_key in self.keys for each in planned)
+        return any(each.asset_key in self.keys for each in planned)
 
     def _failed_checks(self, context: dg.RunStatusSensorContext) -> list[str]:
         """The checks of these assets that a run saw fail, without those that had failed alike before."""

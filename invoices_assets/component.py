@@ -39,7 +39,7 @@ from invoices_assets.resources import (
 )
 from invoices_assets.scaffolding import InvoicesScaffolder
 from invoices_assets.sensor import build_sensor
-from invoices_assets.source.file import Source, read_source, read_yaml
+from invoices_assets.source.file import Source, read_source, read_yaml, yaml_complaint
 
 _TYPE = "invoices_assets.InvoicesComponent"
 _ALL_INVOICES = "invoices_assets.AllInvoicesComponent"
@@ -98,7 +98,7 @@ class InvoicesComponent(dg.Component, dg.Model, dg.Resolvable):
     @classmethod
     def _can_be_followed(cls, schedule: str | None) -> str | None:
         if schedule and not is_schedule(schedule):
-            raise ValueError(f"`{schedule}` is no schedule of five fields, as cron writes it")
+            raise ValueError(f"`{schedule}` is no schedule that Dagster can follow, such as 0 * * * *")
         return schedule
 
     @field_validator("owners")
@@ -255,8 +255,8 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
 
     Parameters:
         folder: with YAML files as `dg scaffold` writes them. A file with `resources` is a source file, and passed over,
-            as is that of `all_invoices`, which several APIs have in any case. Hidden files and folders are not looked
-            into: where Kubernetes mounts a folder, they have each file once more.
+            as is that of `all_invoices`, which several APIs have in any case. Folders that begin with `..` are those
+            in which Kubernetes has each file that it mounts once more.
 
     Raises:
         ClickException: one of them cannot be used, or there is none.
@@ -264,7 +264,7 @@ def components_in(folder: Path) -> list[InvoicesComponent]:
     found: dict[str, Path] = {}
     components = []
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if any(part.startswith("..") for part in path.relative_to(folder).parts):
             continue
         component = _component_of(path)
         if component is not None:
@@ -298,5 +298,7 @@ def _component_of(path: Path) -> InvoicesComponent | None:
         raise click.ClickException(
             f"{path} cannot be used: {''.join(f'`{each}`: ' for each in where)}{said}."
         ) from None
-    except (SourceError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise click.ClickException(f"{path} cannot be used: {yaml_complaint(error)}") from None
+    except (SourceError, ValueError, TypeError, OSError) as error:
         raise click.ClickException(f"{path} cannot be used: {' '.join(str(error).split())}") from None

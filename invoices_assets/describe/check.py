@@ -52,7 +52,7 @@ def _on_resource(
     try:
         asking = _asking(spec, specs, api, http)
         if asking is None:
-            yield unproven("parent", f"`{spec.parent}` has no record, so nothing can be asked for.")
+            yield unproven("parent", f"`{spec.parent}` has no record to ask under.")
             return
         seen = gather(asking)
     except ExtractError as error:

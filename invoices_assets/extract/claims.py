@@ -74,6 +74,7 @@ class Claims:
         more: whether more records follow.
         next: a link or a cursor to a next page.
         error: where the answer says that something failed; its value is not kept.
+        status: where it has a word of failure for its status (JSend: `error`, `fail`).
     """
 
     total: tuple[str, int] | None = None
@@ -81,6 +82,7 @@ class Claims:
     more: tuple[str, bool] | None = None
     next: str | None = None
     error: str | None = None
+    status: str | None = None
 
 
 NOTHING = Claims()
@@ -104,20 +106,15 @@ def claims_of(document: Any, keys: Iterable[str], headers: Mapping[str, str], *,
     )
     last = _first(around, _LAST, lambda value: not value if isinstance(value, bool) else None)
     failed = _first(around, _ERROR, is_error) or _first(around, _OK, lambda value: flag_of(value) is False or None)
+    status = _first(around, _STATUS, lambda value: str(value).lower() in _FAILED or None)
     return Claims(
         total=_first(around, _TOTAL, count_of) if totals else None,
         pages=pages if totals else None,
         more=_first(around, _MORE, flag_of) or last,
         next=following[0] if following else None,
         error=failed[0] if failed else None,
+        status=status[0] if status else None,
     )
-
-
-def failed_status(document: Any) -> str | None:
-    """Where an answer without a record says by a status of its own that it failed (JSend: `error`, `fail`)."""
-    if not isinstance(document, Mapping):
-        return None
-    return next((name for name in _STATUS if str(document.get(name)).lower() in _FAILED), None)
 
 
 def names_pages(path: str | None) -> bool:

@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any, Literal, cast
 
 from invoices_assets.errors import BadAnswer, UnreadableBody
-from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, failed_status, is_error
+from invoices_assets.extract.claims import NOTHING, TOTAL_HEADERS, Claims, claims_of, count_of, is_error
 from invoices_assets.extract.projection import Projection
 from invoices_assets.source.values import exact_json
 from invoices_assets.source.values.paths import MISSING, at_keys, first_at, plain_keys, reader_of
 
 Shape = Literal["unmodified", "list", "object", "null"]
+_FOR_PEOPLE = re.compile(r"\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+\+?|\d+\+|\d+ of \d+")
+"""A count as people write it: `1,025`, `10000+`, `25 of 300`."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def read_page(
         found = _records(document, data_selector)
     records, shape, keys = found
     claims = claims_of(document, ("",) if keys is None else keys, headers, totals=totals)
-    failed = claims.error or (failed_status(document) if not records else None)
+    # beside records it is a word about them, such as the filter that was asked for
+    failed = claims.error or (None if records else claims.status)
     if failed or (shape == "object" and _says_error(records[0])):
         raise BadAnswer(f"the answer says that it failed, in its `{failed or 'error'}`; it is {_shape(document)}")
     has_raw = shape == "list" and keys is not None and is_plain
@@ -199,13 +202,13 @@ def _shape(document: Any) -> str:
 def _total(document: Any, path: str | None, headers: Mapping[str, str]) -> int | None:
     value = MISSING if path is None else first_at(path, document)
     total = None if value is MISSING else count_of(value)
-    if total is None and isinstance(value, str) and re.match(r"[^-]*[1-9]", value):
-        raise BadAnswer(
-            f"`{path}`, the total, is a text with digits that is no whole number, so what it says cannot be held "
-            "against what came; `total_path: null` passes over it"
-        )
     if total is None:
         total = next((count_of(headers[name]) for name in TOTAL_HEADERS if name in headers), None)
     if total is None and "Content-Range" in headers:
         total = count_of(headers["Content-Range"].rpartition("/")[2])
+    if total is None and isinstance(value, str) and _FOR_PEOPLE.fullmatch(value):
+        raise BadAnswer(
+            f"`{path}`, the total, is a number as people write it, so what it says cannot be held against what came; "
+            "`total_path: null` passes over it"
+        )
     return total

@@ -83,7 +83,7 @@ def unite(
         found = {member: table_columns(connection, member.dataset, member.table) for member in members}
         done.remarks = [f"`{member.dataset}` has no table yet" for member, columns in found.items() if not columns]
         united = make_table(connection, settings.dataset, ALL_INVOICES, _union(found, done))
-        is_open = receivables(settings.dataset, ALL_INVOICES, united.columns, _BY)
+        is_open = receivables(settings, ALL_INVOICES, united.columns, _BY)
         summed_up = make_table(connection, settings.dataset, RECEIVABLES, is_open)
     for table, made in {ALL_INVOICES: united, RECEIVABLES: summed_up}.items():
         done.columns[table], done.rows[table] = made.columns, made.rows

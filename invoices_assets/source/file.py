@@ -125,7 +125,7 @@ def read_source(path: Path) -> Source:
     except UnicodeDecodeError:
         raise SourceError(f"The source file {path} is not UTF-8 text.") from None
     except yaml.YAMLError as error:
-        raise SourceError(f"The source file {path} is not valid YAML: {_yaml_complaint(error)}") from None
+        raise SourceError(f"The source file {path} is not valid YAML: {yaml_complaint(error)}") from None
     if not isinstance(config, dict) or not isinstance(config.get("resources"), list) or not config["resources"]:
         raise SourceError(f"The source file {path} needs a list `resources` with at least one resource.")
     source = Source(path, config)
@@ -159,7 +159,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
-        yaml.YAMLError: it is no YAML, or a key of it stands twice in one mapping or is no text.
+        yaml.YAMLError: it is no YAML, or a key of it stands twice in one mapping, or means yes, no or nothing.
     """
     return yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainKeys)
 
@@ -202,7 +202,8 @@ def _complaint(error: Exception) -> str:
     return _RESOLVED.sub(r"\1", " ".join(str(error).split()))
 
 
-def _yaml_complaint(error: yaml.YAMLError) -> str:
+def yaml_complaint(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML file, and where; without what stands there, which may be a secret."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "unreadable"
     return f"{problem} (line {mark.line + 1}, column {mark.column + 1})." if mark else f"{problem}."

@@ -87,7 +87,7 @@ def test_a_source_that_does_not_declare_what_it_takes_has_no_receivables(
     assert "receivables" not in specs(project_of(monkeypatch, tmp_path, source))
 
 
-@pytest.mark.parametrize(("column", "kind"), [("amount_due", "text"), ("amount_due", "double"), ("due_date", "text")])
+@pytest.mark.parametrize(("column", "kind"), [("amount_due", "text"), ("amount_due", "double"), ("due_date", "bool")])
 def test_amounts_and_days_that_nobody_can_add_up_exactly_have_no_receivables(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, column: str, kind: str
 ) -> None:

@@ -165,25 +165,26 @@ def test_a_materialization_from_the_page_of_the_asset_is_posted(chat: Chat, serv
     assert text.startswith("A run of `invoicing` failed.\n")
 
 
-def test_a_job_of_somebody_else_with_one_of_the_assets_is_posted_under_its_name(chat: Chat, server: Vendor) -> None:
-    server.faults.append(faults.status(401))
-    job = dg.define_asset_job("nightly", dg.AssetSelection.groups("invoicing"))
-    both = dg.Definitions.merge(chat.project.definitions(), dg.Definitions(jobs=[job]))
-    both.resolve_job_def("nightly").execute_in_process(instance=chat.project.instance, raise_on_error=False)
-    [text] = chat.tick("failed_runs_alert")
-    assert text.startswith("`nightly` failed.\n")
-
-
 def test_checks_that_are_executed_alone_and_begin_to_fail_are_posted(chat: Chat) -> None:
     chat.project.run()
     chat.tick("failed_checks_alert")
     write_by_hand(chat.project.warehouse, "UPDATE invoicing.invoices SET amount_paid = total + 1 WHERE total > 0")
     check = dg.AssetCheckKey(dg.AssetKey(["invoicing", "invoices"]), "paid_within_total")
-    job = dg.define_asset_job("look", dg.AssetSelection.checks(check))
-    both = dg.Definitions.merge(chat.project.definitions(), dg.Definitions(jobs=[job]))
-    both.resolve_job_def("look").execute_in_process(instance=chat.project.instance)
+    of_page = chat.project.definitions().resolve_implicit_global_asset_job_def()
+    of_page.get_subset(asset_check_selection={check}).execute_in_process(instance=chat.project.instance)
     [text] = chat.tick("failed_checks_alert")
     assert "WARN `paid_within_total` of `invoicing/invoices`" in text
+
+
+def test_runs_of_other_jobs_do_not_make_the_sensors_late(chat: Chat, server: Vendor) -> None:
+    @dg.job
+    def other() -> None: ...
+
+    for _ in range(3):
+        other.execute_in_process(instance=chat.project.instance)
+    chat.project.run()
+    chat.tick("failed_checks_alert")
+    assert "has nothing new to tell" in chat.reason
 
 
 def test_without_a_webhook_a_tick_is_skipped_with_a_reason(

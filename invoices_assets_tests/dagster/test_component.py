@@ -213,6 +213,14 @@ def test_a_folder_that_kubernetes_mounts_has_each_file_once(location: Location, 
     assert {"dolibarr/invoices", "stripe/invoices"} <= set(names_of(project())["assets"])
 
 
+def test_a_file_that_is_no_yaml_is_told_without_what_stands_in_it(location: Location, folder: Path) -> None:
+    (folder / "broken.yaml").write_text("attributes:\n  api_key_env: s3cr3t-0f-an-api\n  api_key_env: A\n")
+    with pytest.raises(click.ClickException) as refused:
+        project()
+    assert "broken.yaml cannot be used: `api_key_env` stands there twice (line 3, column 3)" in refused.value.message
+    assert "s3cr3t" not in str(refused.value.message)
+
+
 def test_a_folder_may_be_below_the_home_folder(location: Location, folder: Path) -> None:
     location.monkeypatch.setenv("HOME", str(folder.parent))
     location.monkeypatch.setenv("INVOICES_APIS", f"~/{folder.name}")
@@ -256,8 +264,8 @@ def test_two_apis_that_are_both_called_invoicing_are_refused_in_one_sentence(loc
             "api_key_env: K, source: ../stripe.yaml}}",
             "both have `name: stripe`",
         ),
-        (with_attributes(refresh="every hour"), "`refresh`: `every hour` is no schedule of five fields"),
-        (with_attributes(reconcile="* * * * * *"), "`reconcile`: `* * * * * *` is no schedule of five fields"),
+        (with_attributes(refresh="every hour"), "`refresh`: `every hour` is no schedule that Dagster can follow"),
+        (with_attributes(reconcile="* * * * * *"), "`reconcile`: `* * * * * *` is no schedule that Dagster can follow"),
         (with_attributes(owners=["finance"]), "`owners`: `finance` is neither an e-mail address nor team:name"),
         (with_attributes(tags={"a b": "c"}), "`tags`: Found invalid tag keys: ['a b']"),
         (

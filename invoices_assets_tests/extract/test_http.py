@@ -42,6 +42,13 @@ def test_a_body_in_the_charset_that_it_names_is_read_in_it(api: FakeApi, charset
     assert json.loads(client().send(get(api)).content) == {"data": [{"name": "Müller", "key": MARK}]}
 
 
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "latin1", "us-ascii"])
+def test_who_names_a_part_of_windows_1252_may_send_all_of_it(api: FakeApi, charset: str) -> None:
+    body = json.dumps({"name": "Café – 50 €"}, ensure_ascii=False).encode("cp1252")
+    api.route("/v1/invoices", Reply(body=body, headers={"Content-Type": f"application/json; charset={charset}"}))
+    assert json.loads(client().send(get(api)).content) == {"name": "Café – 50 €"}
+
+
 @pytest.mark.parametrize("charset", ["ISO-8859-1", "utf-8", "x-nobody-knows", "rot13", ""])
 def test_a_body_in_utf_8_is_read_in_it_whatever_charset_is_named(api: FakeApi, charset: str) -> None:
     body = json.dumps({"name": "Müller"}, ensure_ascii=False).encode()

@@ -35,6 +35,7 @@ from invoices_assets_tests.vendor.fake_api import FakeApi, Reply
         ({"data": [], "ok": "false", "message": "busy"}, "data"),
         ({"data": [], "status": "error", "message": "busy"}, "data"),
         ({"data": None, "status": "fail"}, "data"),
+        ({"answer": {"status": "error", "message": "busy", "items": []}}, "answer.items"),
         ({"data": [{"message": "busy"}]}, "data"),
     ],
     ids=str,

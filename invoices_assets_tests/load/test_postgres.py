@@ -97,6 +97,7 @@ def test_a_name_that_postgresql_would_cut_is_refused(loader: SharedLoader) -> No
 
 def test_tables_of_other_schemas_are_not_looked_at(loader: SharedLoader) -> None:
     loader.load([invoice(1)])
+    execute(loader.dsn, f"CREATE TABLE public.of_{loader.dataset} (id int)")
     with open_warehouse(catalog_of(loader.settings)) as connection:
         seen = connection.execute("SELECT DISTINCT schema_name FROM duckdb_tables() WHERE database_name = 'warehouse'")
         assert seen.fetchall() == [(loader.dataset,)]

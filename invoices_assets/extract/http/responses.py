@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import re
 from contextlib import suppress
@@ -40,14 +41,16 @@ def _in_utf8(response: requests.Response) -> bytes:
     """The body as it is, or in UTF-8 where none of it is and its `charset` names what it is in.
 
     JSON is in UTF-8 whatever the `charset` says (RFC 8259, 8.1 and 11), so that is tried first: some servers name a
-    charset of old and send UTF-8, others send what they name.
+    charset of old and send UTF-8, others send what they name. Who says ISO-8859-1 or ASCII sends windows-1252, of which
+    they are a part (WHATWG Encoding Standard, 4.2).
     """
     body, header = response.content, Message()
     header["Content-Type"] = response.headers.get("Content-Type", "")
     charset = header.get_content_charset()
     with suppress(LookupError, ValueError):
         if charset is not None and not is_utf8(body) and body.decode(errors="ignore").isascii():
-            return body.decode(charset).encode()
+            name = codecs.lookup(charset).name
+            return body.decode("cp1252" if name in ("iso8859-1", "ascii") else name).encode()
     return body
 
 

@@ -11,13 +11,13 @@ ISSUED, DUE_DATE = "issue_date", "due_date"
 CUSTOMERS = ("customer", "customer_name", "customer__name")
 """Where the name of a customer may be; the last one is `name` of an object `customer`."""
 
-RECEIVABLE = {CURRENCY: ("text", "bigint"), DUE: ("decimal", "bigint", "wei"), DUE_DATE: ("date", "timestamp")}
+RECEIVABLE = {CURRENCY: ("text", "bigint"), DUE: ("decimal", "bigint", "wei"), DUE_DATE: ("date", "timestamp", "text")}
 """The columns without which nobody can say what is open, and for how long -> dlt's data types that can tell it."""
 
 AGES = {"not_due": None, "days_1_30": 1, "days_31_60": 31, "days_61_90": 61, "days_over_90": 91}
 """Column -> days after the due date from which an open amount is in it; None where there is none, or it is to come."""
 
-_EXACT = ("DECIMAL", "BIGINT", "HUGEINT", "INTEGER")
+_EXACT = ("DECIMAL", "BIGINT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT")
 _DAYS = ("DATE", "TIMESTAMP")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from invoices_assets.errors import TableRefused
-from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, amount, by_age, day
+from invoices_assets.load.reports.amounts import AGES, CURRENCY, CUSTOMERS, DUE, DUE_DATE, amount, by_age, day, text
 from invoices_assets.load.reports.made_table import MadeTable, make_table, table_columns
 from invoices_assets.load.settings import WarehouseSettings
 from invoices_assets.load.sql import ident
@@ -17,11 +17,12 @@ from invoices_assets.load.warehouses.connection import writing
 RECEIVABLES = "receivables"
 
 
-def receivables(dataset: str, invoices: str, columns: Mapping[str, str], by: Mapping[str, str]) -> str:
+def receivables(settings: WarehouseSettings, invoices: str, columns: Mapping[str, str], by: Mapping[str, str]) -> str:
     """A SELECT of open amounts.
 
     Parameters:
-        dataset, invoices: a table with `currency`, `amount_due` and `due_date`; rows marked as deleted do not count.
+        invoices: a table with `currency`, `amount_due` and `due_date`, which may be a text as in ISO 8601; rows that
+            are marked as deleted do not count.
         columns: of the table: name -> DuckDB type.
         by: further columns to group by: name -> SQL.
 
@@ -32,18 +33,20 @@ def receivables(dataset: str, invoices: str, columns: Mapping[str, str], by: Map
     def needed(name: str, found: str | None, what: str) -> str:
         if found is None:
             raise TableRefused(
-                f"`{name}` of {dataset}.{invoices} is {columns.get(name, 'missing')}, and what is open needs {what} "
-                "there; declare it so in the source file, and load it"
+                f"`{name}` of {settings.dataset}.{invoices} is {columns.get(name, 'missing')}, and what is open needs "
+                f"{what} there; declare it so in the source file; where its table is there already, "
+                f"{settings.hints.way_out}"
             )
         return found
 
     currency = needed(CURRENCY, ident(CURRENCY) if CURRENCY in columns else None, "a code")
     due = needed(DUE, amount(DUE, columns), "an exact number")
-    due_date = needed(DUE_DATE, day(DUE_DATE, columns), "a day")
+    as_text = f"CAST({ident(DUE_DATE)} AS DATE)" if text(DUE_DATE, columns) else None
+    due_date = needed(DUE_DATE, day(DUE_DATE, columns) or as_text, "a day")
     named = {**by, CURRENCY: currency}
     sums = {"invoices": "count(*)", DUE: f"sum({due})", **by_age(due, due_date)}
     selected = ", ".join(f"{value} AS {ident(name)}" for name, value in {**named, **sums}.items())
-    rows = f"{qualified(dataset, invoices)} WHERE {due} <> 0 AND {is_live(columns)}"
+    rows = f"{qualified(settings.dataset, invoices)} WHERE {due} <> 0 AND {is_live(columns)}"
     return f"SELECT {selected} FROM {rows} GROUP BY {', '.join(named.values())}"
 
 
@@ -69,7 +72,7 @@ def make_receivables(
         columns = table_columns(connection, dataset, root)
         customer = next((column for column in CUSTOMERS if column in columns), None)
         by = {"customer": ident(customer) if customer else "CAST(NULL AS VARCHAR)"}
-        select = receivables(dataset, root, columns, by) if columns else _none()
+        select = receivables(settings, root, columns, by) if columns else _none()
         made = make_table(connection, dataset, RECEIVABLES, select)
     return made, customer
 

@@ -6,6 +6,7 @@ import traceback
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dlt
 import pytest
@@ -87,6 +88,48 @@ def test_a_text_that_postgresql_cannot_hold_is_refused(loader: SharedLoader) -> 
     with pytest.raises(LoadFailed, match=r"a text of the API has a character NUL"):
         loader.load([invoice(1), invoice(2, note="a\0b")])
     assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(1,)]
+
+
+@pytest.fixture
+def latin1(loader: SharedLoader) -> SharedLoader:
+    """Loads into a database whose encoding is LATIN1."""
+    name = f"latin1_{loader.dataset}"
+    execute(loader.dsn, f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    loader.dsn = loader.dsn.replace("/postgres", f"/{name}")
+    return loader
+
+
+def test_others_read_the_same_texts_in_a_database_of_another_encoding(latin1: SharedLoader) -> None:
+    latin1.load([invoice(1, note="Müller")])
+    assert execute(latin1.dsn, f"SELECT note FROM {latin1.dataset}.invoices") == [("Müller",)]
+
+
+def test_a_character_that_the_database_cannot_hold_is_named_and_nothing_is_loaded(latin1: SharedLoader) -> None:
+    latin1.load([invoice(1)])
+    with pytest.raises(LoadFailed, match=r'has no equivalent in encoding "LATIN1"'):
+        latin1.load([invoice(1), invoice(2, note="5 €")])
+    assert latin1.rows("SELECT count(*) FROM {d}.invoices") == [(1,)]
+
+
+def test_the_environment_of_a_run_does_not_change_its_texts(
+    loader: SharedLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    loader.load([invoice(1, note="Müller")])
+    monkeypatch.undo()
+    assert execute(loader.dsn, f"SELECT note FROM {loader.dataset}.invoices") == [("Müller",)]
+
+
+def test_a_password_and_a_parameter_may_have_any_character(loader: SharedLoader) -> None:
+    name, password = f"any_{loader.dataset}", "p@ss/w:r d%?#&+'\\"
+    execute(
+        loader.dsn,
+        "CREATE USER {} PASSWORD '{}'".format(name, password.replace("'", "''")),
+        f"CREATE SCHEMA {loader.dataset} AUTHORIZATION {name}",
+    )
+    user = f"{name}:{quote(password, safe='')}"
+    loader.dsn = f"{loader.dsn.replace(f'loader:{PASSWORD}', user)}?options=-c%20application_name%3Dany"
+    assert loader.load([invoice(1)]).new == 1
 
 
 def test_a_name_that_postgresql_would_cut_is_refused(loader: SharedLoader) -> None:

@@ -19,7 +19,7 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
-from invoices_assets.load.warehouses.server_lock import readable, server_lock
+from invoices_assets.load.warehouses.server_lock import address, readable, server_lock
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
@@ -51,7 +51,7 @@ class DuckLakeCatalog(Catalog):
 
     @property
     def _dsn(self) -> str:
-        return str(self._credentials.catalog.to_native_representation()).replace("postgres://", "postgresql://", 1)
+        return address(self._credentials.catalog)
 
     @property
     def _schema(self) -> str:

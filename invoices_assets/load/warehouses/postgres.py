@@ -25,7 +25,7 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.server_lock import readable, server_lock
+from invoices_assets.load.warehouses.server_lock import address, readable, server_lock
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 LONGEST_NAME = 63
@@ -42,7 +42,8 @@ class PostgresCatalog(Catalog):
     def __init__(self, settings: WarehouseSettings) -> None:
         super().__init__(settings)
         self._credentials = readable(resolved(settings, CREDENTIALS, settings.credentials), CREDENTIALS)
-        self._dsn = str(self._credentials.to_native_representation())
+        # DuckDB takes all texts for UTF-8, so others would read other characters in a database of another encoding
+        self._dsn = address(self._credentials, client_encoding="UTF8")
 
     @property
     def secrets(self) -> list[str]:

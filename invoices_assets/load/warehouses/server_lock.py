@@ -71,3 +71,16 @@ def readable(credentials: Any, setting: str, other: str = "") -> Any:
             "(signs such as @ in a password are written as %40)"
         )
     return credentials
+
+
+def address(credentials: Any, **parameters: str) -> str:
+    """The address of a PostgreSQL server, as its library reads it.
+
+    Parameters:
+        credentials: as `readable` lets them pass.
+        parameters: of the connection, before those of the credentials.
+    """
+    url = credentials.to_url().set(drivername="postgresql").update_query_dict(parameters)
+    place, _, query = str(url.render_as_string(hide_password=False)).partition("?")
+    # SQLAlchemy writes a space as it is, or in a parameter as +, and the library reads neither
+    return "?".join([place.replace(" ", "%20"), *([query.replace("+", "%20")] if query else [])])

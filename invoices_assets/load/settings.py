@@ -33,11 +33,6 @@ class Hints:
     accept_deletions: str = "raise max_deleted_share"
     work_dir: str = "work_dir"
 
-    @property
-    def way_out(self) -> str:
-        """What to do with a table that cannot be continued."""
-        return f"move the table away, or set {self.path} to another file, and run {self.reconcile} to fill it anew"
-
 
 DEFAULT_HINTS = Hints()
 
@@ -100,6 +95,12 @@ class WarehouseSettings:
     def place(self) -> str:
         """Tells one warehouse from another on this machine."""
         return f"{self.path if self.is_duckdb else self.destination}.{self.dataset}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do with a table that cannot be continued."""
+        other = f", or set {self.hints.path} to another file," if self.is_duckdb else ""
+        return f"move the table away{other} and run {self.hints.reconcile} to fill it anew"
 
     def relation(self, table: str) -> str:
         """The full name of a table, as a person would write it in a query."""

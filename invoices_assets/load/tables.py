@@ -122,7 +122,7 @@ def stored_tables(
         tables.setdefault(table, {})[column.lower()] = (kind, nullable)
     for (view,) in views:
         if tables.pop(view, None) and view == root:
-            raise TableRefused(f"{settings.dataset}.{root} is a view, not a table; {settings.hints.way_out}")
+            raise TableRefused(f"{settings.dataset}.{root} is a view, not a table; {settings.way_out}")
     # a table of another resource may begin with the same name; a child table names its parent
     found = {name: cols for name, cols in tables.items() if name == root or PARENT_ID in cols}
     for name, columns in found.items():
@@ -148,12 +148,12 @@ def refuse_without(settings: WarehouseSettings, table: str, columns: Container[s
     """
     missing = [column for column in needed if column not in columns]
     if missing:
-        name, way_out = f"{settings.dataset}.{table}", settings.hints.way_out
+        name, way_out = f"{settings.dataset}.{table}", settings.way_out
         raise TableRefused(f"the table {name} was not made by this loader: it has no {missing[0]}; {way_out}")
 
 
 def _refuse_foreign(settings: WarehouseSettings, table: str, columns: Stored, *, is_root: bool) -> None:
-    name, way_out = f"{settings.dataset}.{table}", settings.hints.way_out
+    name, way_out = f"{settings.dataset}.{table}", settings.way_out
     refuse_without(settings, table, columns, (ROW_ID, LOAD_ID) if is_root else (ROW_ID, ROOT_ID))
     variants = sorted(column for column in columns if VARIANT in column)
     if variants:

@@ -146,6 +146,12 @@ def test_tables_of_other_schemas_are_not_looked_at(loader: SharedLoader) -> None
         assert seen.fetchall() == [(loader.dataset,)]
 
 
+def test_a_table_of_somebody_else_is_to_be_moved_away_and_no_file_is_named(loader: SharedLoader) -> None:
+    execute(loader.dsn, f"CREATE SCHEMA {loader.dataset}", f"CREATE TABLE {loader.dataset}.invoices (id text)")
+    with pytest.raises(TableRefused, match=r"; move the table away and run a load of everything to fill it anew$"):
+        loader.load([invoice(1)])
+
+
 def test_row_ids_have_a_unique_index_and_nothing_is_left_beside_the_dataset(loader: SharedLoader) -> None:
     loader.load([invoice(1)])
     indexed = execute(

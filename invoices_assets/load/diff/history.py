@@ -60,8 +60,7 @@ def plan_history(
     stored = stored_tables(connection, settings, name).get(name, {})
     if stored and VALID_TO not in stored:
         raise TableRefused(
-            f"the table {settings.dataset}.{name} has no column {VALID_TO} and so is no history; "
-            f"{settings.hints.way_out}"
+            f"the table {settings.dataset}.{name} has no column {VALID_TO} and so is no history; {settings.way_out}"
         )
     came = {column: kind for column, kind in root.columns.items() if column != ROW_ID}
     history = merged(settings, name, stored, came, resource.columns, [])

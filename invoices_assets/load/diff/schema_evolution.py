@@ -125,7 +125,7 @@ def merged(
         if final is None:
             raise TableRefused(
                 f"the column {column} of {settings.dataset}.{table} has the type {old}, but its values now come as "
-                f"{new}, and turning one into the other could change them; {settings.hints.way_out}"
+                f"{new}, and turning one into the other could change them; {settings.way_out}"
             )
         plan.columns[column] = final
         if final != old:
@@ -166,13 +166,12 @@ def _add_own_columns(settings: WarehouseSettings, plan: LoadPlan, resource: Reso
     if root.columns[DELETED_AT] != TIMESTAMPTZ:
         raise TableRefused(
             f"{settings.dataset}.{root.name} has a column {DELETED_AT} of the type {root.columns[DELETED_AT]}, "
-            f"but the loader needs {TIMESTAMPTZ} there; {settings.hints.way_out}"
+            f"but the loader needs {TIMESTAMPTZ} there; {settings.way_out}"
         )
     for column in resource.primary_key:
         if root.exists and column not in root.existing:
             raise TableRefused(
-                f"the table {settings.dataset}.{root.name} has no column {column}, the primary key; "
-                f"{settings.hints.way_out}"
+                f"the table {settings.dataset}.{root.name} has no column {column}, the primary key; {settings.way_out}"
             )
 
 

@@ -35,7 +35,7 @@ def receivables(settings: WarehouseSettings, invoices: str, columns: Mapping[str
             raise TableRefused(
                 f"`{name}` of {settings.dataset}.{invoices} is {columns.get(name, 'missing')}, and what is open needs "
                 f"{what} there; declare it so in the source file; where its table is there already, "
-                f"{settings.hints.way_out}"
+                f"{settings.way_out}"
             )
         return found
 

@@ -152,6 +152,65 @@ def test_a_table_of_somebody_else_is_to_be_moved_away_and_no_file_is_named(loade
         loader.load([invoice(1)])
 
 
+_FUNCTION = "CREATE FUNCTION {d}.none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+_TRIGGER = "CREATE TRIGGER none {when} ON {d}.invoices__line_items FOR EACH ROW EXECUTE FUNCTION {d}.none()"
+
+
+@pytest.mark.parametrize(
+    ("why", "statements"),
+    [
+        (
+            "is partitioned",
+            [
+                "ALTER TABLE {d}.invoices RENAME TO old",
+                "CREATE TABLE {d}.invoices (LIKE {d}.old) PARTITION BY LIST (id)",
+                "CREATE TABLE {d}.some PARTITION OF {d}.invoices FOR VALUES IN ('i1')",
+                "CREATE TABLE {d}.others PARTITION OF {d}.invoices DEFAULT",
+                "INSERT INTO {d}.invoices SELECT * FROM {d}.old",
+            ],
+        ),
+        ("has tables that inherit from it", ["CREATE TABLE {d}.heir () INHERITS ({d}.invoices)"]),
+        ("has a rule", ["CREATE RULE none AS ON UPDATE TO {d}.invoices DO INSTEAD NOTHING"]),
+        (
+            "has a trigger that is called before a row is written",
+            [_FUNCTION, _TRIGGER.replace("{when}", "BEFORE INSERT")],
+        ),
+    ],
+)
+def test_a_table_whose_rows_the_server_changes_by_itself_is_refused(
+    loader: SharedLoader, why: str, statements: list[str]
+) -> None:
+    loader.load(invoice(n) for n in range(4))
+    execute(loader.dsn, *(statement.replace("{d}", loader.dataset) for statement in statements))
+    with pytest.raises(TableRefused, match=f"{why}, so that PostgreSQL may change other rows"):
+        loader.load([invoice(1, total=7)], scope=Scope.PART)
+    assert loader.rows("SELECT count(*), max(total) FROM {d}.invoices") == [(4, Decimal("3.1"))]
+
+
+def test_row_level_security_that_holds_for_the_user_is_refused(loader: SharedLoader) -> None:
+    name = f"owner_{loader.dataset}"
+    execute(
+        loader.dsn,
+        f"CREATE USER {name} PASSWORD '{PASSWORD}'",
+        f"CREATE SCHEMA {loader.dataset} AUTHORIZATION {name}",
+    )
+    loader.dsn = loader.dsn.replace("loader:", f"{name}:")
+    loader.load([invoice(1)])
+    secured = f"ALTER TABLE {loader.dataset}.invoices ENABLE ROW LEVEL SECURITY"
+    execute(loader.dsn, secured)
+    assert loader.load([invoice(1)]).unchanged == 1  # the owner sees all rows
+    execute(loader.dsn, secured.replace("ENABLE", "FORCE"))
+    with pytest.raises(TableRefused, match="has row level security for this user"):
+        loader.load([invoice(1)], scope=Scope.PART)
+
+
+def test_a_trigger_that_is_called_after_a_row_was_written_is_none_of_a_load(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    after = [_FUNCTION, _TRIGGER.replace("{when}", "AFTER INSERT")]
+    execute(loader.dsn, *(statement.replace("{d}", loader.dataset) for statement in after))
+    assert loader.load([invoice(2)], scope=Scope.PART).new == 1
+
+
 def test_row_ids_have_a_unique_index_and_nothing_is_left_beside_the_dataset(loader: SharedLoader) -> None:
     loader.load([invoice(1)])
     indexed = execute(

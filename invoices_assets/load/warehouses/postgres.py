@@ -26,6 +26,7 @@ from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
 from invoices_assets.load.warehouses.server_lock import address, readable, server_lock
+from invoices_assets.source.naming import rejected_table
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 LONGEST_NAME = 63
@@ -92,6 +93,13 @@ class PostgresCatalog(Catalog):
                     "field a shorter one in the source YAML, with `x-from`"
                 )
 
+        for name, why in self._query(connection, _meddled_with(self.settings.dataset)):
+            if name in {*tables, rejected_table(plan.root.name)}:
+                raise TableRefused(
+                    f"the table {self.settings.dataset}.{name} {why}, so that PostgreSQL may change other rows than "
+                    f"those of a load, or none; {self.settings.way_out}"
+                )
+
         # dlt's own tables have `jsonb`, which spells a value anew, so that it would never equal what the API sent
         for name, column in self._query(connection, _json_columns(self.settings.dataset, "jsonb")):
             if name in tables:
@@ -139,6 +147,28 @@ _UNREACHABLE = ("connect", "terminat", "closed", '"ROLLBACK"', "could not transl
 def _reason(text: str) -> str:
     """The last thing that the server or its library said."""
     return text.rpartition("ERROR: ")[2].rpartition("FATAL: ")[2].strip()[:200]
+
+
+def _meddled_with(dataset: str) -> str:
+    """SQL for the tables of which no load can tell what the server makes of its statements, and why."""
+    # DuckDB names a row by its `ctid`, which is one for each partition and each heir
+    reasons = {
+        "is partitioned": "relkind = 'p'",
+        "is a view": "relkind IN ('v', 'm')",
+        "is on another server": "relkind = 'f'",
+        "has tables that inherit from it": "EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid)",
+        "has a rule": "EXISTS (SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid)",
+        "has row level security for this user": "row_security_active(pg_class.oid)",
+        # the bits of a trigger that is called for each row, and before it is written
+        "has a trigger that is called before a row is written": "EXISTS (SELECT FROM pg_trigger WHERE "
+        "tgrelid = pg_class.oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 3 = 3)",
+    }
+    cases = " ".join(f"WHEN {condition} THEN {literal(why)}" for why, condition in reasons.items())
+    return (
+        f"SELECT * FROM (SELECT relname::text AS name, CASE {cases} END AS why FROM pg_class "
+        f"JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        f"WHERE nspname = {literal(dataset)} AND relkind IN ('r', 'p', 'v', 'm', 'f')) found WHERE why IS NOT NULL"
+    )
 
 
 def _json_columns(dataset: str, *kinds: str) -> str:

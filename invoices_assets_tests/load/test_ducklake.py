@@ -79,6 +79,20 @@ def test_a_wrong_password_and_a_missing_right_are_one_sentence_each(loader: Shar
     assert "permission denied" in said
 
 
+@pytest.mark.parametrize("rights", ["USAGE ON SCHEMA {s}", "SELECT ON ALL TABLES IN SCHEMA {s}"])
+def test_a_catalog_that_the_user_may_not_read_or_write_is_one_sentence(
+    loader: SharedLoader, server: str, rights: str
+) -> None:
+    loader.kind, loader.dsn, loader.dataset = "lake in postgres", server, f"d{abs(hash(loader.path)) % 10**8}"
+    loader.load([invoice(1), invoice(2)])
+    name, schema = f"reader_{loader.dataset}", f"lake_{loader.dataset}"
+    granted = f"GRANT {rights.replace('{s}', schema)} TO {name}"
+    execute(server, f"CREATE USER {name} PASSWORD '{PASSWORD}'", f"GRANT USAGE ON SCHEMA {schema} TO {name}", granted)
+    loader.dsn = server.replace("loader:", f"{name}:")
+    with pytest.raises(WarehouseUnusable, match=r"CATALOG cannot be used \(permission denied for table ducklake_\w+\)"):
+        loader.load([invoice(1, note="new"), invoice(2)])
+
+
 def test_a_catalog_that_another_program_holds_is_waited_for(loader: SharedLoader) -> None:
     loader.load([invoice(1)])
     said: list[str] = []

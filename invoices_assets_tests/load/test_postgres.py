@@ -69,6 +69,41 @@ def test_a_user_who_may_not_make_a_schema_is_one_sentence(loader: SharedLoader) 
     assert execute(loader.dsn, f"SELECT to_regnamespace('{loader.dataset}')") == [(None,)]
 
 
+def test_a_user_who_does_not_own_a_table_that_gets_a_column_is_one_sentence(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    name, schema = f"other_{loader.dataset}", f"SCHEMA {loader.dataset}"
+    execute(
+        loader.dsn,
+        f"CREATE USER {name} PASSWORD '{PASSWORD}'",
+        f"GRANT ALL ON {schema} TO {name}",
+        f"GRANT ALL ON ALL TABLES IN {schema} TO {name}",
+    )
+    loader.dsn = loader.dsn.replace("loader:", f"{name}:")
+    assert loader.load([invoice(1, total=5)]).changed == 1
+    with pytest.raises(WarehouseUnusable, match=r"lacks a right \(must be owner of table invoices\); nothing"):
+        loader.load([invoice(1, note="new")])
+
+
+def test_a_refused_row_is_not_shown_nor_the_server_blamed_for_its_words(loader: SharedLoader) -> None:
+    loader.load([invoice(1, status_closed="no")])
+    execute(loader.dsn, f"ALTER TABLE {loader.dataset}.invoices ADD CONSTRAINT small CHECK (total < 5)")
+    with pytest.raises(LoadFailed, match=r"violates check constraint .small.$"):
+        loader.load([invoice(1, status_closed="timeout", total=7)])
+
+
+def test_the_reason_stands_in_the_sentence_however_long_the_statement(loader: SharedLoader) -> None:
+    loader.load([invoice(1)])
+    execute(loader.dsn, f"DROP TABLE {loader.dataset}.invoices", f"CREATE SEQUENCE {loader.dataset}.invoices")
+    with pytest.raises(LoadFailed, match=r'rolled back: relation "invoices" already exists$'):
+        loader.load([invoice(1, **{f"c{n}": n for n in range(30)})])
+
+
+@pytest.mark.parametrize(("query", "reason"), [("sslmode=any", "invalid sslmode value"), ("any=1", "invalid dsn")])
+def test_a_parameter_that_no_server_has_is_one_sentence(loader: SharedLoader, query: str, reason: str) -> None:
+    loader.dsn += f"?{query}"
+    assert f"the server of DESTINATION__POSTGRES__CREDENTIALS cannot be used ({reason}" in refusal(loader)
+
+
 @pytest.mark.parametrize(
     "dsn",
     [

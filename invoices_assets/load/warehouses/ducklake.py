@@ -6,6 +6,7 @@ Its transactions are optimistic: of two that change a row of the same table, the
 from __future__ import annotations
 
 import contextlib
+import re
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
-from invoices_assets.load.warehouses.server_lock import address, readable, server_lock
+from invoices_assets.load.warehouses.server_lock import address, is_of_server, readable, reason, server_lock
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
@@ -145,14 +146,18 @@ class DuckLakeCatalog(Catalog):
     def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
         if "Transaction conflict" in text:
             return SweepOutdated()
-        low = text.lower()
-        if "version" in low and "ducklake" in low:
-            return WarehouseUnusable(f"the lake of {CATALOG_SETTING} is of another version ({text[:300]})")
+        low, said = text.lower(), reason(text)[:300]
+        # as a word of its own: a catalog has a table `ducklake_schema_versions`
+        if re.search(r"\bversions?\b", said) and "ducklake" in said.lower():
+            return WarehouseUnusable(f"the lake of {CATALOG_SETTING} is of another version ({said})")
         if self._credentials.storage_url in text or "data_path" in low or isinstance(error, duckdb.HTTPException):
             return WarehouseUnusable(f"the storage of {STORAGE} cannot be used ({text[:300]}); nothing was loaded")
-        if any(sign in low for sign in ("attach", "initialize", "connect", "execute query", "locked", "closed")):
-            return WarehouseUnusable(f"the catalog of {CATALOG_SETTING} cannot be used ({text[:300]})")
-        return LoadFailed(f"loading into the lake failed and was rolled back: {text[:500]}")
+        if is_of_server(error, text) or any(sign in low for sign in _OF_CATALOG):
+            return WarehouseUnusable(f"the catalog of {CATALOG_SETTING} cannot be used ({said})")
+        return LoadFailed(f"loading into the lake failed and was rolled back: {said}")
+
+
+_OF_CATALOG = ("attach", "initialize", "ducklake metadata", "existing ducklake", "execute query", "locked")
 
 
 def _resolved(settings: WarehouseSettings) -> Any:

@@ -25,7 +25,7 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.server_lock import address, readable, server_lock
+from invoices_assets.load.warehouses.server_lock import address, is_of_server, readable, reason, server_lock
 from invoices_assets.source.naming import rejected_table
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
@@ -123,30 +123,21 @@ class PostgresCatalog(Catalog):
         return {"tables": len(before), "bytes_before": sum(before.values()), "bytes_after": sum(after.values())}
 
     def sentence_for(self, error: BaseException, text: str) -> WarehouseError:
-        if "could not serialize" in text:
+        said = reason(text)
+        if "could not serialize" in said:
             return SweepOutdated()
-        if "lock timeout" in text:
+        if "lock timeout" in said:
             return WarehouseBusy(f"another run is still loading into {self.settings.dataset}; nothing was loaded")
-        if "NULL-byte" in text:
+        if "NULL-byte" in said:
             return LoadFailed("a text of the API has a character NUL, which PostgreSQL cannot hold; nothing was loaded")
-        if "permission denied" in text or "read-only" in text:
-            return WarehouseUnusable(f"the user of {CREDENTIALS} lacks a right ({_reason(text)}); nothing was loaded")
-        if any(sign in text for sign in _UNREACHABLE):
-            return WarehouseUnusable(
-                f"the server of {CREDENTIALS} cannot be used ({_reason(text)}); nothing was loaded"
-            )
-        return LoadFailed(f"loading into PostgreSQL failed and was rolled back: {text[:500]}")
+        if any(sign in said for sign in ("permission denied", "must be owner", "read-only")):
+            return WarehouseUnusable(f"the user of {CREDENTIALS} lacks a right ({said[:200]}); nothing was loaded")
+        if is_of_server(error, text):
+            return WarehouseUnusable(f"the server of {CREDENTIALS} cannot be used ({said[:200]}); nothing was loaded")
+        return LoadFailed(f"loading into PostgreSQL failed and was rolled back: {said[:500]}")
 
     def _query(self, connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"FROM postgres_query({literal(CATALOG)}, {literal(query)})").fetchall()
-
-
-_UNREACHABLE = ("connect", "terminat", "closed", '"ROLLBACK"', "could not translate", "authentication", "timeout")
-
-
-def _reason(text: str) -> str:
-    """The last thing that the server or its library said."""
-    return text.rpartition("ERROR: ")[2].rpartition("FATAL: ")[2].strip()[:200]
 
 
 def _meddled_with(dataset: str) -> str:

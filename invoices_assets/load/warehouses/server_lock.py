@@ -84,3 +84,30 @@ def address(credentials: Any, **parameters: str) -> str:
     place, _, query = str(url.render_as_string(hide_password=False)).partition("?")
     # SQLAlchemy writes a space as it is, or in a parameter as +, and the library reads neither
     return "?".join([place.replace(" ", "%20"), *([query.replace("+", "%20")] if query else [])])
+
+
+def reason(text: str) -> str:
+    """What a PostgreSQL server or its library said, without the statement and the rows that it said it of.
+
+    Parameters:
+        text: of DuckDB or psycopg2, on one line; DuckDB begins with the statement, the server ends with the rows.
+    """
+    said = text.rpartition("ERROR: ")[2].rpartition("FATAL: ")[2]
+    if said == text and "Failed to " in text:
+        said = text.rpartition('": ')[2]
+    return said.partition(" DETAIL: ")[0].strip()
+
+
+def is_of_server(error: BaseException, text: str) -> bool:
+    """Whether a server cannot be reached, lets nobody in or breaks off, so that no load is at fault.
+
+    Parameters:
+        text: of the error, on one line.
+    """
+    # what follows these words names columns, such as `closed_at`
+    said = re.split(r" (?:CONTEXT|HINT|LINE \d+): ", reason(text))[0]
+    # psycopg2 holds the turn alone
+    return type(error).__module__ == "psycopg2" or '"ROLLBACK"' in text or any(sign in said for sign in _SIGNS)
+
+
+_SIGNS = ("connect", "terminat", "closed", "could not translate", "authentication", "timeout")

@@ -11,6 +11,7 @@ import pytest
 from invoices_assets.errors import (
     DeletionRefused,
     NotContinuous,
+    WarehouseUnusable,
 )
 from invoices_assets.load.inspect import has_rows, known_state
 from invoices_assets.load.reports.audit import audit
@@ -18,7 +19,7 @@ from invoices_assets.load.request import Scope, Stretch
 from invoices_assets.load.saved_state import cursor_state
 from invoices_assets_tests.support.load_helpers import NOW, exact, invoice
 from invoices_assets_tests.support.state import read_state
-from invoices_assets_tests.support.warehouses import KINDS, SHARED, SharedLoader
+from invoices_assets_tests.support.warehouses import KINDS, SHARED, SharedLoader, execute
 
 
 @pytest.mark.parametrize("loader", KINDS, indirect=True)
@@ -136,6 +137,14 @@ def test_nothing_is_read_where_nothing_is_and_the_state_comes_back(loader: Share
     assert sum(audit(loader.settings, loader.resource).rejected.values()) == 1
     loader.load([invoice(2)], scope=Scope.PART)
     assert sum(audit(loader.settings, loader.resource).rejected.values()) == 0
+
+
+@pytest.mark.parametrize("loader", SHARED, indirect=True)
+def test_a_schema_whose_name_postgresql_would_cut_is_refused(loader: SharedLoader) -> None:
+    loader.dataset = "n" * 64
+    with pytest.raises(WarehouseUnusable, match=r"n{64} has a name longer than the 63 bytes that PostgreSQL keeps"):
+        loader.load([invoice(1)])
+    assert execute(loader.dsn, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%nnnnn'") == []
 
 
 @pytest.mark.parametrize("loader", SHARED, indirect=True)

@@ -20,7 +20,14 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
-from invoices_assets.load.warehouses.server_lock import address, is_of_server, readable, reason, server_lock
+from invoices_assets.load.warehouses.server_lock import (
+    address,
+    is_of_server,
+    readable,
+    reason,
+    server_lock,
+    whole_schema,
+)
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"
@@ -56,7 +63,7 @@ class DuckLakeCatalog(Catalog):
 
     @property
     def _schema(self) -> str:
-        return str(self._credentials.metadata_schema or self._credentials.ducklake_name)
+        return whole_schema(str(self._credentials.metadata_schema or self._credentials.ducklake_name))
 
     @property
     def _file(self) -> Path:

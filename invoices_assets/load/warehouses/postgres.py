@@ -25,12 +25,18 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.server_lock import address, is_of_server, readable, reason, server_lock
+from invoices_assets.load.warehouses.server_lock import (
+    LONGEST_NAME,
+    address,
+    is_of_server,
+    readable,
+    reason,
+    server_lock,
+    whole_schema,
+)
 from invoices_assets.source.naming import rejected_table
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
-LONGEST_NAME = 63
-"""In bytes; PostgreSQL cuts off the rest of a longer one without a word."""
 
 
 class PostgresCatalog(Catalog):
@@ -42,6 +48,7 @@ class PostgresCatalog(Catalog):
 
     def __init__(self, settings: WarehouseSettings) -> None:
         super().__init__(settings)
+        whole_schema(settings.dataset)
         self._credentials = readable(resolved(settings, CREDENTIALS, settings.credentials), CREDENTIALS)
         # DuckDB takes all texts for UTF-8, so others would read other characters in a database of another encoding
         self._dsn = address(self._credentials, client_encoding="UTF8")

@@ -17,6 +17,9 @@ from invoices_assets.load.warehouses.lock import Log, wait_for_turn
 # a server that is gone is noticed after some two minutes, however long the sweep
 KEEPALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 9}
 
+LONGEST_NAME = 63
+"""In bytes; PostgreSQL cuts off the rest of a longer one without a word."""
+
 
 @contextlib.contextmanager
 def server_lock(catalog: Catalog, dsn: str, name: str, limit_seconds: float, log: Log) -> Iterator[None]:
@@ -71,6 +74,20 @@ def readable(credentials: Any, setting: str, other: str = "") -> Any:
             "(signs such as @ in a password are written as %40)"
         )
     return credentials
+
+
+def whole_schema(name: str) -> str:
+    """The name of a schema; under a longer one it would be made, and not be found again.
+
+    Raises:
+        WarehouseUnusable: PostgreSQL would cut it.
+    """
+    if len(name.encode()) > LONGEST_NAME:
+        raise WarehouseUnusable(
+            f"the schema {name} has a name longer than the {LONGEST_NAME} bytes that PostgreSQL keeps of one; choose a "
+            "shorter one"
+        )
+    return name
 
 
 def address(credentials: Any, **parameters: str) -> str:

@@ -20,14 +20,8 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.warehouses.catalog import Catalog, attach_nothing, resolved
 from invoices_assets.load.warehouses.duckdb_file import attach_patiently
 from invoices_assets.load.warehouses.lock import Log, warehouse_lock
-from invoices_assets.load.warehouses.server_lock import (
-    address,
-    is_of_server,
-    readable,
-    reason,
-    server_lock,
-    whole_schema,
-)
+from invoices_assets.load.warehouses.server import address, is_of_server, readable, reason, whole_schema
+from invoices_assets.load.warehouses.server_lock import server_lock
 
 CATALOG_SETTING = "DESTINATION__DUCKLAKE__CREDENTIALS__CATALOG"
 STORAGE = "DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE"

@@ -25,15 +25,8 @@ from invoices_assets.load.sql import CATALOG, ident, literal
 from invoices_assets.load.tables import COLUMNS_VIEW, LoadPlan
 from invoices_assets.load.warehouses.catalog import Catalog, resolved
 from invoices_assets.load.warehouses.lock import Log
-from invoices_assets.load.warehouses.server_lock import (
-    LONGEST_NAME,
-    address,
-    is_of_server,
-    readable,
-    reason,
-    server_lock,
-    whole_schema,
-)
+from invoices_assets.load.warehouses.server import LONGEST_NAME, address, is_of_server, readable, reason, whole_schema
+from invoices_assets.load.warehouses.server_lock import server_lock
 from invoices_assets.source.naming import rejected_table
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"

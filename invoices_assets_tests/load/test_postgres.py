@@ -276,3 +276,21 @@ def test_tables_that_plain_dlt_wrote_are_continued(loader: SharedLoader, tmp_pat
     assert loader.load(records, scope=Scope.PART).unchanged == 5
     pipeline.run(plain)
     assert loader.rows("SELECT count(*) FROM {d}.invoices") == [(6,)]
+
+
+def test_a_moment_is_not_rounded_in_a_table_that_was_made_for_coarser_ones(
+    loader: SharedLoader, tmp_path: Path
+) -> None:
+    coarse = {**loader.columns, "updated_at": {"data_type": "timestamp", "precision": 0}}
+    hints: Any = {"primary_key": "id", "write_disposition": "merge", "columns": coarse}
+    pipeline = dlt.pipeline(
+        loader.dataset,
+        pipelines_dir=str(tmp_path),
+        destination=dlt.destinations.postgres(loader.dsn),
+        dataset_name=loader.dataset,
+    )
+    pipeline.run(dlt.resource([invoice(1)], name="invoices", **hints))
+    fine = [invoice(1), invoice(2, updated_at="2026-02-03T04:05:06.7Z")]
+    loader.load(fine, scope=Scope.PART)
+    assert loader.column("SELECT epoch_ms(updated_at) % 60000 FROM {d}.invoices ORDER BY id") == [6000, 6700]
+    assert loader.load(fine, scope=Scope.PART).unchanged == 2

@@ -75,7 +75,7 @@ class PostgresCatalog(Catalog):
 
     def view_columns(self, connection: duckdb.DuckDBPyConnection) -> None:
         # DuckDB shows them as texts
-        json = _json_columns(self.settings.dataset, "json", "jsonb")
+        json = _json_columns(self.settings.dataset)
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {COLUMNS_VIEW} AS "
             "SELECT c.table_name, c.column_name, if(j.table_name IS NULL, c.data_type, 'JSON') AS data_type, "
@@ -100,11 +100,10 @@ class PostgresCatalog(Catalog):
                     f"those of a load, or none; {self.settings.way_out}"
                 )
 
-        # dlt's own tables have `jsonb`, which spells a value anew, so that it would never equal what the API sent
-        for name, column in self._query(connection, _json_columns(self.settings.dataset, "jsonb")):
+        for name, column, kind in self._query(connection, _inexact_columns(self.settings.dataset)):
             if name in tables:
                 alter = f"ALTER TABLE {ident(self.settings.dataset)}.{ident(name)} ALTER COLUMN {ident(column)}"
-                change = f"{alter} TYPE json USING {ident(column)}::json"
+                change = f"{alter} TYPE {kind} USING {ident(column)}::{kind}"
                 connection.execute(f"CALL postgres_execute({literal(CATALOG)}, {literal(change)})")
                 connection.execute("CALL pg_clear_cache()")
 
@@ -162,11 +161,27 @@ def _meddled_with(dataset: str) -> str:
     )
 
 
-def _json_columns(dataset: str, *kinds: str) -> str:
+def _json_columns(dataset: str) -> str:
     # information_schema looks at the rights to each column of the database before it leaves any out
     return (
         "SELECT relname::text AS table_name, attname::text AS column_name FROM pg_attribute "
         "JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace "
         f"WHERE nspname = {literal(dataset)} AND NOT attisdropped "
-        f"AND atttypid IN ({', '.join(f'{literal(kind)}::regtype' for kind in kinds)})"
+        "AND atttypid IN ('json'::regtype, 'jsonb'::regtype)"
+    )
+
+
+def _inexact_columns(dataset: str) -> str:
+    """SQL for the columns that keep other values than they are given, and the types that keep them.
+
+    `jsonb` spells a value anew, so that it would never equal what the API sent, and a moment of a limited precision is
+    rounded to it. Tables of dlt have both.
+    """
+    moments = ", ".join(f"'{kind}'::regtype" for kind in ("timestamptz", "timestamp", "time"))
+    return (
+        "SELECT relname::text, attname::text, "
+        "CASE atttypid WHEN 'jsonb'::regtype THEN 'json' ELSE format_type(atttypid, NULL) END FROM pg_attribute "
+        "JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        f"WHERE nspname = {literal(dataset)} AND relkind = 'r' AND NOT attisdropped "
+        f"AND (atttypid = 'jsonb'::regtype OR atttypid IN ({moments}) AND atttypmod BETWEEN 0 AND 5)"
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from invoices_assets.errors import WarehouseUnusable
 from invoices_assets.load.union import Member, unite
 from invoices_assets.load.warehouses.catalog import Catalog
 from invoices_assets.load.warehouses.catalogs import catalog_of
 from invoices_assets.load.warehouses.connection import open_warehouse
 from invoices_assets_tests.support.load_helpers import invoice
-from invoices_assets_tests.support.warehouses import KINDS, SharedLoader
+from invoices_assets_tests.support.warehouses import KINDS, PASSWORD, SharedLoader, execute
 
 
 @pytest.mark.parametrize("loader", KINDS, indirect=True)
@@ -48,3 +49,21 @@ def test_a_column_that_goes_before_the_transaction_begins_is_not_looked_for(
     done = unite(settings, members, tmp_path)
     assert done.rows["all_invoices"] == 3
     assert done.origins["total"] == {}
+
+
+@pytest.mark.parametrize("loader", ["postgres"], indirect=True)
+def test_a_user_who_may_see_some_rows_of_an_api_gets_no_shorter_table(loader: SharedLoader, tmp_path: Path) -> None:
+    loader.load(invoice(n) for n in range(3))
+    name, schema = f"some_{loader.dataset}", f"of_some_{loader.dataset}"
+    execute(
+        loader.dsn,
+        f"CREATE USER {name} PASSWORD '{PASSWORD}'",
+        f"GRANT USAGE ON SCHEMA {loader.dataset} TO {name}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {loader.dataset} TO {name}",
+        f"CREATE SCHEMA {schema} AUTHORIZATION {name}",
+        f"ALTER TABLE {loader.dataset}.invoices ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY one ON {loader.dataset}.invoices USING (id = 'i1')",
+    )
+    loader.dsn = loader.dsn.replace("loader:", f"{name}:")
+    with pytest.raises(WarehouseUnusable, match=r"would be affected by row-level security policy for table .invoices."):
+        unite(replace(loader.settings, dataset=schema), [Member(loader.dataset, "invoices")], tmp_path)

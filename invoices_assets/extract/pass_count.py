@@ -23,6 +23,31 @@ class EndInDoubt(RecordsMoved):
     """An answer that came as often as it may be asked for is a move or a fault; alike in two passes, it is a fault."""
 
 
+class _Total:
+    """A total as the pages of a pass give it."""
+
+    def __init__(self) -> None:
+        self.last: int | None = None
+        self.is_of_its_page = True
+        self._told = 0
+
+    def note(self, total: int | None, rows: int, pages: int) -> None:
+        """Takes the total of a page with so many rows, after so many pages."""
+        if total is None:
+            return
+        if rows or pages == 0:
+            self.is_of_its_page = self.is_of_its_page and total == rows
+            self._told += 1
+        elif total == 0 and self.is_of_its_page:
+            return
+        self.last = total
+
+    @property
+    def value(self) -> int | None:
+        """The total, unless it was the count of each of several pages."""
+        return None if self.is_of_its_page and self._told > 1 else self.last
+
+
 @dataclass(eq=False)
 class PassCount:
     """The running count of one pass.
@@ -65,8 +90,8 @@ class PassCount:
     _fingerprints: set[int] = field(default_factory=set)
     _last_fingerprint: int | None = None
     _last: Any = None
-    _said: _Total = field(default_factory=lambda: _Total())
-    _claimed: _Total = field(default_factory=lambda: _Total())
+    _said: _Total = field(default_factory=_Total)
+    _claimed: _Total = field(default_factory=_Total)
 
     @property
     def distinct(self) -> int:
@@ -251,31 +276,6 @@ class PassCount:
         if self._read is None or self._read[0] is not page:
             self._read = page, self.reading.keys(page.outline)
         return self._read[1]
-
-
-class _Total:
-    """A total as the pages of a pass give it."""
-
-    def __init__(self) -> None:
-        self.last: int | None = None
-        self.is_of_its_page = True
-        self._told = 0
-
-    def note(self, total: int | None, rows: int, pages: int) -> None:
-        """Takes the total of a page with so many rows, after so many pages."""
-        if total is None:
-            return
-        if rows or pages == 0:
-            self.is_of_its_page = self.is_of_its_page and total == rows
-            self._told += 1
-        elif total == 0 and self.is_of_its_page:
-            return
-        self.last = total
-
-    @property
-    def value(self) -> int | None:
-        """The total, unless it was the count of each of several pages."""
-        return None if self.is_of_its_page and self._told > 1 else self.last
 
 
 def nameless() -> IncompleteSweep:

@@ -48,8 +48,9 @@ def _in_utf8(response: requests.Response) -> bytes:
     header["Content-Type"] = response.headers.get("Content-Type", "")
     charset = header.get_content_charset()
     with suppress(LookupError, ValueError):
-        if charset is not None and not is_utf8(body) and body.decode(errors="ignore").isascii():
-            name = codecs.lookup(charset).name
+        name = codecs.lookup(charset or "utf-8").name
+        # most answers name it, and a large one need not be read once more for that
+        if name != "utf-8" and not is_utf8(body) and body.decode(errors="ignore").isascii():
             return body.decode("cp1252" if name in ("iso8859-1", "ascii") else name).encode()
     return body
 
